@@ -1,0 +1,45 @@
+# aclog. `make` alone lists what there is to make.
+.DEFAULT_GOAL := help
+.PHONY: help build check test run certs generate clean
+.DELETE_ON_ERROR:
+
+NODE_MAJOR := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
+BIN := node_modules/.bin
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# npm ci runs only when the lockfile differs from the one that was installed.
+.make/installed: package-lock.json package.json
+	@if [ -z "$(NODE_MAJOR)" ] || [ "$(NODE_MAJOR)" -lt 20 ]; then echo "aclog needs Node 20 or later (found: $$(node --version 2>&1 | head -n 1))" >&2; exit 1; fi
+	@mkdir -p .make
+	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund && cp package-lock.json .make/installed-lock; fi
+	@touch $@
+
+build: .make/installed ## install and compile
+	@$(BIN)/tsc -b
+
+check: build ## lint, format, types, and that the generated code is current
+	@rm -rf .make/generated && scripts/generate.sh .make/generated
+	@diff -r .make/generated src/wire/generated || { echo "src/wire/generated is not what proto/ gives: run make generate" >&2; exit 1; }
+	@$(BIN)/tsc -p tsconfig.test.json
+	@$(BIN)/eslint .
+	@$(BIN)/prettier --check --log-level warn .
+	@$(BIN)/buf lint
+
+test: check ## everything CI runs: install, build, check, all tests
+	@mkdir -p .make
+	@$(BIN)/vitest run --reporter=default --reporter=json --outputFile.json=.make/test-report.json
+
+certs: build ## make a CA, a server and example client certificates in ./certs
+	@./aclog certs init
+
+generate: .make/installed ## write the types of proto/ to src/wire/generated
+	@scripts/generate.sh
+
+run: build ## make certificates if there are none, and serve on 127.0.0.1:8400
+	@[ -f certs/ca.crt ] || ./aclog certs init
+	@exec node bin/aclog.cjs serve
+
+clean: ## remove what was built and installed; certificates and data stay
+	@rm -rf dist node_modules .make coverage

@@ -1,0 +1,243 @@
+/**
+ * The reasons a call can fail, and what an operator can get wrong. Open to every room.
+ *
+ * A `ServiceError` travels to the caller: its message and facts never hold a path, a key or a payload.
+ * `transport/status.ts` alone knows which gRPC code a reason has.
+ */
+
+/** Stable names that a client may branch on. They travel on the wire: add, never rename. */
+export type Reason =
+  | "MALFORMED_MESSAGE"
+  | "INVALID_FIELD"
+  | "UNAUTHENTICATED"
+  | "PERMISSION_DENIED"
+  | "TOPIC_NOT_FOUND"
+  | "TOPIC_ID_MISMATCH"
+  | "UNEXPECTED_OFFSET"
+  | "OFFSET_OUT_OF_RANGE"
+  | "LIMIT_EXCEEDED"
+  | "STORAGE_FULL"
+  | "BACKLOG_FULL"
+  | "RECORD_CORRUPT"
+  | "JOURNAL_FAILED"
+  | "TOPIC_FAILED"
+  | "LOG_CLOSED"
+  | "SHUTTING_DOWN"
+  | "CANCELLED"
+  | "NOT_IMPLEMENTED";
+
+export abstract class ServiceError extends Error {
+  abstract readonly reason: Reason;
+  /** What a client needs in order to act, as text; never a path, a key or a payload. */
+  readonly facts: Readonly<Record<string, string>>;
+  /** The request field that is to blame, as in `records[3].key`. */
+  readonly field?: string;
+  /** When trying again may help: how long to wait first, in milliseconds. */
+  readonly retryAfterMs?: number;
+
+  constructor(message: string, facts: Readonly<Record<string, string>> = {}, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.facts = facts;
+  }
+}
+
+/** The bytes are not a well-formed request: truncated, overlong, a repeated singular field, a group. */
+export class MalformedMessage extends ServiceError {
+  readonly reason = "MALFORMED_MESSAGE";
+  override readonly field: string;
+
+  constructor(field: string, problem: string) {
+    super(`${field}: ${problem}`, { field });
+    this.field = field;
+  }
+}
+
+/** A field is well-formed but its value is not allowed. */
+export class InvalidField extends ServiceError {
+  readonly reason = "INVALID_FIELD";
+  override readonly field: string;
+
+  constructor(field: string, problem: string) {
+    super(`${field}: ${problem}`, { field });
+    this.field = field;
+  }
+}
+
+export class Unauthenticated extends ServiceError {
+  readonly reason = "UNAUTHENTICATED";
+}
+
+/** Says the same whether or not what was asked for exists. The decision id leads to the reason in the server's log. */
+export class PermissionDenied extends ServiceError {
+  readonly reason = "PERMISSION_DENIED";
+}
+
+export class TopicNotFound extends ServiceError {
+  readonly reason = "TOPIC_NOT_FOUND";
+
+  constructor(tenant: string, topic: string) {
+    super(`topic ${tenant}/${topic} does not exist`, { tenant, topic });
+  }
+}
+
+/** The request names a topic id that the topic no longer has: it was deleted and created again. */
+export class TopicIdMismatch extends ServiceError {
+  readonly reason = "TOPIC_ID_MISMATCH";
+
+  constructor(requested: string, actual: string) {
+    super(`the topic id is ${actual}, not ${requested}`, { requested, actual });
+  }
+}
+
+/** The append was to happen only at a certain offset, and the next offset is another. */
+export class UnexpectedOffset extends ServiceError {
+  readonly reason = "UNEXPECTED_OFFSET";
+
+  constructor(expected: bigint, actual: bigint) {
+    super(`expected offset ${expected}, but the next offset is ${actual}`, {
+      expected: `${expected}`,
+      actual: `${actual}`,
+    });
+  }
+}
+
+export class OffsetOutOfRange extends ServiceError {
+  readonly reason = "OFFSET_OUT_OF_RANGE";
+
+  constructor(requested: bigint, base: bigint, next: bigint) {
+    super(`offset ${requested} is outside [${base}, ${next})`, {
+      requested: `${requested}`,
+      base: `${base}`,
+      next: `${next}`,
+    });
+  }
+}
+
+/** A published limit is passed; nothing was stored. */
+export class LimitExceeded extends ServiceError {
+  readonly reason = "LIMIT_EXCEEDED";
+  override readonly field: string;
+  readonly limit: string;
+
+  constructor(field: string, limit: string, maximum: number, actual: number, unit: string) {
+    super(`${field}: ${actual} ${unit}, and ${limit} is ${maximum}`, {
+      field,
+      limit,
+      maximum: `${maximum}`,
+      actual: `${actual}`,
+    });
+    this.field = field;
+    this.limit = limit;
+  }
+}
+
+/** The disk has too little space for what waits and for the journal; nothing was stored. */
+export class StorageFull extends ServiceError {
+  readonly reason = "STORAGE_FULL";
+  override readonly retryAfterMs = 1000;
+
+  constructor() {
+    super("the server's disk is full; nothing was stored");
+  }
+}
+
+/** More waits to be written than the server is willing to hold in memory; nothing was stored. */
+export class BacklogFull extends ServiceError {
+  readonly reason = "BACKLOG_FULL";
+  override readonly retryAfterMs = 100;
+
+  constructor(maximumBytes: number) {
+    super(`more than ${maximumBytes} bytes of this tenant already wait to be written`, { maximum: `${maximumBytes}` });
+  }
+}
+
+/** Stored bytes are not what was written. Where exactly is for the server's log (`location`), not for the caller. */
+export class RecordCorrupt extends ServiceError {
+  readonly reason = "RECORD_CORRUPT";
+  readonly location: string;
+
+  constructor(topicId: string, location: string, problem: string) {
+    super("stored records are damaged; the server's log says where", { topicId });
+    this.location = `${location}: ${problem}`;
+  }
+}
+
+/** The journal could not be written or synced. Nothing is acknowledged until the server is restarted. */
+export class JournalFailed extends ServiceError {
+  readonly reason = "JOURNAL_FAILED";
+
+  constructor(cause: unknown) {
+    super("the journal failed: nothing can be stored until the server is restarted", {}, { cause });
+  }
+}
+
+/** This topic's files could not be written or synced. What it acknowledged is safe; it takes nothing more. */
+export class TopicFailed extends ServiceError {
+  readonly reason = "TOPIC_FAILED";
+
+  constructor(topicId: string, cause: unknown) {
+    super("this topic's files failed: it takes no more records until the server is restarted", { topicId }, { cause });
+  }
+}
+
+export class LogClosed extends ServiceError {
+  readonly reason = "LOG_CLOSED";
+
+  constructor() {
+    super("the log is closed");
+  }
+}
+
+export class ShuttingDown extends ServiceError {
+  readonly reason = "SHUTTING_DOWN";
+  override readonly retryAfterMs = 1000;
+
+  constructor() {
+    super("the server is shutting down");
+  }
+}
+
+export class Cancelled extends ServiceError {
+  readonly reason = "CANCELLED";
+
+  constructor() {
+    super("the call was cancelled");
+  }
+}
+
+export class NotImplemented extends ServiceError {
+  readonly reason = "NOT_IMPLEMENTED";
+  override readonly field: string;
+
+  constructor(field: string) {
+    super(`${field}: not implemented by this server`, { field });
+    this.field = field;
+  }
+}
+
+/** One mistake in a file, a flag or a variable: where it is, what it is, and what was expected. Lines and columns count from 1. */
+export interface Finding {
+  readonly source: string;
+  readonly line?: number;
+  readonly column?: number;
+  readonly problem: string;
+}
+
+/** `policy.csv:7:3: unknown action "prodcue"; did you mean "produce"?` */
+export function formatFinding(finding: Finding): string {
+  const place = [finding.source, finding.line, finding.column].filter((part) => part !== undefined).join(":");
+  return `${place}: ${finding.problem}`;
+}
+
+/** Something that whoever runs aclog can mend: a file, a flag, a directory. Never travels to a caller. */
+export class OperatorError extends Error {
+  /** Every mistake that was found, not just the first. */
+  readonly findings: readonly Finding[];
+
+  constructor(message: string, findings: readonly Finding[] = [], options?: ErrorOptions) {
+    super([message, ...findings.map((finding) => `  ${formatFinding(finding)}`)].join("\n"), options);
+    this.name = "OperatorError";
+    this.findings = findings;
+  }
+}

@@ -20,7 +20,6 @@ export type Reason =
   | "BACKLOG_FULL"
   | "RECORD_CORRUPT"
   | "JOURNAL_FAILED"
-  | "TOPIC_FAILED"
   | "LOG_CLOSED"
   | "SHUTTING_DOWN"
   | "CANCELLED"
@@ -169,15 +168,6 @@ export class JournalFailed extends ServiceError {
 
   constructor(cause: unknown) {
     super("the journal failed: nothing can be stored until the server is restarted", {}, { cause });
-  }
-}
-
-/** This topic's files could not be written or synced. What it acknowledged is safe; it takes nothing more. */
-export class TopicFailed extends ServiceError {
-  readonly reason = "TOPIC_FAILED";
-
-  constructor(topicId: string, cause: unknown) {
-    super("this topic's files failed: it takes no more records until the server is restarted", { topicId }, { cause });
   }
 }
 

@@ -1,0 +1,136 @@
+/**
+ * A strict reader for DER (X.690), as much of it as a certificate needs. Our own, because two readers that disagree
+ * about a name are how one caller becomes another: what is not exactly as expected is refused, never guessed at.
+ * Every length is checked against the bytes that are there, and nothing recurses.
+ */
+
+/** The bytes are not the DER that was expected. */
+export class DerError extends Error {
+  constructor(problem: string) {
+    super(problem);
+    this.name = "DerError";
+  }
+}
+
+export const tags = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  oid: 0x06,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** One tag, one length, and the bytes between here and there; a view, never a copy. */
+export interface DerElement {
+  /** The whole identifier octet: class, constructed bit and number. */
+  readonly tag: number;
+  readonly content: Buffer;
+}
+
+/** Steps through the elements that stand side by side in `bytes`. */
+export class DerReader {
+  readonly #bytes: Buffer;
+  #position = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  get atEnd(): boolean {
+    return this.#position === this.#bytes.length;
+  }
+
+  /** @throws DerError at the end, or when the element is malformed or longer than what is left */
+  next(): DerElement {
+    const tag = this.#byte();
+    // X.509 has no tag number above 30; the long form would only be a second way to write one.
+    if ((tag & 0x1f) === 0x1f) throw new DerError("a tag in the long form");
+    const length = this.#length();
+    if (length > this.#bytes.length - this.#position) throw new DerError("a length beyond the end");
+    const content = this.#bytes.subarray(this.#position, this.#position + length);
+    this.#position += length;
+    return { tag, content };
+  }
+
+  /**
+   * The content of the next element.
+   * @throws DerError as `next`, and when its tag is another
+   */
+  expect(tag: number, what: string): Buffer {
+    const element = this.next();
+    if (element.tag !== tag) throw new DerError(`tag ${hexByte(element.tag)} in place of ${what}`);
+    return element.content;
+  }
+
+  /** As `expect`, for a constructed element: a reader of what it holds. */
+  enter(tag: number, what: string): DerReader {
+    return new DerReader(this.expect(tag, what));
+  }
+
+  /** The content of the next element if it has this tag; otherwise undefined, and the reader stays where it is. */
+  optional(tag: number): Buffer | undefined {
+    return !this.atEnd && this.#bytes[this.#position] === tag ? this.next().content : undefined;
+  }
+
+  /** @throws DerError when something is left */
+  end(what: string): void {
+    if (!this.atEnd) throw new DerError(`something follows ${what}`);
+  }
+
+  #length(): number {
+    const first = this.#byte();
+    if (first < 0x80) return first;
+    const count = first & 0x7f;
+    // Four bytes would already be more than any certificate; none is the indefinite form, which is BER.
+    if (count === 0 || count > 4) throw new DerError("a length that is indefinite or absurd");
+    let length = 0;
+    for (let i = 0; i < count; i++) length = length * 256 + this.#byte();
+    if (length < 0x80 || length < 256 ** (count - 1)) throw new DerError("a length that is not minimal");
+    return length;
+  }
+
+  #byte(): number {
+    const byte = this.#bytes[this.#position];
+    if (byte === undefined) throw new DerError("the bytes end too early");
+    this.#position++;
+    return byte;
+  }
+}
+
+/**
+ * `2.5.4.10` from the content of an OBJECT IDENTIFIER.
+ * @throws DerError when it is empty, cut short, padded or absurdly long
+ */
+export function decodeOid(content: Buffer): string {
+  // Arcs have no limit of their own, and a long one costs the square of its length.
+  if (content.length === 0 || content.length > 64) throw new DerError("an object identifier that is empty or absurd");
+  const arcs: bigint[] = [];
+  let arc = 0n;
+  let started = false;
+  for (const byte of content) {
+    if (!started && byte === 0x80) throw new DerError("an object identifier that is padded");
+    arc = (arc << 7n) | BigInt(byte & 0x7f);
+    started = (byte & 0x80) !== 0;
+    if (started) continue;
+    arcs.push(arc);
+    arc = 0n;
+  }
+  if (started) throw new DerError("an object identifier that is cut short");
+  const [head = 0n, ...rest] = arcs;
+  // The first two arcs share a number (X.690, 8.19.4).
+  const first = head < 80n ? head / 40n : 2n;
+  return [first, head - first * 40n, ...rest].join(".");
+}
+
+/** @throws DerError unless it is one byte, 00 or FF */
+export function decodeBoolean(content: Buffer): boolean {
+  if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff)) throw new DerError("a malformed boolean");
+  return content[0] === 0xff;
+}
+
+/** `0x1e` */
+export function hexByte(byte: number): string {
+  return `0x${byte.toString(16).padStart(2, "0")}`;
+}

@@ -1,0 +1,109 @@
+import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
+import { isDiskFull } from "./durable-files.js";
+import type { Flusher } from "./flusher.js";
+import type { Published } from "./group-commit.js";
+import type { Journal } from "./journal.js";
+import type { TopicLog } from "./topic-log.js";
+
+/** An idle server has nothing in doubt: so long after the last group comes a checkpoint. */
+const idleMs = 1000;
+const retryFullDiskMs = 500;
+/** Of the thread pool, the journal and readers keep the rest. */
+const concurrentSyncs = 2;
+
+/** Brings the segments up to the journal from time to time, so that the journal can be used again. */
+export class Checkpointer {
+  readonly #directory: string;
+  readonly #journal: Journal;
+  readonly #flusher: Flusher;
+  readonly #published: () => Published;
+  readonly #onFailure: (error: unknown) => void;
+  /** Every topic's end as of the last checkpoint. */
+  readonly #ends: Map<string, TopicEnd>;
+  readonly #dirty = new Set<TopicLog>();
+  #running: Promise<void> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #demanded = false;
+  #stopped = false;
+
+  constructor(options: {
+    directory: string;
+    journal: Journal;
+    flusher: Flusher;
+    published: () => Published;
+    ends: ReadonlyMap<string, TopicEnd>;
+    /** Called when what was acknowledged could not be brought to its segments; it is safe in the journal. */
+    onFailure: (error: unknown) => void;
+  }) {
+    this.#directory = options.directory;
+    this.#journal = options.journal;
+    this.#flusher = options.flusher;
+    this.#published = options.published;
+    this.#ends = new Map(options.ends);
+    this.#onFailure = options.onFailure;
+  }
+
+  /** Notes a group: these logs have more than the last checkpoint says. */
+  noteGroup(logs: Iterable<TopicLog>): void {
+    for (const log of logs) this.#dirty.add(log);
+    if (this.#journal.fileCount > 1) this.start();
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.start(), idleMs);
+    else this.#timer.refresh();
+  }
+
+  /** Starts a checkpoint unless one is on its way. */
+  start(): void {
+    if (this.#running !== undefined || this.#stopped) return;
+    this.#running = this.#runOrRetry().finally(() => {
+      this.#running = undefined;
+      if (this.#demanded) this.demand();
+    });
+  }
+
+  /** Starts a checkpoint of what is there now, behind the one that may be on its way. */
+  demand(): void {
+    this.#demanded = this.#running !== undefined;
+    this.start();
+  }
+
+  /** Makes the last checkpoint. @throws what kept it from being made */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+    if (this.#dirty.size > 0) await this.#run();
+  }
+
+  async #runOrRetry(): Promise<void> {
+    try {
+      await this.#run();
+    } catch (error) {
+      if (!isDiskFull(error)) this.#onFailure(error);
+      else if (!this.#stopped) this.#timer = setTimeout(() => this.start(), retryFullDiskMs);
+    }
+  }
+
+  async #run(): Promise<void> {
+    // One moment: these ends are exactly what the groups up to this sequence make.
+    const { sequence, place } = this.#published();
+    const logs = [...this.#dirty];
+    const ends = logs.map((log) => [log.topicId, log.end] as const);
+    this.#dirty.clear();
+    try {
+      const queue = logs.values();
+      const worker = async (): Promise<void> => {
+        for (const log of queue) {
+          await this.#flusher.flush(log);
+          await log.sync();
+        }
+      };
+      await Promise.all(Array.from({ length: concurrentSyncs }, worker));
+      for (const [topicId, end] of ends) this.#ends.set(topicId, end);
+      await writeCheckpoint(this.#directory, { sequence, place, ends: this.#ends });
+    } catch (error) {
+      for (const log of logs) this.#dirty.add(log);
+      throw error;
+    }
+    await this.#journal.release(sequence);
+  }
+}

@@ -1,0 +1,92 @@
+import { crc32 } from "node:zlib";
+import { writeVarint, varintSize } from "../wire/records.js";
+
+/**
+ * A commit on disk: a header, as field 2047 of a ConsumeResponse, and then the frames of its records (docs/format.md).
+ * The checksum covers the header's other fields and all frames, and the header names its topic, so that bytes of
+ * another topic are never taken for this one's.
+ */
+export interface CommitHeader {
+  readonly topicId: string;
+  /** Offset of the first record. */
+  readonly base: bigint;
+  /** Offset of the last record. */
+  readonly last: bigint;
+  readonly count: number;
+  /** When it was committed, in milliseconds since 1970. */
+  readonly timeMs: number;
+  /** Bytes from the start of the commit to its first frame. */
+  readonly headerBytes: number;
+  /** Bytes of its frames. */
+  readonly framesBytes: number;
+  readonly checksum: number;
+}
+
+const formatVersion = 1;
+
+/** Field 2047, length-delimited: the highest field number with a two-byte tag. */
+const tagByte0 = 0xfa;
+const tagByte1 = 0x7f;
+
+/** checksum 4, version 1, reserved 3, topic id 16, base 8, last 8, count 4, frames length 4, time 8, producers length 4. */
+const bodyBytes = 60;
+const tagAndLength = 2 + varintSize(bodyBytes);
+
+/** Bytes of a commit's header, from its first byte to its first frame. */
+export const commitHeaderBytes = tagAndLength + bodyBytes;
+
+/** Frames of one commit beyond this go to the next, so that a commit can be checked whole on every read. */
+export const maxCommitFramesBytes = 256 * 1024;
+
+/**
+ * Writes the header in front of frames that are already in place, and seals both with the checksum. The frames begin
+ * at `position + commitHeaderBytes` and take `framesBytes`.
+ */
+export function sealCommit(
+  target: Buffer,
+  position: number,
+  commit: { topicId: Buffer; base: bigint; count: number; timeMs: number; framesBytes: number },
+): void {
+  target[position] = tagByte0;
+  target[position + 1] = tagByte1;
+  const body = writeVarint(target, position + 2, bodyBytes);
+  target.writeUInt32LE(formatVersion, body + 4);
+  commit.topicId.copy(target, body + 8);
+  target.writeBigUInt64LE(commit.base, body + 24);
+  target.writeBigUInt64LE(commit.base + BigInt(commit.count) - 1n, body + 32);
+  target.writeUInt32LE(commit.count, body + 40);
+  target.writeUInt32LE(commit.framesBytes, body + 44);
+  target.writeBigUInt64LE(BigInt(commit.timeMs), body + 48);
+  target.writeUInt32LE(0, body + 56);
+  const end = position + commitHeaderBytes + commit.framesBytes;
+  target.writeUInt32LE(crc32(target.subarray(body + 4, end)), body);
+}
+
+/** Reads the header at `position`; undefined unless it is complete and plausible. The frames are not looked at. */
+export function readCommitHeader(buffer: Buffer, position: number): CommitHeader | undefined {
+  if (buffer.length - position < commitHeaderBytes) return undefined;
+  if (buffer[position] !== tagByte0 || buffer[position + 1] !== tagByte1) return undefined;
+  if (buffer[position + 2] !== bodyBytes) return undefined;
+  const body = position + tagAndLength;
+  if (buffer.readUInt32LE(body + 4) !== formatVersion || buffer.readUInt32LE(body + 56) !== 0) return undefined;
+  const base = buffer.readBigUInt64LE(body + 24);
+  const last = buffer.readBigUInt64LE(body + 32);
+  const count = buffer.readUInt32LE(body + 40);
+  if (count === 0 || last - base + 1n !== BigInt(count)) return undefined;
+  return {
+    topicId: buffer.toString("hex", body + 8, body + 24),
+    base,
+    last,
+    count,
+    timeMs: Number(buffer.readBigUInt64LE(body + 48)),
+    headerBytes: commitHeaderBytes,
+    framesBytes: buffer.readUInt32LE(body + 44),
+    checksum: buffer.readUInt32LE(body),
+  };
+}
+
+/** True if the commit at `position`, all of which must be in the buffer, is what was written. */
+export function isIntact(buffer: Buffer, position: number, header: CommitHeader): boolean {
+  const end = position + header.headerBytes + header.framesBytes;
+  return crc32(buffer.subarray(position + tagAndLength + 4, end)) === header.checksum;
+}

@@ -1,0 +1,81 @@
+import { mkdir, open, readFile, readdir, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { tryLock, unlock } from "fs-native-extensions";
+import { OperatorError } from "../errors.js";
+import { isMissing, replaceFile, syncDirectory } from "./durable-files.js";
+
+/** The layout of a data directory (docs/format.md). */
+export const layout = {
+  format: "format.json",
+  lock: "lock",
+  journal: "journal",
+  tenants: "tenants",
+} as const;
+
+const format = { format: "aclog", version: 1 } as const;
+
+/** A data directory that this process alone may write to, until it is closed or the process ends, however it ends. */
+export class DataDirectory implements AsyncDisposable {
+  readonly path: string;
+  /** True if nothing was ever stored here. */
+  readonly isNew: boolean;
+  readonly #lock: FileHandle;
+
+  private constructor(path: string, isNew: boolean, lock: FileHandle) {
+    this.path = path;
+    this.isNew = isNew;
+    this.#lock = lock;
+  }
+
+  /** @throws OperatorError when another process has it, or it is of another format; nothing is changed then */
+  static async open(path: string): Promise<DataDirectory> {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    // Opened without truncating or creating anything else: a refused second process leaves no trace.
+    const lock = await open(join(path, layout.lock), "a", 0o600);
+    try {
+      if (!tryLock(lock.fd)) throw new OperatorError(`the data directory ${path} is in use by another process`);
+      return new DataDirectory(path, await isNewDirectory(path), lock);
+    } catch (error) {
+      await lock.close();
+      throw error;
+    }
+  }
+
+  /** Makes the empty directory an aclog one. The last step of creation: without it, the next start begins again. */
+  async markCreated(): Promise<void> {
+    await replaceFile(join(this.path, layout.format), `${JSON.stringify(format)}\n`);
+    await syncDirectory(join(this.path, ".."));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    unlock(this.#lock.fd);
+    await this.#lock.close();
+  }
+}
+
+async function isNewDirectory(path: string): Promise<boolean> {
+  const file = join(path, layout.format);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+    // Topics exist only after creation was finished, so a missing format file beside them is a loss, not a beginning.
+    const tenants = await readdir(join(path, layout.tenants)).catch(() => []);
+    if (tenants.length === 0) return true;
+    throw new OperatorError(`${file} is missing, although ${path} holds topics; nothing was changed`);
+  }
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    throw new OperatorError(`${file} is damaged: not JSON; nothing was changed`);
+  }
+  const { format: name, version } = (found ?? {}) as { format?: unknown; version?: unknown };
+  if (name !== format.format || version !== format.version) {
+    throw new OperatorError(
+      `${file} says ${JSON.stringify(found)}, and this aclog reads ${JSON.stringify(format)}; nothing was changed`,
+    );
+  }
+  return false;
+}

@@ -1,0 +1,49 @@
+import { statfs } from "node:fs/promises";
+
+const maxAgeMs = 250;
+
+/** How much room the disk has, looked at often enough that a full disk is met before a write meets it. */
+export class FreeSpace {
+  readonly #path: string;
+  readonly #reserveBytes: number;
+  #freeBytes = 0;
+  #lookedAt = 0;
+  #looking = false;
+
+  private constructor(path: string, reserveBytes: number) {
+    this.#path = path;
+    this.#reserveBytes = reserveBytes;
+  }
+
+  /** @param reserveBytes what must stay free for the journal, so that what was acknowledged can reach its segments */
+  static async open(path: string, reserveBytes: number): Promise<FreeSpace> {
+    const space = new FreeSpace(path, reserveBytes);
+    await space.#look();
+    return space;
+  }
+
+  /** True if `bytes` more can be taken. Costs no system call: the answer is at most a quarter of a second old. */
+  hasRoomFor(bytes: number): boolean {
+    if (Date.now() - this.#lookedAt > maxAgeMs && !this.#looking) void this.#look();
+    return this.#freeBytes - bytes > this.#reserveBytes;
+  }
+
+  /** A write met a full disk: nothing is taken until a look says otherwise. */
+  reportFull(): void {
+    this.#freeBytes = 0;
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    try {
+      const { bavail, bsize } = await statfs(this.#path);
+      this.#freeBytes = bavail * bsize;
+    } catch {
+      // Not to know is no reason to take more.
+      this.#freeBytes = 0;
+    } finally {
+      this.#lookedAt = Date.now();
+      this.#looking = false;
+    }
+  }
+}

@@ -1,0 +1,301 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { BacklogFull, LogClosed, StorageFull } from "../errors.js";
+import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
+import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
+import { isDiskFull } from "./durable-files.js";
+import type { Flusher } from "./flusher.js";
+import type { FreeSpace } from "./free-space.js";
+import type { Journal, JournalPlace } from "./journal.js";
+import { type Sequence, entryHeaderBytes, groupHeaderBytes, writeEntryHeader } from "./journal-format.js";
+import type { Appended } from "./port.js";
+import type { Appender, DurableCommit, TopicLog } from "./topic-log.js";
+
+/** A group is at most this large, or one batch. */
+const maxGroupBytes = 1024 * 1024;
+/** What a tenant may have waiting in memory. */
+const maxTenantBytes = 64 * 1024 * 1024;
+const retryFullDiskMs = 500;
+
+interface Waiting {
+  readonly log: TopicLog;
+  readonly batch: RecordBatch;
+  readonly offset: bigint;
+  readonly bytes: number;
+  readonly resolve: (appended: Appended) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Queue {
+  readonly waiting: Waiting[];
+  bytes: number;
+}
+
+/** Records of one topic that go into one commit: stretches of consecutive batches. */
+interface CommitPlan {
+  readonly log: TopicLog;
+  readonly base: bigint;
+  readonly timeMs: number;
+  readonly slices: { readonly batch: RecordBatch; readonly from: number; readonly to: number }[];
+  count: number;
+  framesBytes: number;
+  segmentBase: bigint;
+  position: number;
+}
+
+/** What the journal holds, as far as readers can see it. */
+export interface Published {
+  readonly sequence: Sequence;
+  readonly place: JournalPlace;
+}
+
+/**
+ * Makes everything that waits durable together: one group, one write, one sync; then its topics' high-water marks move
+ * and every caller is answered. Tenants take turns, so that one with much to say does not hold up the others.
+ */
+export class GroupCommit implements Appender {
+  readonly #journal: Journal;
+  readonly #space: FreeSpace;
+  readonly #flusher: Flusher;
+  readonly #segmentBytes: number;
+  readonly #onPublished: (logs: Iterable<TopicLog>) => void;
+  readonly #onNeedsRelease: () => void;
+  readonly #onFailure: (error: unknown) => void;
+  /** Tenants with something waiting, in the order of their turns. */
+  readonly #queues = new Map<string, Queue>();
+  #waitingBytes = 0;
+  #running: Promise<void> | undefined;
+  #published: Published;
+  #closed = false;
+
+  constructor(options: {
+    journal: Journal;
+    space: FreeSpace;
+    flusher: Flusher;
+    /** Largest segment, in bytes. */
+    segmentBytes: number;
+    /** Called when a group has become visible. */
+    onPublished: (logs: Iterable<TopicLog>) => void;
+    /** Called when the journal is full and waits for a checkpoint. */
+    onNeedsRelease: () => void;
+    /** Called when nothing can be acknowledged any more. */
+    onFailure: (error: unknown) => void;
+  }) {
+    this.#journal = options.journal;
+    this.#space = options.space;
+    this.#flusher = options.flusher;
+    this.#segmentBytes = options.segmentBytes;
+    this.#onPublished = options.onPublished;
+    this.#onNeedsRelease = options.onNeedsRelease;
+    this.#onFailure = options.onFailure;
+    this.#published = { sequence: options.journal.durable, place: options.journal.place };
+  }
+
+  /** The last group that readers see; the topics' ends are exactly at it. */
+  get published(): Published {
+    return this.#published;
+  }
+
+  admit(tenant: string, batch: RecordBatch): void {
+    if (this.#closed) throw new LogClosed();
+    if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    const bytes = sizeOf(batch);
+    if ((this.#queues.get(tenant)?.bytes ?? 0) + bytes > maxTenantBytes) throw new BacklogFull(maxTenantBytes);
+    if (!this.#space.hasRoomFor(this.#waitingBytes + bytes)) throw new StorageFull();
+  }
+
+  enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended> {
+    return new Promise((resolve, reject) => {
+      const queue = this.#queues.get(log.tenant) ?? { waiting: [], bytes: 0 };
+      this.#queues.set(log.tenant, queue);
+      const bytes = sizeOf(batch);
+      queue.waiting.push({ log, batch, offset, bytes, resolve, reject });
+      queue.bytes += bytes;
+      this.#waitingBytes += bytes;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Takes nothing more, and resolves when all that waits is answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    // Requests that arrived in the same turn of the event loop are all here before the first group is made.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#queues.size > 0) await this.#commit(this.#take());
+    this.#running = undefined;
+  }
+
+  /** The next group: one batch of each tenant in turn, until it is full. */
+  #take(): Waiting[] {
+    const group: Waiting[] = [];
+    let bytes = 0;
+    for (let [entry] = this.#queues; entry !== undefined; [entry] = this.#queues) {
+      const [tenant, queue] = entry;
+      const next = queue.waiting[0]!;
+      if (group.length > 0 && bytes + next.bytes > maxGroupBytes) break;
+      group.push(next);
+      bytes += next.bytes;
+      queue.waiting.shift();
+      queue.bytes -= next.bytes;
+      this.#waitingBytes -= next.bytes;
+      // To the end of the line, or out of it.
+      this.#queues.delete(tenant);
+      if (queue.waiting.length > 0) this.#queues.set(tenant, queue);
+    }
+    return group;
+  }
+
+  async #commit(group: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#flusher.room();
+      const plans = planCommits(group, this.#segmentBytes);
+      const { bytes, commits } = encodeGroup(plans);
+      await this.#room(bytes.length);
+      const sequence = await this.#journal.append(bytes, plans.length);
+      this.#publish(commits, { sequence, place: this.#journal.place });
+      for (const { offset, batch, resolve } of group) resolve({ offset, count: batch.count });
+    } catch (error) {
+      this.#onFailure(error);
+      const failure = this.#journal.fail(error);
+      for (const { reject } of group) reject(failure);
+      for (const queue of this.#queues.values()) for (const { reject } of queue.waiting) reject(failure);
+      this.#queues.clear();
+      this.#waitingBytes = 0;
+    }
+  }
+
+  async #room(groupBytes: number): Promise<void> {
+    while (this.#journal.needsRelease(groupBytes)) {
+      this.#onNeedsRelease();
+      await this.#journal.released();
+      if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    }
+    for (;;) {
+      try {
+        await this.#journal.makeRoom(groupBytes);
+        return;
+      } catch (error) {
+        if (!isDiskFull(error) || this.#closed) throw error;
+        this.#space.reportFull();
+        await delay(retryFullDiskMs);
+      }
+    }
+  }
+
+  #publish(commits: ReadonlyMap<TopicLog, readonly DurableCommit[]>, published: Published): void {
+    this.#published = published;
+    for (const [log, own] of commits) {
+      log.publish(own);
+      this.#flusher.add(
+        log,
+        own.reduce((sum, commit) => sum + commit.bytes.length, 0),
+      );
+    }
+    this.#onPublished(commits.keys());
+  }
+}
+
+/** Bytes that a batch keeps in memory, and about what it takes on disk. */
+function sizeOf(batch: RecordBatch): number {
+  return batch.source.length + 24 * batch.count + entryHeaderBytes + commitHeaderBytes;
+}
+
+/** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */
+function planCommits(group: readonly Waiting[], segmentBytes: number): CommitPlan[] {
+  const plans: CommitPlan[] = [];
+  const open = new Map<TopicLog, CommitPlan>();
+  const now = Date.now();
+  for (const { log, batch, offset } of group) {
+    for (let from = 0; from < batch.count;) {
+      const timeMs = Math.max(now, log.end.timeMs);
+      const base = offset + BigInt(from);
+      const current = open.get(log);
+      const space = maxCommitFramesBytes - (current?.framesBytes ?? 0);
+      const { to, bytes } = fill(batch, from, Number(base), timeMs, space, current === undefined);
+      if (current !== undefined && to > from) {
+        current.slices.push({ batch, from, to });
+        current.count += to - from;
+        current.framesBytes += bytes;
+      } else if (to > from) {
+        const plan: CommitPlan = {
+          log,
+          base,
+          timeMs,
+          slices: [{ batch, from, to }],
+          count: to - from,
+          framesBytes: bytes,
+          segmentBase: 0n,
+          position: 0,
+        };
+        plans.push(plan);
+        open.set(log, plan);
+      }
+      if (to < batch.count) open.delete(log);
+      from = to;
+    }
+  }
+  placeCommits(plans, segmentBytes);
+  return plans;
+}
+
+/** How many records fit into `space` bytes; at least one if `whole`, however large it is. */
+function fill(
+  batch: RecordBatch,
+  from: number,
+  offset: number,
+  timeMs: number,
+  space: number,
+  whole: boolean,
+): { to: number; bytes: number } {
+  let bytes = 0;
+  let to = from;
+  while (to < batch.count) {
+    const size = framesSize(batch, to, to + 1, offset + to - from, timeMs);
+    if (bytes + size > space && !(whole && to === from)) break;
+    bytes += size;
+    to++;
+  }
+  return { to, bytes };
+}
+
+/** Gives each commit its place behind the one before it, in a new segment where the active one is full. */
+function placeCommits(plans: readonly CommitPlan[], segmentBytes: number): void {
+  const ends = new Map<TopicLog, { segmentBase: bigint; position: number }>();
+  for (const plan of plans) {
+    const end = ends.get(plan.log) ?? plan.log.end;
+    const bytes = commitHeaderBytes + plan.framesBytes;
+    const fits = end.position + bytes <= segmentBytes;
+    // The very first commit of a topic begins its first segment, which nothing has made yet.
+    plan.segmentBase = fits || end.position === 0 ? end.segmentBase : plan.base;
+    plan.position = plan.segmentBase === end.segmentBase ? end.position : 0;
+    ends.set(plan.log, { segmentBase: plan.segmentBase, position: plan.position + bytes });
+  }
+}
+
+function encodeGroup(plans: readonly CommitPlan[]): { bytes: Buffer; commits: Map<TopicLog, DurableCommit[]> } {
+  let size = groupHeaderBytes;
+  for (const plan of plans) size += entryHeaderBytes + commitHeaderBytes + plan.framesBytes;
+  const bytes = Buffer.allocUnsafeSlow(size);
+  const commits = new Map<TopicLog, DurableCommit[]>();
+  let at = groupHeaderBytes;
+  for (const plan of plans) {
+    const { log, base, count, timeMs, framesBytes, segmentBase, position } = plan;
+    const topicId = log.topicIdBytes;
+    const commitBytes = commitHeaderBytes + framesBytes;
+    const start = writeEntryHeader(bytes, at, { topicId, segmentBase, position, commitBytes });
+    at = start + commitHeaderBytes;
+    let offset = Number(base);
+    for (const { batch, from, to } of plan.slices) {
+      at = writeFrames(batch, from, to, offset, timeMs, bytes, at);
+      offset += to - from;
+    }
+    sealCommit(bytes, start, { topicId, base, count, timeMs, framesBytes });
+    const own = commits.get(log) ?? [];
+    own.push({ segmentBase, position, base, count, timeMs, bytes: bytes.subarray(start, at) });
+    commits.set(log, own);
+  }
+  return { bytes, commits };
+}

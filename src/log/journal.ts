@@ -1,0 +1,231 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, constants, open, readdir, rename, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { JournalFailed } from "../errors.js";
+import { syncDirectory, writeFully } from "./durable-files.js";
+import {
+  type Sequence,
+  blockBytes,
+  encodeFileHeader,
+  journalFileName,
+  nextBlock,
+  sealGroup,
+  sequenceOfName,
+} from "./journal-format.js";
+
+const sparePrefix = "spare-";
+
+export interface JournalOptions {
+  /** Size of each journal file, in bytes; the largest group must fit. */
+  readonly fileBytes: number;
+  /** How many files may hold groups above the checkpoint; then appends wait for the next one. */
+  readonly maxFiles: number;
+}
+
+interface JournalFile {
+  readonly first: Sequence;
+  readonly path: string;
+}
+
+/** A place in the journal: in the file whose first group is `file`, at `position` bytes. */
+export interface JournalPlace {
+  readonly file: Sequence;
+  readonly position: number;
+}
+
+interface Spare {
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly nonce: Buffer;
+}
+
+/**
+ * The files where everything that is acknowledged becomes durable. A group is durable when append() resolves, and not
+ * before: callers are answered after it, readers see it after it. One append at a time.
+ *
+ * Files are filled with zeros and synced off the hot path, so that a group's fdatasync has no new blocks to record. A
+ * file gets its name only when everything before it is durable: the name vouches for that.
+ */
+export class Journal implements AsyncDisposable {
+  readonly #directory: string;
+  readonly #options: JournalOptions;
+  readonly #files: JournalFile[] = [];
+  readonly #spares: Promise<Spare>[] = [];
+  readonly #awaitingRelease: (() => void)[] = [];
+  #spareNumber = 0;
+  #file: FileHandle | undefined;
+  #nonce: Buffer = Buffer.alloc(0);
+  #position = blockBytes;
+  #next: Sequence;
+  #failure: JournalFailed | undefined;
+
+  private constructor(directory: string, next: Sequence, options: JournalOptions) {
+    this.#directory = directory;
+    this.#next = next;
+    this.#options = options;
+  }
+
+  /**
+   * A journal whose first group will be `next`, in a new file. Older files are removed: the caller has replayed them
+   * and its checkpoint covers them.
+   */
+  static async open(directory: string, next: Sequence, options: JournalOptions): Promise<Journal> {
+    const journal = new Journal(directory, next, options);
+    const names = await readdir(directory);
+    const left = names.filter((name) => name.startsWith(sparePrefix)).sort();
+    for (const name of left.slice(1)) await unlink(join(directory, name));
+    if (left[0] !== undefined) await rename(join(directory, left[0]), join(directory, `${sparePrefix}0`));
+    await journal.#rotate();
+    for (const name of names) {
+      const first = sequenceOfName(name);
+      if (first !== undefined && first !== next) await unlink(join(directory, name));
+    }
+    return journal;
+  }
+
+  /** The sequence of the last group that is durable. */
+  get durable(): Sequence {
+    return this.#next - 1n;
+  }
+
+  /** Where the next group will be, unless it starts a file of its own. */
+  get place(): JournalPlace {
+    return { file: this.#files.at(-1)!.first, position: this.#position };
+  }
+
+  /** How many files hold groups. */
+  get fileCount(): number {
+    return this.#files.length;
+  }
+
+  get failure(): JournalFailed | undefined {
+    return this.#failure;
+  }
+
+  /** The largest group that fits a file, header included. */
+  get maxGroupBytes(): number {
+    return this.#options.fileBytes - blockBytes;
+  }
+
+  /** True if a group of this size must wait until release() frees a file. */
+  needsRelease(groupBytes: number): boolean {
+    return !this.#fits(groupBytes) && this.#files.length >= this.#options.maxFiles;
+  }
+
+  /** Resolves at the next release(), or when the journal fails. */
+  released(): Promise<void> {
+    return new Promise((resolve) => this.#awaitingRelease.push(resolve));
+  }
+
+  /** Goes on in a new file if the group would not fit. An error here has lost nothing: the call may be repeated. */
+  async makeRoom(groupBytes: number): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (!this.#fits(groupBytes)) await this.#rotate();
+  }
+
+  /**
+   * Appends a group for which there is room: the first `groupHeaderBytes` are the journal's to fill, the entries follow.
+   *
+   * @throws JournalFailed the first time and ever after, once a write or sync has failed
+   */
+  async append(group: Buffer, entries: number): Promise<Sequence> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      const sequence = this.#next;
+      sealGroup(group, sequence, sequence - 1n, entries, this.#nonce);
+      await writeFully(this.#file!, group, this.#position);
+      await this.#file!.datasync();
+      this.#position = nextBlock(this.#position + group.length);
+      this.#next = sequence + 1n;
+      return sequence;
+    } catch (error) {
+      // After a failed sync the kernel may have dropped the pages and call them clean: trying again would lie.
+      throw this.fail(error);
+    }
+  }
+
+  /** Frees the files that hold nothing above `checkpoint`, which must be durable. They serve again as spares. */
+  async release(checkpoint: Sequence): Promise<void> {
+    while (this.#files.length > 1 && this.#files[1]!.first <= checkpoint + 1n) {
+      const { path } = this.#files.shift()!;
+      if (this.#spares.length >= 2) await unlink(path);
+      else {
+        const spare = this.#sparePath();
+        await rename(path, spare);
+        this.#prepare(spare);
+      }
+    }
+    for (const resolve of this.#awaitingRelease.splice(0)) resolve();
+  }
+
+  /** Makes every further append fail, and returns the error that they get. */
+  fail(cause: unknown): JournalFailed {
+    this.#failure ??= cause instanceof JournalFailed ? cause : new JournalFailed(cause);
+    for (const resolve of this.#awaitingRelease.splice(0)) resolve();
+    return this.#failure;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.fail(new Error("the journal is closed"));
+    for (const spare of this.#spares.splice(0)) {
+      await spare.then(
+        ({ handle }) => handle.close(),
+        () => undefined,
+      );
+    }
+    await this.#file?.close();
+    this.#file = undefined;
+  }
+
+  #fits(groupBytes: number): boolean {
+    return this.#position + groupBytes <= this.#options.fileBytes;
+  }
+
+  /** Goes on in a new file. Everything before it is durable: there is one append at a time. */
+  async #rotate(): Promise<void> {
+    if (this.#spares.length === 0) this.#prepare(this.#sparePath());
+    // Taken out first: if it could not be prepared, the next attempt makes another.
+    const spare = await this.#spares.shift()!;
+    const path = join(this.#directory, journalFileName(this.#next));
+    await rename(spare.path, path);
+    await syncDirectory(this.#directory);
+    await this.#file?.close();
+    this.#file = spare.handle;
+    this.#nonce = spare.nonce;
+    this.#position = blockBytes;
+    this.#files.push({ first: this.#next, path });
+    if (this.#spares.length === 0) this.#prepare(this.#sparePath());
+  }
+
+  #sparePath(): string {
+    return join(this.#directory, `${sparePrefix}${this.#spareNumber++}`);
+  }
+
+  #prepare(path: string): void {
+    const spare = prepareSpare(path, this.#options.fileBytes);
+    // Whoever needs the spare meets its error; until then it is nobody's.
+    spare.catch(() => undefined);
+    this.#spares.push(spare);
+  }
+}
+
+/** A journal file without a sequence yet: of full size and on disk, with a nonce that nothing in it carries. */
+async function prepareSpare(path: string, fileBytes: number): Promise<Spare> {
+  const nonce = randomBytes(16);
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    // What an earlier use left behind may stay: groups with another nonce are nothing. Only what is missing is filled.
+    const { size } = await handle.stat();
+    const zeros = Buffer.alloc(Math.min(1024 * 1024, fileBytes));
+    for (let at = size; at < fileBytes; at += zeros.length) {
+      await writeFully(handle, zeros.subarray(0, Math.min(zeros.length, fileBytes - at)), at);
+    }
+    await handle.truncate(fileBytes);
+    await writeFully(handle, encodeFileHeader({ nonce, fileBytes }), 0);
+    await handle.sync();
+    return { handle, path, nonce };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}

@@ -1,0 +1,127 @@
+import { type FileHandle, constants, open } from "node:fs/promises";
+
+interface OpenFile {
+  readonly path: string;
+  readonly handle: Promise<FileHandle>;
+  users: number;
+  /** Counts writes, so that a sync knows whether it covered them all. */
+  writes: number;
+  syncedWrites: number;
+  syncing: Promise<void> | undefined;
+  failure: Error | undefined;
+}
+
+/**
+ * A bounded number of open files, the least recently used closed first. A file with unsynced writes is synced before
+ * it is closed: an error of the disk is told only to those who have the file open.
+ */
+export class OpenFiles implements AsyncDisposable {
+  readonly #limit: number;
+  /** In order of use: the first one was not used for the longest time. */
+  readonly #files = new Map<string, OpenFile>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get size(): number {
+    return this.#files.size;
+  }
+
+  /** Lends the file to `use` for reading. @throws what open() throws, ENOENT among it */
+  async read<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+    return this.#lend(path, constants.O_RDWR, async (file) => use(await file.handle));
+  }
+
+  /** Lends the file, created if need be, to `use` for writing. */
+  async write(path: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
+    await this.#lend(path, constants.O_RDWR | constants.O_CREAT, async (file) => {
+      const handle = await file.handle;
+      file.writes++;
+      await use(handle);
+    });
+  }
+
+  /** Resolves when all that was written to the file before is on disk. @throws the first failure, ever after */
+  async sync(path: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (file !== undefined) await this.#sync(file);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const file of [...this.#files.values()]) {
+      this.#files.delete(file.path);
+      const handle = await file.handle.catch(() => undefined);
+      await handle?.close();
+    }
+  }
+
+  async #lend<T>(path: string, flags: number, use: (file: OpenFile) => Promise<T>): Promise<T> {
+    const file = this.#opened(path, flags);
+    file.users++;
+    try {
+      await file.handle;
+    } catch (error) {
+      // The next one to ask tries again.
+      if (this.#files.get(path) === file) this.#files.delete(path);
+      throw error;
+    }
+    try {
+      return await use(file);
+    } finally {
+      file.users--;
+      if (this.#files.size > this.#limit) await this.#closeOldest();
+    }
+  }
+
+  #opened(path: string, flags: number): OpenFile {
+    const known = this.#files.get(path);
+    if (known !== undefined) {
+      this.#files.delete(path);
+      this.#files.set(path, known);
+      return known;
+    }
+    const handle = open(path, flags, 0o600);
+    const file = { path, handle, users: 0, writes: 0, syncedWrites: 0, syncing: undefined, failure: undefined };
+    this.#files.set(path, file);
+    return file;
+  }
+
+  async #sync(file: OpenFile): Promise<void> {
+    while (file.syncedWrites < file.writes || file.failure !== undefined) {
+      if (file.failure !== undefined) throw file.failure;
+      file.syncing ??= this.#syncOnce(file);
+      await file.syncing;
+    }
+  }
+
+  async #syncOnce(file: OpenFile): Promise<void> {
+    const covered = file.writes;
+    try {
+      // Not fdatasync alone: a segment grows, and its size must be on disk too. Both do that; this says it.
+      await (await file.handle).sync();
+      file.syncedWrites = covered;
+    } catch (error) {
+      file.failure = error as Error;
+    } finally {
+      file.syncing = undefined;
+    }
+  }
+
+  async #closeOldest(): Promise<void> {
+    for (const file of this.#files.values()) {
+      if (file.users > 0 || file.failure !== undefined) continue;
+      file.users++;
+      // A failure stays with the file, which stays open: whoever syncs it next meets it.
+      const synced = await this.#sync(file).then(
+        () => true,
+        () => false,
+      );
+      file.users--;
+      if (!synced || file.users > 0 || file.syncedWrites < file.writes) continue;
+      this.#files.delete(file.path);
+      await (await file.handle).close();
+      return;
+    }
+  }
+}

@@ -1,0 +1,193 @@
+import { stat, truncate } from "node:fs/promises";
+import { join } from "node:path";
+import { OperatorError, RecordCorrupt } from "../errors.js";
+import type { CatalogEntry } from "./catalog.js";
+import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { readCommitHeader } from "./commit.js";
+import { isMissing, syncDirectory, writeFully } from "./durable-files.js";
+import type { JournalEntry } from "./journal-format.js";
+import { type Manifest, writeManifest } from "./manifest.js";
+import { OpenFiles } from "./open-files.js";
+import { JournalDamaged, type TornTail, replay } from "./replay.js";
+import { type SegmentEnd, segmentFileName } from "./segment.js";
+
+/** What a start found, for the operator's log. */
+export interface RecoveryReport {
+  /** Groups above the checkpoint that were written to their segments again. */
+  readonly groups: number;
+  readonly commits: number;
+  readonly milliseconds: number;
+  /** What a crash had cut short, and nobody had been told about. */
+  readonly torn: TornTail | undefined;
+  /** Bytes beyond the last promised commit, by file. */
+  readonly cut: readonly { readonly path: string; readonly bytes: number }[];
+  readonly damaged: readonly RecordCorrupt[];
+}
+
+/** One topic as recovery leaves it. */
+export interface RecoveredTopic {
+  readonly entry: CatalogEntry;
+  readonly end: TopicEnd;
+  /** Set if its segments are shorter than the checkpoint says. */
+  readonly damage: RecordCorrupt | undefined;
+}
+
+/** What the store goes on with. */
+export interface Recovery {
+  readonly checkpoint: Checkpoint;
+  readonly topics: readonly RecoveredTopic[];
+  readonly report: RecoveryReport;
+}
+
+export const emptyEnd: TopicEnd = { next: 0n, segmentBase: 0n, position: 0, timeMs: 0 };
+
+/** Files that replay keeps open. */
+const openFilesLimit = 128;
+
+/**
+ * Brings the segments up to everything that the journal holds, and makes a checkpoint of it. Everything above the
+ * checkpoint is written again and never compared: what a read shows may be in the page cache alone. Killed half-way,
+ * it does the same again.
+ */
+export async function recover(journalDirectory: string, catalog: readonly CatalogEntry[]): Promise<Recovery> {
+  const started = performance.now();
+  const before = await readCheckpoint(journalDirectory);
+  const topics = new Map<string, RecoveringTopic>();
+  for (const entry of catalog) {
+    const end = before.ends.get(entry.manifest.topicId) ?? emptyEnd;
+    topics.set(entry.manifest.topicId, await RecoveringTopic.open(entry, end));
+  }
+  for (const topicId of before.ends.keys()) {
+    if (!topics.has(topicId))
+      throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
+  }
+  await using files = new OpenFiles(openFilesLimit);
+  let { sequence, place } = before;
+  let groups = 0;
+  let commits = 0;
+  const replayed = replay(journalDirectory, before.sequence, before.place);
+  let step = await replayed.next();
+  for (; step.done !== true; step = await replayed.next()) {
+    for (const entry of step.value.entries) {
+      const topic = topics.get(entry.topicId);
+      if (topic === undefined) {
+        throw new OperatorError(
+          `the directory of topic ${entry.topicId} is missing, and the journal has records of it`,
+        );
+      }
+      await topic.write(files, entry);
+      commits++;
+    }
+    groups++;
+    sequence = step.value.sequence;
+    place = step.value.end;
+  }
+  const cut: { path: string; bytes: number }[] = [];
+  for (const topic of topics.values()) {
+    const bytes = await topic.finish(files);
+    if (bytes > 0) cut.push({ path: topic.activePath, bytes });
+  }
+  const ends = new Map([...topics].map(([topicId, topic]) => [topicId, topic.end]));
+  const checkpoint = { sequence, place, ends };
+  await writeCheckpoint(journalDirectory, checkpoint);
+  const recovered = [...topics.values()].map((topic) => topic.result());
+  const damaged = recovered.map(({ damage }) => damage).filter((damage) => damage !== undefined);
+  const milliseconds = Math.round(performance.now() - started);
+  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn: step.value, cut, damaged } };
+}
+
+class RecoveringTopic {
+  readonly #entry: CatalogEntry;
+  readonly #damage: RecordCorrupt | undefined;
+  readonly #segments: { base: bigint; sealed?: SegmentEnd }[];
+  readonly #written = new Set<string>();
+  #end: TopicEnd;
+
+  private constructor(entry: CatalogEntry, end: TopicEnd, damage: RecordCorrupt | undefined) {
+    this.#entry = entry;
+    this.#end = end;
+    this.#damage = damage;
+    // What the manifest says of later segments is from above the checkpoint: replay says it again.
+    this.#segments = entry.manifest.segments
+      .filter(({ base }) => base <= end.segmentBase)
+      .map((segment) => (segment.base === end.segmentBase ? { base: segment.base } : segment));
+  }
+
+  static async open(entry: CatalogEntry, end: TopicEnd): Promise<RecoveringTopic> {
+    const path = join(entry.directory, segmentFileName(end.segmentBase));
+    const bytes = await sizeOf(path);
+    const damage =
+      bytes < end.position
+        ? new RecordCorrupt(
+            entry.manifest.topicId,
+            `${path}: byte ${bytes}`,
+            `the file should have ${end.position} bytes`,
+          )
+        : undefined;
+    return new RecoveringTopic(entry, end, damage);
+  }
+
+  get end(): TopicEnd {
+    return this.#end;
+  }
+
+  get activePath(): string {
+    return join(this.#entry.directory, segmentFileName(this.#end.segmentBase));
+  }
+
+  /** Writes a commit where its group says that it belongs. */
+  async write(files: OpenFiles, entry: JournalEntry): Promise<void> {
+    const { segmentBase, position, commit, topicId } = entry;
+    const path = join(this.#entry.directory, segmentFileName(segmentBase));
+    const header = readCommitHeader(commit, 0);
+    const rolls = segmentBase !== this.#end.segmentBase;
+    const follows = rolls ? position === 0 && segmentBase === this.#end.next : position === this.#end.position;
+    if (header === undefined || header.topicId !== topicId || header.base !== this.#end.next || !follows) {
+      throw new JournalDamaged(path, position, `the journal's commit does not follow offset ${this.#end.next}`);
+    }
+    const active = this.#segments.at(-1);
+    if (rolls && active !== undefined) active.sealed = { next: this.#end.next, bytes: this.#end.position };
+    if (active?.base !== segmentBase) this.#segments.push({ base: segmentBase });
+    await files.write(path, (file) => writeFully(file, commit, position));
+    this.#written.add(path);
+    this.#end = {
+      next: header.last + 1n,
+      segmentBase,
+      position: position + commit.length,
+      timeMs: header.timeMs,
+    };
+  }
+
+  /** Cuts what is beyond the last promised commit, and makes everything durable. Returns how many bytes were cut. */
+  async finish(files: OpenFiles): Promise<number> {
+    const beyond = (await sizeOf(this.activePath)) - this.#end.position;
+    if (beyond > 0) {
+      await files.write(this.activePath, () => truncate(this.activePath, this.#end.position));
+      this.#written.add(this.activePath);
+    }
+    for (const path of this.#written) await files.sync(path);
+    if (this.#written.size > 0) {
+      await syncDirectory(this.#entry.directory);
+      await writeManifest(this.#entry.directory, this.#manifest());
+    }
+    return Math.max(0, beyond);
+  }
+
+  result(): RecoveredTopic {
+    const entry = { directory: this.#entry.directory, manifest: this.#manifest() };
+    return { entry, end: this.#end, damage: this.#damage };
+  }
+
+  #manifest(): Manifest {
+    return { ...this.#entry.manifest, segments: this.#segments };
+  }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isMissing(error)) return 0;
+    throw error;
+  }
+}

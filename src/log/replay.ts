@@ -1,0 +1,149 @@
+import { type FileHandle, open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { crc32 } from "node:zlib";
+import { OperatorError } from "../errors.js";
+import { readUpTo } from "./durable-files.js";
+import type { JournalPlace } from "./journal.js";
+import {
+  type JournalEntry,
+  type JournalFileHeader,
+  type Sequence,
+  blockBytes,
+  decodeEntries,
+  decodeFileHeader,
+  decodeGroupHeader,
+  groupHeaderBytes,
+  journalFileName,
+  nextBlock,
+  sequenceOfName,
+} from "./journal-format.js";
+
+/** One group of the journal, intact. */
+export interface ReplayedGroup {
+  readonly sequence: Sequence;
+  readonly entries: readonly JournalEntry[];
+  /** Where the group behind it would begin. */
+  readonly end: JournalPlace;
+}
+
+/** What was left at the end of the journal by a write that a crash cut short: nobody had been told about it. */
+export interface TornTail {
+  readonly path: string;
+  readonly position: number;
+}
+
+/** The journal cannot be what was written: acknowledged records may be missing. Nothing was changed. */
+export class JournalDamaged extends OperatorError {
+  constructor(path: string, position: number, problem: string) {
+    super(`${path}: byte ${position}: ${problem}. Nothing was changed: keep the data directory and restore a backup`);
+    this.name = "JournalDamaged";
+  }
+}
+
+/**
+ * Every group above the checkpoint that may have been answered for, in order; returns the torn tail, if there is one.
+ *
+ * @param checkpoint the highest sequence that the segments hold
+ * @param place where the checkpoint says that the group behind it begins, unless it begins a file of its own
+ * @throws JournalDamaged when something later proves that what is damaged had been durable
+ */
+export async function* replay(
+  directory: string,
+  checkpoint: Sequence,
+  place: JournalPlace,
+): AsyncGenerator<ReplayedGroup, TornTail | undefined> {
+  const firsts = (await readdir(directory))
+    .map(sequenceOfName)
+    .filter((first) => first !== undefined)
+    .filter((first) => first > checkpoint || first === place.file)
+    .sort((a, b) => (a < b ? -1 : 1));
+  // A file that begins right behind the checkpoint makes what is left of the file before it worthless.
+  if (firsts[1] === checkpoint + 1n) firsts.shift();
+  let next = checkpoint + 1n;
+  let position = firsts[0] === place.file ? place.position : blockBytes;
+  if (firsts[0] === undefined || (firsts[0] !== place.file && firsts[0] !== next)) {
+    const missing = join(directory, journalFileName(place.file));
+    throw new JournalDamaged(missing, 0, `the file that holds group ${next} is missing`);
+  }
+  for (const [index, first] of firsts.entries()) {
+    const path = join(directory, journalFileName(first));
+    const file = await open(path, "r");
+    try {
+      const header = await readFileHeader(file, path);
+      const bytes = await readUpTo(file, 0, header.fileBytes);
+      for (;;) {
+        const group = intactGroup(bytes, position, header, next, first);
+        if (group === undefined) break;
+        yield group;
+        next = group.sequence + 1n;
+        position = group.end.position;
+      }
+      const following = firsts[index + 1];
+      if (following === undefined) {
+        const proof = laterGroup(bytes, position, header, next);
+        if (proof !== undefined) {
+          throw new JournalDamaged(
+            path,
+            position,
+            `group ${next} is damaged, and group ${proof} proves that it was durable`,
+          );
+        }
+        return isBlank(bytes, position, header) ? undefined : { path, position };
+      }
+      if (following !== next) {
+        throw new JournalDamaged(
+          path,
+          position,
+          `group ${next} is damaged or missing, and ${journalFileName(following)} proves that it was durable`,
+        );
+      }
+    } finally {
+      await file.close();
+    }
+    position = blockBytes;
+  }
+  return undefined;
+}
+
+async function readFileHeader(file: FileHandle, path: string): Promise<JournalFileHeader> {
+  const header = decodeFileHeader(await readUpTo(file, 0, blockBytes));
+  if (header === undefined) throw new JournalDamaged(path, 0, "the file header is damaged or of an unknown version");
+  const { size } = await file.stat();
+  if (size !== header.fileBytes) {
+    throw new JournalDamaged(path, size, `the file has ${size} bytes instead of ${header.fileBytes}`);
+  }
+  return header;
+}
+
+function intactGroup(
+  bytes: Buffer,
+  position: number,
+  file: JournalFileHeader,
+  expected: Sequence,
+  first: Sequence,
+): ReplayedGroup | undefined {
+  const header = decodeGroupHeader(bytes, position, file.nonce);
+  if (header === undefined || header.sequence !== expected) return undefined;
+  const start = position + groupHeaderBytes;
+  const end = start + header.payloadBytes;
+  if (end > bytes.length) return undefined;
+  const payload = bytes.subarray(start, end);
+  if (crc32(payload) !== header.payloadChecksum) return undefined;
+  const entries = decodeEntries(payload, header.entries);
+  return entries && { sequence: expected, entries, end: { file: first, position: nextBlock(end) } };
+}
+
+/** A group header of this file, behind `position`, that says that `next` had been durable. */
+function laterGroup(bytes: Buffer, position: number, file: JournalFileHeader, next: Sequence): Sequence | undefined {
+  for (let at = position; at < bytes.length; at += blockBytes) {
+    const header = decodeGroupHeader(bytes, at, file.nonce);
+    if (header !== undefined && header.durable >= next) return header.sequence;
+  }
+  return undefined;
+}
+
+/** True unless a group of this file had begun at `position`. */
+function isBlank(bytes: Buffer, position: number, file: JournalFileHeader): boolean {
+  const magicAndNonce = bytes.subarray(position, position + groupHeaderBytes);
+  return magicAndNonce.length < groupHeaderBytes || !magicAndNonce.subarray(36, 52).equals(file.nonce);
+}

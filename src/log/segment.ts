@@ -1,0 +1,219 @@
+import { join } from "node:path";
+import { RecordCorrupt } from "../errors.js";
+import { type CommitHeader, commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
+import { isMissing, readUpTo, writeFully } from "./durable-files.js";
+import type { Gatherer } from "./gatherer.js";
+import type { OpenFiles } from "./open-files.js";
+import type { ReadLimits } from "./port.js";
+import { type IndexEntry, SparseIndex, indexIntervalBytes, loadIndex } from "./sparse-index.js";
+
+/** Twenty digits hold any uint64, so file names sort in offset order. */
+export function segmentFileName(base: bigint): string {
+  return `${base.toString().padStart(20, "0")}.log`;
+}
+
+/** Where a sealed segment ends: the offset behind its last record, and its size. */
+export interface SegmentEnd {
+  readonly next: bigint;
+  readonly bytes: number;
+}
+
+/**
+ * One stretch of a topic's log: a file of commits, one behind the other. The last one of a topic is active and grows;
+ * sealed ones never change.
+ */
+export class Segment {
+  readonly base: bigint;
+  readonly path: string;
+  readonly #indexPath: string;
+  readonly #topicId: string;
+  readonly #files: OpenFiles;
+  readonly #index = new SparseIndex();
+  /** What an earlier process wrote; its part of the index is looked for when somebody reads. */
+  readonly #inherited: number;
+  #loading: Promise<void> | undefined;
+  /** Bytes that are in the file. What is beyond is still in memory. */
+  written: number;
+  #sealed: SegmentEnd | undefined;
+  /** True until the file's name is known to be on disk. */
+  isNewFile: boolean;
+
+  constructor(
+    files: OpenFiles,
+    directory: string,
+    topicId: string,
+    base: bigint,
+    found: { bytes: number; sealed: SegmentEnd | undefined } | undefined,
+  ) {
+    this.base = base;
+    this.path = join(directory, segmentFileName(base));
+    this.#indexPath = this.path.replace(/\.log$/, ".index");
+    this.#topicId = topicId;
+    this.#files = files;
+    this.#inherited = found?.bytes ?? 0;
+    this.written = this.#inherited;
+    this.#sealed = found?.sealed;
+    this.isNewFile = found === undefined;
+  }
+
+  /** Where it ends, once it never changes again. */
+  get sealed(): SegmentEnd | undefined {
+    return this.#sealed;
+  }
+
+  seal(end: SegmentEnd): void {
+    this.#sealed = end;
+  }
+
+  /** Notes where a commit is going to be. Calls come in order. */
+  noteCommit(entry: IndexEntry): void {
+    this.#index.add(entry);
+  }
+
+  /** Appends bytes of whole commits. */
+  async write(commits: readonly Buffer[]): Promise<void> {
+    const bytes = commits.length === 1 ? commits[0]! : Buffer.concat(commits);
+    await this.#files.write(this.path, (file) => writeFully(file, bytes, this.written));
+    this.written += bytes.length;
+  }
+
+  /** Resolves when what was written is on disk; the index is saved along, but not synced. */
+  async sync(): Promise<void> {
+    await this.#files.sync(this.path);
+    // Entries go behind those that are in the file already.
+    await this.#loadIndex();
+    await this.#index.save(this.#files, this.#indexPath, this.#topicId);
+  }
+
+  /**
+   * Gathers records from `offset` on, which must be in this segment and written.
+   *
+   * @throws RecordCorrupt with file and position when the bytes are not what was written
+   */
+  async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
+    await this.#loadIndex();
+    const hint = this.#index.floor(offset);
+    try {
+      await this.#readFrom(hint, offset, limits, gatherer);
+    } catch (error) {
+      if (hint === undefined || !gatherer.isEmpty || !(error instanceof RecordCorrupt)) throw error;
+      // Perhaps it is the index that is wrong: without it, the way is longer and the answer certain.
+      this.#index.clear();
+      await this.#readFrom(undefined, offset, limits, gatherer);
+    }
+  }
+
+  /** The time of the first commit, in milliseconds since 1970. */
+  async firstTimeMs(): Promise<number> {
+    return (await this.#headers(undefined, () => true))?.header.timeMs ?? 0;
+  }
+
+  /** The first offset whose commit has that time or a later one; undefined if none that is written has. */
+  async offsetAt(timeMs: bigint): Promise<bigint | undefined> {
+    await this.#loadIndex();
+    const found = await this.#headers(this.#index.floorTime(timeMs), (header) => BigInt(header.timeMs) >= timeMs);
+    return found?.header.base;
+  }
+
+  async #readFrom(hint: IndexEntry | undefined, offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
+    const start = await this.#headers(hint, (header) => header.last >= offset, limits.maxBytes);
+    if (start === undefined) throw this.#corrupt(this.written, `offset ${offset} is missing`);
+    let { chunk, at, header } = start;
+    let position = start.position;
+    for (;;) {
+      const bytes = header.headerBytes + header.framesBytes;
+      if (chunk.length - at < bytes) {
+        // The first commit comes whole; one that is cut off behind it is left for the next read.
+        if (!gatherer.isEmpty) return;
+        chunk = await this.#chunk(position, bytes);
+        at = 0;
+        if (chunk.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
+      }
+      if (!isIntact(chunk, at, header)) throw this.#corrupt(position, "the checksum does not match");
+      const more = gatherer.take(chunk, at + header.headerBytes, at + bytes, header.base, header.count);
+      if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
+      at += bytes;
+      position += bytes;
+      if (!more || position >= this.written || chunk.length - at < commitHeaderBytes) return;
+      header = this.#header(chunk, at, position, header.last + 1n);
+    }
+  }
+
+  /**
+   * Hops from header to header, from the hint on, to the first that `matches`; undefined if none does. Gives the
+   * chunk of the file that it is in, which goes on for about `ahead` bytes behind it.
+   */
+  async #headers(
+    hint: IndexEntry | undefined,
+    matches: (header: CommitHeader, position: number) => boolean,
+    ahead = 0,
+  ): Promise<{ header: CommitHeader; position: number; chunk: Buffer; at: number } | undefined> {
+    let position = hint?.position ?? 0;
+    let expected = hint?.base ?? this.base;
+    while (position < this.written) {
+      const chunk = await this.#chunk(position, ahead + indexIntervalBytes);
+      if (chunk.length < commitHeaderBytes) throw this.#corrupt(position, "the file ends within a commit");
+      let at = 0;
+      while (position < this.written && chunk.length - at >= commitHeaderBytes) {
+        const header = this.#header(chunk, at, position, expected);
+        if (matches(header, position)) return { header, position, chunk, at };
+        expected = header.last + 1n;
+        at += header.headerBytes + header.framesBytes;
+        position += header.headerBytes + header.framesBytes;
+      }
+    }
+    return undefined;
+  }
+
+  #header(chunk: Buffer, at: number, position: number, expected: bigint): CommitHeader {
+    const header = readCommitHeader(chunk, at);
+    if (header === undefined) throw this.#corrupt(position, "no commit header");
+    if (header.topicId !== this.#topicId) throw this.#corrupt(position, "a commit of another topic");
+    if (header.base !== expected) {
+      throw this.#corrupt(position, `a commit with offset ${header.base} instead of ${expected}`);
+    }
+    if (position + header.headerBytes + header.framesBytes > this.written) {
+      throw this.#corrupt(position, "a commit that is longer than the segment");
+    }
+    return header;
+  }
+
+  async #chunk(position: number, bytes: number): Promise<Buffer> {
+    const length = Math.min(bytes, this.written - position);
+    try {
+      return await this.#files.read(this.path, (file) => readUpTo(file, position, length));
+    } catch (error) {
+      if (isMissing(error)) throw this.#corrupt(position, "the file is missing");
+      throw error;
+    }
+  }
+
+  #loadIndex(): Promise<void> {
+    this.#loading ??= this.#loadInherited().catch((error: unknown) => {
+      this.#loading = undefined;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #loadInherited(): Promise<void> {
+    if (this.#inherited <= indexIntervalBytes) return;
+    const entries = await loadIndex(this.#indexPath, this.#topicId, this.#inherited);
+    const found = new SparseIndex(entries);
+    try {
+      await this.#headers(entries.at(-1), (header, position) => {
+        if (position >= this.#inherited) return true;
+        found.add({ base: header.base, position, timeMs: header.timeMs });
+        return false;
+      });
+    } catch (error) {
+      // What is in front of the damage can still be read; who reads what is behind it is told then.
+      if (!(error instanceof RecordCorrupt)) throw error;
+    }
+    this.#index.prepend(found);
+  }
+
+  #corrupt(position: number, problem: string): RecordCorrupt {
+    return new RecordCorrupt(this.#topicId, `${this.path}: byte ${position}`, problem);
+  }
+}

@@ -1,0 +1,123 @@
+import { readFile } from "node:fs/promises";
+import { crc32 } from "node:zlib";
+import type { OpenFiles } from "./open-files.js";
+import { writeFully } from "./durable-files.js";
+
+/** Bytes of a segment between two entries of its index. */
+export const indexIntervalBytes = 64 * 1024;
+
+/** A commit that the index knows: where it is, its first offset and its time. */
+export interface IndexEntry {
+  readonly base: bigint;
+  readonly position: number;
+  readonly timeMs: number;
+}
+
+const magic = Buffer.from("ACLOGIDX", "latin1");
+const version = 1;
+/** magic 8, version 4, topic id 16, checksum 4. */
+const headerBytes = 32;
+/** base 8, position 4, time 8, checksum 4. */
+const entryBytes = 24;
+
+/**
+ * Every so many bytes of a segment, where a commit begins. It only shortens the way: entries are hints, every commit
+ * is checked when it is read, and the file can be lost at any time.
+ */
+export class SparseIndex {
+  #entries: IndexEntry[];
+  #persisted: number;
+
+  /** @param entries those that are in the file already */
+  constructor(entries: readonly IndexEntry[] = []) {
+    this.#entries = [...entries];
+    this.#persisted = entries.length;
+  }
+
+  /** Adds a commit, if it is far enough behind the last one added. Calls come in order of position. */
+  add(entry: IndexEntry): void {
+    if (entry.position - (this.#entries.at(-1)?.position ?? 0) >= indexIntervalBytes) this.#entries.push(entry);
+  }
+
+  /** Puts what was found of an earlier process in front. */
+  prepend(earlier: SparseIndex): void {
+    this.#entries = [...earlier.#entries, ...this.#entries];
+    this.#persisted = earlier.#persisted;
+  }
+
+  /** Forgets everything, also what is on disk. */
+  clear(): void {
+    this.#entries = [];
+    this.#persisted = 0;
+  }
+
+  /** The last entry at or before `offset`; undefined: begin at the start of the segment. */
+  floor(offset: bigint): IndexEntry | undefined {
+    return this.#last((entry) => entry.base <= offset);
+  }
+
+  /** The last entry from before `timeMs`; undefined: begin at the start of the segment. */
+  floorTime(timeMs: bigint): IndexEntry | undefined {
+    return this.#last((entry) => BigInt(entry.timeMs) < timeMs);
+  }
+
+  /** Writes the entries that are not in the file yet. Not synced: a lost index is built again. */
+  async save(files: OpenFiles, path: string, topicId: string): Promise<void> {
+    const fresh = this.#entries.slice(this.#persisted);
+    if (fresh.length === 0) return;
+    const bytes = Buffer.alloc(fresh.length * entryBytes);
+    for (const [index, entry] of fresh.entries()) {
+      const at = index * entryBytes;
+      bytes.writeBigUInt64LE(entry.base, at);
+      bytes.writeUInt32LE(entry.position, at + 8);
+      bytes.writeBigUInt64LE(BigInt(entry.timeMs), at + 12);
+      bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 20)), at + 20);
+    }
+    const at = headerBytes + this.#persisted * entryBytes;
+    await files.write(path, async (file) => {
+      await writeFully(file, encodeHeader(topicId), 0);
+      await writeFully(file, bytes, at);
+    });
+    this.#persisted += fresh.length;
+  }
+
+  #last(matches: (entry: IndexEntry) => boolean): IndexEntry | undefined {
+    let low = 0;
+    let high = this.#entries.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (matches(this.#entries[middle]!)) low = middle + 1;
+      else high = middle;
+    }
+    return this.#entries[low - 1];
+  }
+}
+
+/** The entries of an index file up to the first that cannot be right; none if there is no such file. */
+export async function loadIndex(path: string, topicId: string, segmentBytes: number): Promise<IndexEntry[]> {
+  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  if (!bytes.subarray(0, headerBytes).equals(encodeHeader(topicId))) return [];
+  const entries: IndexEntry[] = [];
+  for (let at = headerBytes; at + entryBytes <= bytes.length; at += entryBytes) {
+    if (bytes.readUInt32LE(at + 20) !== crc32(bytes.subarray(at, at + 20))) break;
+    const entry = {
+      base: bytes.readBigUInt64LE(at),
+      position: bytes.readUInt32LE(at + 8),
+      timeMs: Number(bytes.readBigUInt64LE(at + 12)),
+    };
+    const before = entries.at(-1);
+    if (entry.position >= segmentBytes) break;
+    if (before !== undefined && (entry.position <= before.position || entry.base <= before.base)) break;
+    entries.push(entry);
+  }
+  return entries;
+}
+
+function encodeHeader(topicId: string): Buffer {
+  const header = Buffer.alloc(headerBytes);
+  magic.copy(header, 0);
+  header.writeUInt32LE(version, 8);
+  header.write(topicId, 12, "hex");
+  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28);
+  return header;
+}

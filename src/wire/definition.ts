@@ -1,0 +1,118 @@
+/**
+ * The public contract as grpc-js wants it, loaded from `proto/` once, and the error details that travel beside a status.
+ * Whoever serves or calls takes it from here, so that both sides read integers and enums in the same way.
+ */
+import { fileURLToPath } from "node:url";
+import { loadPackageDefinition } from "@grpc/grpc-js";
+import { loadSync, type MessageTypeDefinition, type PackageDefinition } from "@grpc/proto-loader";
+import type { BadRequest, BadRequestOutput } from "./generated/google/rpc/BadRequest.js";
+import type { ErrorInfo, ErrorInfoOutput } from "./generated/google/rpc/ErrorInfo.js";
+import type { LocalizedMessage, LocalizedMessageOutput } from "./generated/google/rpc/LocalizedMessage.js";
+import type { QuotaFailure, QuotaFailureOutput } from "./generated/google/rpc/QuotaFailure.js";
+import type { RetryInfo, RetryInfoOutput } from "./generated/google/rpc/RetryInfo.js";
+import type { Status, StatusOutput } from "./generated/google/rpc/Status.js";
+import type { LogDefinition } from "./generated/log/v1/Log.js";
+import type { ProtoGrpcType } from "./generated/log.js";
+
+/** `log.v1` and the error details, with their file descriptors: what reflection lists. */
+export const logPackageDefinition: PackageDefinition = loadSync(
+  ["log/v1/log.proto", "google/rpc/error_details.proto"],
+  {
+    // The same way up from src/wire and from dist/wire.
+    includeDirs: [fileURLToPath(new URL("../../proto/", import.meta.url))],
+    longs: BigInt,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  },
+);
+
+/** Constructs a stub of the service `log.v1.Log`. */
+export const LogStub = (loadPackageDefinition(logPackageDefinition) as unknown as ProtoGrpcType).log.v1.Log;
+
+/** The service `log.v1.Log`: its methods, with their paths and codecs. */
+export const logServiceDefinition: LogDefinition = LogStub.service;
+
+/** The trailer that carries a serialised `google.rpc.Status`. */
+export const statusDetailsKey = "grpc-status-details-bin";
+
+interface DetailInputs {
+  BadRequest: BadRequest;
+  ErrorInfo: ErrorInfo;
+  LocalizedMessage: LocalizedMessage;
+  QuotaFailure: QuotaFailure;
+  RetryInfo: RetryInfo;
+}
+
+interface DetailOutputs {
+  BadRequest: BadRequestOutput;
+  ErrorInfo: ErrorInfoOutput;
+  LocalizedMessage: LocalizedMessageOutput;
+  QuotaFailure: QuotaFailureOutput;
+  RetryInfo: RetryInfoOutput;
+}
+
+type DetailType = keyof DetailInputs;
+
+/** One detail to send, such as `{ type: "ErrorInfo", value: { reason, domain, metadata } }`. */
+export type StatusDetail = { [T in DetailType]: { readonly type: T; readonly value: DetailInputs[T] } }[DetailType];
+
+/** A status to send. */
+export interface OutgoingStatus {
+  /** A gRPC status code. */
+  readonly code: number;
+  readonly message: string;
+  readonly details: readonly StatusDetail[];
+}
+
+/** What a status said. Details of other types than aclog's are left out; of two of one type, the first counts. */
+export interface DecodedStatus {
+  /** A gRPC status code. */
+  readonly code: number;
+  readonly message: string;
+  readonly details: Readonly<Partial<DetailOutputs>>;
+}
+
+const statusType = message<Status, StatusOutput>("Status");
+
+const detailTypes: { readonly [T in DetailType]: MessageTypeDefinition<DetailInputs[T], DetailOutputs[T]> } = {
+  BadRequest: message("BadRequest"),
+  ErrorInfo: message("ErrorInfo"),
+  LocalizedMessage: message("LocalizedMessage"),
+  QuotaFailure: message("QuotaFailure"),
+  RetryInfo: message("RetryInfo"),
+};
+
+const typeUrlPrefix = "type.googleapis.com/google.rpc.";
+
+/** A serialised `google.rpc.Status`, for the trailer `grpc-status-details-bin`. */
+export function encodeStatus(status: OutgoingStatus): Buffer {
+  return statusType.serialize(statusMessage(status));
+}
+
+/** The same as a message, for a field such as `ProduceResponse.error`. */
+export function statusMessage(status: OutgoingStatus): Status {
+  return {
+    code: status.code,
+    message: status.message,
+    details: status.details.map((detail) => ({
+      type_url: typeUrlPrefix + detail.type,
+      value: (detailTypes[detail.type] as MessageTypeDefinition<object, object>).serialize(detail.value),
+    })),
+  };
+}
+
+/** @throws Error when the bytes are not a `google.rpc.Status` or hold a damaged detail. */
+export function decodeStatus(bytes: Buffer): DecodedStatus {
+  const { code, message: text, details } = statusType.deserialize(bytes);
+  const decoded: Partial<Record<DetailType, object>> = {};
+  for (const { type_url: url, value } of details) {
+    const type = (Object.keys(detailTypes) as DetailType[]).find((name) => url === typeUrlPrefix + name);
+    if (type !== undefined) decoded[type] ??= detailTypes[type].deserialize(value);
+  }
+  return { code, message: text, details: decoded as Partial<DetailOutputs> };
+}
+
+function message<Input extends object, Output extends object>(name: string): MessageTypeDefinition<Input, Output> {
+  return logPackageDefinition[`google.rpc.${name}`] as unknown as MessageTypeDefinition<Input, Output>;
+}

@@ -1,0 +1,252 @@
+import { InvalidField, LimitExceeded } from "../errors.js";
+import { WireReader, wireType } from "./reader.js";
+
+/** What one request may bring. Published in docs/errors.md. */
+export const limits = {
+  /** Value, key, header names and header values of one record together, in bytes. */
+  recordBytes: 1024 * 1024,
+  headers: 64,
+  /** Header names and values of one record together, in bytes. */
+  headerBytes: 16 * 1024,
+  /** An empty record is two bytes in a request and some fifteen on disk: without this, 4 MiB could become 30. */
+  batchRecords: 65_536,
+} as const;
+
+/**
+ * Records as a client sent them: for each one the bytes of its value, key and headers, untouched. Record i is
+ * `source[bounds[2i], bounds[2i+1])`. One flat array, because an object for each record would be most of the cost.
+ */
+export interface RecordBatch {
+  readonly source: Buffer;
+  readonly bounds: readonly number[];
+  readonly count: number;
+}
+
+const recordTag = (1 << 3) | wireType.bytes;
+const offsetTag = (2 << 3) | wireType.varint;
+const timestampTag = (7 << 3) | wireType.varint;
+
+/** Gathers the records of one request while it is walked. */
+export class RecordCollector {
+  readonly #source: Buffer;
+  readonly #bounds: number[] = [];
+  /** Client bytes of records that had a server field in their midst, put together again. */
+  readonly #rejoined: Buffer[] = [];
+  #end: number;
+
+  constructor(source: Buffer) {
+    this.#source = source;
+    this.#end = source.length;
+  }
+
+  get count(): number {
+    return this.#bounds.length / 2;
+  }
+
+  /** Takes the record at `[start, end)` of the source. @throws ServiceError naming the field that is at fault */
+  add(start: number, end: number): void {
+    const index = this.count;
+    if (index >= limits.batchRecords) {
+      throw new LimitExceeded("records", "the most records of a request", limits.batchRecords, index + 1, "records");
+    }
+    const spans = clientSpans(new WireReader(this.#source, start, end, `records[${index}]`));
+    if (spans.length <= 2) {
+      this.#bounds.push(spans[0] ?? start, spans[1] ?? start);
+      return;
+    }
+    const parts: Buffer[] = [];
+    for (let at = 0; at < spans.length; at += 2) parts.push(this.#source.subarray(spans[at], spans[at + 1]));
+    const whole = Buffer.concat(parts);
+    this.#rejoined.push(whole);
+    this.#bounds.push(this.#end, this.#end + whole.length);
+    this.#end += whole.length;
+  }
+
+  finish(): RecordBatch {
+    if (this.count === 0) throw new InvalidField("records", "at least one record is needed");
+    const source = this.#rejoined.length === 0 ? this.#source : Buffer.concat([this.#source, ...this.#rejoined]);
+    return { source, bounds: this.#bounds, count: this.count };
+  }
+}
+
+/** Starts and ends of the stretches that hold what the client may set; what it sent as offset or timestamp is left out. */
+function clientSpans(reader: WireReader): number[] {
+  const spans: number[] = [];
+  let seen = 0;
+  let bytes = 0;
+  let headers = 0;
+  let headerBytes = 0;
+  while (!reader.done) {
+    const fieldStart = reader.position;
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    const type = tag & 7;
+    switch (field) {
+      case 1:
+      case 5: {
+        expectType(reader, field, type, wireType.bytes);
+        seen = once(reader, seen, field);
+        const length = reader.length();
+        reader.position += length;
+        bytes += length;
+        break;
+      }
+      case 6: {
+        expectType(reader, field, type, wireType.bytes);
+        const length = reader.length();
+        headerBytes += headerSize(
+          new WireReader(
+            reader.buffer,
+            reader.position,
+            reader.position + length,
+            `${reader.path}.headers[${headers}]`,
+          ),
+        );
+        headers++;
+        reader.position += length;
+        break;
+      }
+      case 2:
+      case 7:
+        expectType(reader, field, type, wireType.varint);
+        seen = once(reader, seen, field);
+        reader.uint64();
+        continue;
+      default:
+        // Stored unread, it would come back to a reader who knows what it means.
+        throw new InvalidField(reader.path, `field ${field} is not a field of a record`);
+    }
+    if (spans.length > 0 && spans[spans.length - 1] === fieldStart) spans[spans.length - 1] = reader.position;
+    else spans.push(fieldStart, reader.position);
+  }
+  if (headers > limits.headers) {
+    throw new InvalidField(`${reader.path}.headers`, `${headers} headers, and at most ${limits.headers} are allowed`);
+  }
+  if (headerBytes > limits.headerBytes) {
+    throw new InvalidField(
+      `${reader.path}.headers`,
+      `${headerBytes} bytes of headers, and at most ${limits.headerBytes} are allowed`,
+    );
+  }
+  if (bytes + headerBytes > limits.recordBytes) {
+    throw new LimitExceeded(reader.path, "the largest record", limits.recordBytes, bytes + headerBytes, "bytes");
+  }
+  return spans;
+}
+
+function headerSize(reader: WireReader): number {
+  let seen = 0;
+  let bytes = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field !== 1 && field !== 2) throw new InvalidField(reader.path, `field ${field} is not a field of a header`);
+    expectType(reader, field, tag & 7, wireType.bytes);
+    seen = once(reader, seen, field);
+    const length = reader.length();
+    if (field === 1) utf8(reader, length, "name");
+    reader.position += length;
+    bytes += length;
+  }
+  return bytes;
+}
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The text of the next `length` bytes; leaves the position before them. @throws MalformedMessage for invalid UTF-8 */
+export function utf8(reader: WireReader, length: number, field: string): string {
+  try {
+    return strictUtf8.decode(reader.buffer.subarray(reader.position, reader.position + length));
+  } catch {
+    throw reader.malformed(`${field} is not valid UTF-8`);
+  }
+}
+
+/** Refuses a field that comes with another wire type than its own. */
+export function expectType(reader: WireReader, field: number, type: number, expected: number): void {
+  if (type !== expected) throw reader.malformed(`field ${field} has wire type ${type} instead of ${expected}`);
+}
+
+/** Refuses a singular field that comes twice: parsers disagree on which one counts. Gives the new set of fields seen. */
+export function once(reader: WireReader, seen: number, field: number): number {
+  const bit = 1 << field;
+  if ((seen & bit) !== 0) throw reader.malformed(`field ${field} comes twice`);
+  return seen | bit;
+}
+
+/**
+ * Bytes that records `[from, to)` of a batch take as frames when the first of them gets `offset`.
+ *
+ * A frame is field 1 of a ConsumeResponse: tag, length, the client's bytes, then offset and timestamp.
+ */
+export function framesSize(batch: RecordBatch, from: number, to: number, offset: number, timestampMs: number): number {
+  const timestampSize = 1 + varintSize(timestampMs);
+  let size = 0;
+  for (let index = from; index < to; index++) {
+    const body = batch.bounds[2 * index + 1]! - batch.bounds[2 * index]!;
+    const content = body + 1 + varintSize(offset + index - from) + timestampSize;
+    size += 1 + varintSize(content) + content;
+  }
+  return size;
+}
+
+/** Writes the frames that framesSize measured to `target` at `position`; returns the position behind them. */
+export function writeFrames(
+  batch: RecordBatch,
+  from: number,
+  to: number,
+  offset: number,
+  timestampMs: number,
+  target: Buffer,
+  position: number,
+): number {
+  const timestampSize = 1 + varintSize(timestampMs);
+  let at = position;
+  for (let index = from; index < to; index++) {
+    const start = batch.bounds[2 * index]!;
+    const end = batch.bounds[2 * index + 1]!;
+    const own = offset + index - from;
+    target[at++] = recordTag;
+    at = writeVarint(target, at, end - start + 1 + varintSize(own) + timestampSize);
+    at += batch.source.copy(target, at, start, end);
+    target[at++] = offsetTag;
+    at = writeVarint(target, at, own);
+    target[at++] = timestampTag;
+    at = writeVarint(target, at, timestampMs);
+  }
+  return at;
+}
+
+/** The position behind the frame that begins at `position`; undefined if there is no whole frame before `end`. */
+export function frameEnd(frames: Buffer, position: number, end: number): number | undefined {
+  if (position >= end || frames[position] !== recordTag) return undefined;
+  let length = 0;
+  let at = position + 1;
+  for (let shift = 0; shift < 35; shift += 7) {
+    if (at >= end) return undefined;
+    const byte = frames[at++]!;
+    length += (byte & 0x7f) * 2 ** shift;
+    if (byte < 0x80) return length <= end - at ? at + length : undefined;
+  }
+  return undefined;
+}
+
+/** Bytes that an unsigned integer up to 2^53 takes as a varint. */
+export function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
+  return size;
+}
+
+/** Writes an unsigned integer up to 2^53; returns the position behind it. */
+export function writeVarint(target: Buffer, position: number, value: number): number {
+  let at = position;
+  let rest = value;
+  while (rest >= 0x80) {
+    // Bit operations stop at 32 bits, division does not.
+    target[at++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  target[at++] = rest;
+  return at;
+}

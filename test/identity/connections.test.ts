@@ -1,0 +1,284 @@
+import { once } from "node:events";
+import net from "node:net";
+import tls from "node:tls";
+import { beforeAll, describe, expect, test } from "vitest";
+import { ShuttingDown, Unauthenticated } from "../../src/errors.js";
+import { Connections, IdentityRefused } from "../../src/identity/index.js";
+import { formatPrincipal, type Principal } from "../../src/names.js";
+import { type IssuedCertificate, TestAuthority } from "../support/certificates.js";
+
+let authority: TestAuthority;
+let stranger: TestAuthority;
+beforeAll(async () => {
+  [authority, stranger] = await Promise.all([TestAuthority.create(), TestAuthority.create()]);
+});
+
+interface Outcome {
+  readonly socket: tls.TLSSocket;
+  /** The principal, or why there is none. */
+  readonly answer: Principal | Error;
+}
+
+/** A listener that admits whoever completes a handshake, and keeps what came of it. */
+class Listener implements AsyncDisposable {
+  readonly connections = new Connections({ isDeclaredTenant: (name) => name === "acme" });
+  readonly #server: tls.Server;
+  readonly #clients: tls.TLSSocket[] = [];
+  readonly #outcomes: Outcome[] = [];
+
+  private constructor(options: tls.TlsOptions) {
+    const { certPem, keyPem } = authority.server();
+    this.#server = tls.createServer({
+      cert: certPem,
+      key: keyPem,
+      ca: authority.caPem,
+      requestCert: true,
+      minVersion: "TLSv1.3",
+      ...options,
+    });
+    this.#server.on("secureConnection", (socket) => {
+      // A client that resets its connection is part of these tests.
+      socket.on("error", () => undefined);
+      this.#outcomes.push({ socket, answer: this.#judge(socket) });
+      this.#server.emit("judged");
+    });
+  }
+
+  static async listen(options: tls.TlsOptions = {}): Promise<Listener> {
+    const listener = new Listener(options);
+    listener.#server.listen(0, "0.0.0.0");
+    await once(listener.#server, "listening");
+    return listener;
+  }
+
+  /** Resolves when the server has judged the connection. */
+  async connect(
+    client: IssuedCertificate | undefined,
+    options: tls.ConnectionOptions & { localAddress?: string; localPort?: number } = {},
+  ): Promise<Outcome & { client: tls.TLSSocket }> {
+    const judged = once(this.#server, "judged");
+    const socket = tls.connect({
+      host: "127.0.0.1",
+      port: this.port,
+      servername: "localhost",
+      ca: authority.caPem,
+      ...(client === undefined ? {} : { cert: client.certPem, key: client.keyPem }),
+      ...options,
+    });
+    this.#clients.push(socket);
+    socket.on("error", () => undefined);
+    await Promise.all([judged, once(socket, "secureConnect")]);
+    return { ...this.#outcomes.at(-1)!, client: socket };
+  }
+
+  get port(): number {
+    return (this.#server.address() as net.AddressInfo).port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    for (const client of this.#clients) client.destroy();
+    for (const { socket } of this.#outcomes) socket.destroy();
+    await closed;
+  }
+
+  #judge(socket: tls.TLSSocket): Principal | Error {
+    try {
+      return this.connections.admit(socket);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+}
+
+const billing = () => authority.issue({ principal: "acme/billing" });
+const reports = () => authority.issue({ principal: "acme/reports" });
+
+/** What grpc-js hands out with each call: plain values, not the socket. */
+function endsOf({ localAddress, localPort, remoteAddress, remotePort }: tls.TLSSocket) {
+  return { localAddress, localPort, remoteAddress, remotePort };
+}
+
+/** Below the stream: a paused one goes on reading until its buffer is full. */
+function stopReading(socket: tls.TLSSocket): void {
+  (socket as unknown as { _handle: { readStop(): void } })._handle.readStop();
+}
+
+describe("a connection", () => {
+  test("with a client's certificate is admitted, and every call on it finds its principal", async () => {
+    await using listener = await Listener.listen();
+    const { socket, answer } = await listener.connect(billing());
+    expect(socket.getProtocol()).toBe("TLSv1.3");
+    expect(answer).toEqual({ tenant: "acme", name: "billing" });
+    expect(listener.connections.principalOf(endsOf(socket))).toBe(answer);
+    expect(listener.connections.fingerprintOf(endsOf(socket))).toBe(socket.getPeerCertificate().fingerprint256);
+  });
+
+  test("is listed with its certificate and its beginning", async () => {
+    await using listener = await Listener.listen();
+    const before = Date.now();
+    const { socket } = await listener.connect(billing());
+    expect(listener.connections.size).toBe(1);
+    const [connection] = [...listener.connections];
+    expect(connection?.socket).toBe(socket);
+    expect(formatPrincipal(connection!.principal)).toBe("acme/billing");
+    expect(connection?.fingerprint256).toBe(socket.getPeerX509Certificate()?.fingerprint256);
+    expect(connection?.since.getTime()).toBeGreaterThanOrEqual(before);
+    expect(connection?.since.getTime()).toBeLessThanOrEqual(Date.now());
+  });
+
+  test("that closes takes its entry with it", async () => {
+    await using listener = await Listener.listen();
+    const { socket, client } = await listener.connect(billing());
+    const ends = endsOf(socket);
+    client.destroy();
+    await once(socket, "close");
+    expect(listener.connections.size).toBe(0);
+    expect(() => listener.connections.principalOf(ends)).toThrow(Unauthenticated);
+  });
+
+  test("that nobody knows is nobody's", async () => {
+    await using listener = await Listener.listen();
+    const { socket } = await listener.connect(billing());
+    const ends = endsOf(socket);
+    const others = [
+      {},
+      { ...ends, localAddress: "127.0.0.2" },
+      { ...ends, localPort: ends.localPort! + 1 },
+      { ...ends, remoteAddress: "127.0.0.2" },
+      { ...ends, remotePort: ends.remotePort! + 1 },
+      { ...ends, remotePort: undefined },
+    ];
+    for (const other of others) {
+      expect(() => listener.connections.principalOf(other)).toThrow(Unauthenticated);
+      expect(() => listener.connections.fingerprintOf(other)).toThrow(Unauthenticated);
+    }
+  });
+
+  const refused: readonly (readonly [
+    what: string,
+    client: () => IssuedCertificate | undefined,
+    reason: string | RegExp,
+  ])[] = [
+    ["without a certificate", () => undefined, "the certificate is missing or not trusted"],
+    [
+      "with a certificate of another authority",
+      () => stranger.issue({ principal: "acme/billing" }),
+      "the certificate is missing or not trusted",
+    ],
+    [
+      "with a certificate that has expired",
+      () => authority.issue({ principal: "acme/billing", notAfter: new Date(Date.now() - 1000) }),
+      "the certificate is missing or not trusted",
+    ],
+    [
+      "with a certificate that is not valid yet",
+      () => authority.issue({ principal: "acme/billing", notBefore: new Date(Date.now() + 3_600_000) }),
+      "the certificate is missing or not trusted",
+    ],
+    [
+      "with a server's certificate",
+      () => authority.issue({ principal: "acme/billing", usages: ["serverAuth"] }),
+      "the certificate is missing or not trusted",
+    ],
+    [
+      "with a certificate for anything",
+      () => authority.issue({ principal: "acme/billing", usages: "none" }),
+      "the certificate lacks the clientAuth usage",
+    ],
+    [
+      "of a tenant that is not declared",
+      () => authority.issue({ principal: "initech/billing" }),
+      'tenant "initech" is not declared',
+    ],
+  ];
+  for (const [what, client, reason] of refused) {
+    test(`${what} is refused even where TLS lets it through: ${String(reason)}`, async () => {
+      await using listener = await Listener.listen({ rejectUnauthorized: false });
+      const { answer, socket } = await listener.connect(client());
+      expect(answer).toBeInstanceOf(IdentityRefused);
+      expect((answer as Error).message).toBe(reason);
+      expect(listener.connections.size).toBe(0);
+      expect(() => listener.connections.principalOf(endsOf(socket))).toThrow(Unauthenticated);
+    });
+  }
+
+  test("that resumes a session is refused", async () => {
+    await using listener = await Listener.listen();
+    const first = await listener.connect(billing());
+    // A ticket comes with the first bytes after the handshake.
+    const ticket = once(first.client, "session") as Promise<[Buffer]>;
+    first.client.resume();
+    first.socket.write("x");
+    const [session] = await ticket;
+    const second = await listener.connect(billing(), { session });
+    expect(second.client.isSessionReused()).toBe(true);
+    expect(second.answer).toBeInstanceOf(IdentityRefused);
+    expect((second.answer as Error).message).toBe("the TLS session was resumed");
+    expect(listener.connections.size).toBe(1);
+  });
+
+  test("that is gone before it is judged is refused", async () => {
+    await using listener = await Listener.listen();
+    const { socket } = await listener.connect(billing());
+    socket.destroy();
+    expect(() => listener.connections.admit(socket)).toThrow(IdentityRefused);
+    await once(socket, "close");
+    expect(() => listener.connections.admit(socket)).toThrow(IdentityRefused);
+    expect(listener.connections.size).toBe(0);
+  });
+});
+
+describe("two connections", () => {
+  test("from one port to two addresses keep their own principals", async () => {
+    await using listener = await Listener.listen();
+    // A port is shared only by sockets that were all bound to their address.
+    const one = await listener.connect(billing(), { host: "127.0.0.1", localAddress: "127.0.0.1" });
+    const localPort = one.socket.remotePort!;
+    const two = await listener.connect(reports(), { host: "127.0.0.2", localAddress: "127.0.0.1", localPort });
+    expect(two.socket.remotePort).toBe(localPort);
+    expect(two.socket.remoteAddress).toBe(one.socket.remoteAddress);
+    expect(listener.connections.principalOf(endsOf(one.socket)).name).toBe("billing");
+    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+
+    const ends = endsOf(one.socket);
+    one.client.destroy();
+    await once(one.socket, "close");
+    expect(() => listener.connections.principalOf(ends)).toThrow(Unauthenticated);
+    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+  });
+
+  test("with the same ends one after the other: the later one evicts the earlier and outlives its close", async () => {
+    await using listener = await Listener.listen();
+    const raw = net.connect(listener.port, "127.0.0.1");
+    const one = await listener.connect(billing(), { socket: raw });
+    const localPort = one.socket.remotePort!;
+    const closed = once(one.socket, "close");
+    // Not reading, the server does not notice that the client reset the connection and took the port again.
+    stopReading(one.socket);
+    raw.resetAndDestroy();
+    await once(raw, "close");
+    expect(listener.connections.size).toBe(1);
+    const two = await listener.connect(reports(), { localAddress: "127.0.0.1", localPort });
+    expect(endsOf(two.socket)).toMatchObject({ remoteAddress: "127.0.0.1", remotePort: localPort });
+    expect(one.socket.destroyed).toBe(true);
+    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    await closed;
+    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    expect(listener.connections.size).toBe(1);
+  });
+});
+
+test("disposal ends every connection and admits nobody any more", async () => {
+  await using listener = await Listener.listen();
+  const [one, two] = [await listener.connect(billing()), await listener.connect(reports())];
+  const ends = [once(one.client, "close"), once(two.client, "close")];
+  await listener.connections[Symbol.asyncDispose]();
+  expect(listener.connections.size).toBe(0);
+  expect([one.socket.destroyed, two.socket.destroyed]).toEqual([true, true]);
+  for (const client of [one.client, two.client]) client.resume();
+  await Promise.all(ends);
+  expect((await listener.connect(billing())).answer).toBeInstanceOf(ShuttingDown);
+  await listener.connections[Symbol.asyncDispose]();
+});

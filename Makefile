@@ -13,7 +13,7 @@ help: ## list the targets
 .make/installed: package-lock.json package.json
 	@if [ -z "$(NODE_MAJOR)" ] || [ "$(NODE_MAJOR)" -lt 20 ]; then echo "aclog needs Node 20 or later (found: $$(node --version 2>&1 | head -n 1))" >&2; exit 1; fi
 	@mkdir -p .make
-	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund && cp package-lock.json .make/installed-lock; fi
+	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json .make/installed-lock; fi
 	@touch $@
 
 build: .make/installed ## install and compile

@@ -1,0 +1,137 @@
+import { randomBytes } from "node:crypto";
+import { OperatorError, PermissionDenied } from "../errors.js";
+import { isTenantName, parsePrincipal, systemTenant } from "../names.js";
+import { actionPhrases, isAction } from "./actions.js";
+import type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
+import type { CompiledPolicy, Decision } from "./compiled-policy.js";
+import { loadPolicy } from "./load.js";
+import { isRequestableTopic } from "./topic-pattern.js";
+
+/** Decides by the policy files of one directory. Holds them in memory: requests never wait for the disk. */
+export class CasbinAuthorizer implements Authorizer {
+  readonly #directory: string;
+  readonly #onDenied: (denial: Denial) => void;
+  readonly #listeners = new Set<() => void>();
+  /** Always one whole version: `reload` replaces the reference and touches nothing behind it. */
+  #policy: CompiledPolicy;
+  #reloading: Promise<unknown> = Promise.resolve();
+
+  private constructor(directory: string, policy: CompiledPolicy, onDenied: (denial: Denial) => void) {
+    this.#directory = directory;
+    this.#policy = policy;
+    this.#onDenied = onDenied;
+  }
+
+  /**
+   * `onDenied` is told of every refusal before its caller is; what it throws is dropped.
+   * @throws OperatorError with every mistake in the files
+   */
+  static async open(directory: string, options: { onDenied: (denial: Denial) => void }): Promise<CasbinAuthorizer> {
+    return new CasbinAuthorizer(directory, await load(directory), options.onDenied);
+  }
+
+  get version(): string {
+    return this.#policy.version;
+  }
+
+  get tenants(): readonly string[] {
+    return this.#policy.tenants;
+  }
+
+  isDeclaredTenant(name: string): boolean {
+    return this.#policy.isDeclaredTenant(name);
+  }
+
+  authorize(request: AccessRequest): void {
+    const policy = this.#policy;
+    let decision: Decision;
+    try {
+      decision = policy.decide(request);
+    } catch (error) {
+      decision = { allowed: false, rule: undefined, reason: `the decision failed: ${String(error)}` };
+    }
+    if (!decision.allowed) throw this.#refusal(request, policy.version, decision);
+  }
+
+  onChange(listener: () => void): () => void {
+    // Wrapped, so that the same function twice is two listeners, each with its own end.
+    const entry = (): void => listener();
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+
+  reload(): Promise<{ changed: boolean; version: string }> {
+    // One by one: otherwise a slow reading of older files could replace a newer policy.
+    const result = this.#reloading.then(() => this.#reloadNow());
+    this.#reloading = result.catch(() => undefined);
+    return result;
+  }
+
+  async #reloadNow(): Promise<{ changed: boolean; version: string }> {
+    const policy = await load(this.#directory, this.version);
+    if (policy.version === this.version) return { changed: false, version: this.version };
+    this.#policy = policy;
+    const failures: unknown[] = [];
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    // Not to be passed over: a listener that failed may have left streams open that the new policy forbids.
+    if (failures.length > 0)
+      throw new AggregateError(failures, `policy ${policy.version} is in force, but not everywhere`);
+    return { changed: true, version: policy.version };
+  }
+
+  #refusal(request: AccessRequest, policyVersion: string, { rule, reason }: Decision): PermissionDenied {
+    const id = randomBytes(9).toString("base64url");
+    const asked = readable(request);
+    try {
+      this.#onDenied({
+        id,
+        ...asked,
+        policyVersion,
+        reason,
+        rule: rule === undefined ? undefined : `${rule.place}: ${rule.text}`,
+      });
+    } catch {
+      // A log that fails must not turn a refusal into something else.
+    }
+    return new PermissionDenied(`${inWords(asked)} (decision ${id})`, { decision: id });
+  }
+}
+
+async function load(directory: string, versionInForce?: string): Promise<CompiledPolicy> {
+  const { policy, report } = await loadPolicy(directory);
+  if (policy !== undefined) return policy;
+  const stays = versionInForce === undefined ? "" : `; version ${versionInForce} stays in force`;
+  throw new OperatorError(`the policy in ${directory} cannot be used${stays}`, report.findings);
+}
+
+type Asked = Pick<Denial, "principal" | "tenant" | "topic" | "action">;
+
+/** Reads whatever was passed as a request, without trusting its type: a refusal must come out in any case. */
+function readable(request: unknown): Asked {
+  try {
+    const { principal, tenant, topic, action } = request as Record<string, unknown>;
+    const { tenant: home, name } = (principal ?? {}) as Record<string, unknown>;
+    return { principal: `${cut(home)}/${cut(name)}`, tenant: cut(tenant), topic: cut(topic), action: cut(action) };
+  } catch {
+    return { principal: "/", tenant: "", topic: "", action: "" };
+  }
+}
+
+/** An invalid name can be as long as a message. Valid ones are shorter than this, so none of them is ever cut. */
+function cut(value: unknown): string {
+  return typeof value === "string" ? value.slice(0, 256) : "";
+}
+
+/** `acme/nobody may not produce to acme/orders`: from the request alone, so it tells nothing about what exists. */
+function inWords({ principal, tenant, topic, action }: Asked): string {
+  const who = parsePrincipal(principal) === undefined ? "this caller" : principal;
+  const what = isAction(action) ? actionPhrases[action] : "use";
+  const whose = isTenantName(tenant) || tenant === systemTenant ? tenant : "(invalid name)";
+  return `${who} may not ${what} ${whose}/${isRequestableTopic(topic) ? topic : "(invalid name)"}`;
+}

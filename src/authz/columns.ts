@@ -1,0 +1,124 @@
+import { isPrincipalName, isTenantName, nameRules, parsePrincipal, systemTenant } from "../names.js";
+import { actions, isAction } from "./actions.js";
+import { type Findings, quote } from "./findings.js";
+import type { Field, Row } from "./rows.js";
+import { didYouMean } from "./suggest.js";
+import { isRequestableTopic, isTopicPattern } from "./topic-pattern.js";
+
+export type Effect = "allow" | "deny";
+const effects: readonly Effect[] = ["allow", "deny"];
+
+/** In the tenant, topic and action columns. */
+export const wildcard = "*";
+
+const rolePrefix = "role:";
+
+/** Roles are a name space of their own: no principal has a colon in it, so no certificate can be called a role. */
+export function isRole(text: string): boolean {
+  return text.startsWith(rolePrefix) && isPrincipalName(text.slice(rolePrefix.length));
+}
+
+/**
+ * The grammars of the columns, the same in every file. Each check says whether the field is good, and reports it if not,
+ * so that a row is checked to its end before it is given up.
+ */
+export class Columns {
+  readonly #findings: Findings;
+  readonly #declared: ReadonlySet<string> | undefined;
+
+  /** Without `declared` (the list itself was unreadable) no tenant is reported as undeclared. */
+  constructor(findings: Findings, declared: ReadonlySet<string> | undefined) {
+    this.#findings = findings;
+    this.#declared = declared;
+  }
+
+  /** Exactly these columns, none of them empty. */
+  count(row: Row, kind: string, names: readonly string[]): boolean {
+    const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
+    const surplus = row.fields[names.length];
+    if (surplus !== undefined) return this.#refuse(surplus, `${expected}, this one has ${row.fields.length}`);
+    if (row.fields.length < names.length) {
+      return this.#refuse(row.fields.at(-1)!, `${expected}, this one has ${row.fields.length}`);
+    }
+    const empty = row.fields.findIndex((field) => field.text === "");
+    return empty === -1 || this.#refuse(row.fields[empty]!, `the column ${names[empty]!} is empty`);
+  }
+
+  principal(field: Field): boolean {
+    const principal = parsePrincipal(field.text);
+    if (principal === undefined) {
+      return this.#refuse(field, `${quote(field.text)} is not a principal: expected TENANT/NAME, as in acme/billing`);
+    }
+    return this.#declaredTenant(field, principal.tenant);
+  }
+
+  principalOrRole(field: Field): boolean {
+    return field.text.startsWith(rolePrefix) ? this.role(field) : this.principal(field);
+  }
+
+  role(field: Field): boolean {
+    if (isRole(field.text)) return true;
+    return this.#refuse(field, `${quote(field.text)} is not a role: expected role:NAME, as in role:producer`);
+  }
+
+  tenant(field: Field): boolean {
+    if (field.text === wildcard || field.text === systemTenant) return true;
+    if (isTenantName(field.text)) return this.#declaredTenant(field, field.text);
+    const expected = `a declared tenant, ${systemTenant} or ${wildcard}`;
+    return this.#refuse(field, `${quote(field.text)} is not a tenant: expected ${expected}`);
+  }
+
+  topicPattern(field: Field): boolean {
+    if (isTopicPattern(field.text)) return true;
+    if (field.text.startsWith("_") && field.text.endsWith(wildcard)) {
+      return this.#refuse(field, `${quote(field.text)}: a name that begins with _ can only be named literally`);
+    }
+    const expected = `a name (${nameRules.topic}), a prefix of one followed by *, or *`;
+    return this.#refuse(field, `${quote(field.text)} is not a topic pattern: expected ${expected}`);
+  }
+
+  topicOrWildcard(field: Field): boolean {
+    if (field.text === wildcard || isRequestableTopic(field.text)) return true;
+    return this.#refuse(field, `${quote(field.text)} is not a topic: expected a name (${nameRules.topic}) or *`);
+  }
+
+  action(field: Field): boolean {
+    if (field.text === wildcard || isAction(field.text)) return true;
+    return this.#refuse(field, `unknown action ${quote(field.text)}${didYouMean(field.text, actions)}`);
+  }
+
+  effect(field: Field): boolean {
+    if ((effects as readonly string[]).includes(field.text)) return true;
+    const hint = field.text.includes("#")
+      ? "; a comment needs a line of its own"
+      : didYouMean(field.text, effects) || "; expected allow or deny";
+    return this.#refuse(field, `unknown effect ${quote(field.text)}${hint}`);
+  }
+
+  #declaredTenant(field: Field, tenant: string): boolean {
+    if (this.#declared === undefined || this.#declared.has(tenant)) return true;
+    const hint = didYouMean(tenant, this.#declared);
+    return this.#refuse(field, `tenant ${quote(tenant)} is not declared in tenants.yaml${hint}`);
+  }
+
+  #refuse(field: Field, problem: string): false {
+    this.#findings.error(field, problem);
+    return false;
+  }
+}
+
+/** Reports a row that says again what an earlier one said; `seen` holds the rows so far by their text. */
+export function isRepeated(row: Row, seen: Map<string, number>, findings: Findings): boolean {
+  const text = rowText(row);
+  const first = seen.get(text);
+  if (first === undefined) {
+    seen.set(text, row.line);
+    return false;
+  }
+  findings.error({ line: row.line, column: row.fields[0]!.column }, `the same as line ${first}`);
+  return true;
+}
+
+export function rowText(row: Row): string {
+  return row.fields.map((field) => field.text).join(", ");
+}

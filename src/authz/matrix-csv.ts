@@ -1,0 +1,110 @@
+import { systemTenant } from "../names.js";
+import { type Action, actions } from "./actions.js";
+import { breathe } from "./breathe.js";
+import { Columns, type Effect, isRepeated, wildcard } from "./columns.js";
+import type { CompiledPolicy } from "./compiled-policy.js";
+import type { Findings } from "./findings.js";
+import { concernsTenant, type PolicyRows } from "./policy-csv.js";
+import { readRows, type Row } from "./rows.js";
+import type { SourceFile } from "./source-file.js";
+import { isRequestableTopic } from "./topic-pattern.js";
+
+/** Who must, or must not, be able to do what. */
+export interface MatrixRow {
+  readonly line: number;
+  readonly principal: string;
+  readonly tenant: string;
+  readonly topic: string;
+  readonly action: Action | typeof wildcard;
+  readonly expected: Effect;
+}
+
+const matrixColumns = ["principal", "tenant", "topic", "action", "allow or deny"];
+
+/** Reads `matrix.csv`, as strictly as `policy.csv`. */
+export function parseMatrix(file: SourceFile, declared: ReadonlySet<string> | undefined): readonly MatrixRow[] {
+  const columns = new Columns(file.findings, declared);
+  const seen = new Map<string, number>();
+  return readRows(file.text)
+    .filter((row) => isMatrixRow(row, columns) && !isRepeated(row, seen, file.findings))
+    .map(toMatrixRow);
+}
+
+function isMatrixRow(row: Row, columns: Columns): boolean {
+  if (!columns.count(row, "a line", matrixColumns)) return false;
+  const [principal, tenant, topic, action, expected] = row.fields;
+  return [
+    columns.principal(principal!),
+    columns.tenant(tenant!),
+    columns.topicOrWildcard(topic!),
+    columns.action(action!),
+    columns.effect(expected!),
+  ].every(Boolean);
+}
+
+function toMatrixRow(row: Row): MatrixRow {
+  const [principal, tenant, topic, action, expected] = row.fields.map((field) => field.text);
+  return {
+    line: row.line,
+    principal: principal!,
+    tenant: tenant!,
+    topic: topic!,
+    // The columns were checked before.
+    action: action as MatrixRow["action"],
+    expected: expected as Effect,
+  };
+}
+
+/**
+ * Asks the policy everything that the matrix states; what comes out otherwise is an error at the row that states it.
+ * @throws Error when the matcher cannot be evaluated
+ */
+export async function runMatrix(
+  matrix: readonly MatrixRow[],
+  rows: PolicyRows,
+  policy: CompiledPolicy,
+  findings: Findings,
+): Promise<void> {
+  const topicsOf = new Map(
+    [...policy.tenants, systemTenant].map((tenant) => [tenant, topicsWorthAsking(tenant, rows, matrix)]),
+  );
+  for (const row of matrix) {
+    const failures: string[] = [];
+    for (const tenant of row.tenant === wildcard ? policy.tenants : [row.tenant]) {
+      for (const topic of row.topic === wildcard ? withinReach(topicsOf.get(tenant)!, row.expected) : [row.topic]) {
+        for (const action of row.action === wildcard ? actions : [row.action]) {
+          const { allowed, rule, reason } = policy.evaluate(row.principal, action, tenant, topic);
+          if (allowed === (row.expected === "allow")) continue;
+          const why = rule === undefined ? `: ${reason}` : ` by ${rule.place}`;
+          const got = `${allowed ? "allow" : "deny"}${why}`;
+          failures.push(`${row.principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`);
+        }
+      }
+    }
+    const more = failures.length > 1 ? ` (and ${failures.length - 1} more of this line)` : "";
+    if (failures.length > 0) findings.error({ line: row.line }, `${failures[0]!}${more}`);
+    await breathe();
+  }
+}
+
+/**
+ * What `*` in the topic column stands for: every name that the files speak of in this tenant, names under every prefix,
+ * and one that nobody speaks of.
+ */
+function topicsWorthAsking(tenant: string, rows: PolicyRows, matrix: readonly MatrixRow[]): readonly string[] {
+  const patterns = rows.rules.filter((rule) => concernsTenant(rule, tenant)).map((rule) => rule.pattern);
+  const stated = matrix.filter((row) => row.tenant === tenant || row.tenant === wildcard).map((row) => row.topic);
+  const named = new Set([...patterns, ...stated]);
+  let unnamed = "unnamed";
+  while (named.has(unnamed)) unnamed += "-";
+  const underPrefixes = [...named].flatMap((name) => {
+    const prefix = name.endsWith(wildcard) ? name.slice(0, -1) : name;
+    return [prefix, `${prefix}${name === prefix ? "" : unnamed}`];
+  });
+  return [...new Set([...underPrefixes, unnamed])].filter(isRequestableTopic);
+}
+
+/** No pattern reaches a name that begins with `_`, so "everything" does not include it; "nothing" does. */
+function withinReach(topics: readonly string[], expected: Effect): readonly string[] {
+  return expected === "deny" ? topics : topics.filter((topic) => !topic.startsWith("_"));
+}

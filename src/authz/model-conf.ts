@@ -1,0 +1,135 @@
+import { systemTenant } from "../names.js";
+import { actions } from "./actions.js";
+import { CasbinEnforcer } from "./enforcer.js";
+import { type Findings, quote } from "./findings.js";
+import { checkMatcher } from "./matcher.js";
+import type { SourceFile } from "./source-file.js";
+import { didYouMean } from "./suggest.js";
+
+/** What each section must say. The matcher alone is the administrator's own, within the bounds of `matcher.ts`. */
+const sections = [
+  { name: "request_definition", key: "r", expected: "sub, dom, obj, act" },
+  { name: "policy_definition", key: "p", expected: "sub, dom, obj, act, eft" },
+  { name: "role_definition", key: "g", expected: "_, _, _" },
+  // To the letter: Casbin compares this text and does not evaluate it.
+  { name: "policy_effect", key: "e", expected: "some(where (p.eft == allow)) && !some(where (p.eft == deny))" },
+  { name: "matchers", key: "m", expected: undefined },
+] as const;
+
+interface Definition {
+  readonly value: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Reads `model.conf`, Casbin's own file. Returns the text for Casbin; undefined if anything in it was refused. */
+export async function parseModel(file: SourceFile): Promise<string | undefined> {
+  if (file.bytes === undefined) return undefined;
+  const definitions = readDefinitions(file.text, file.findings);
+  for (const { name, key, expected } of sections) {
+    const definition = definitions.get(name);
+    if (definition === undefined) {
+      file.findings.error({}, `the section [${name}] with ${key} = ${expected ?? "…"} is missing`);
+    } else if (expected === undefined) {
+      checkMatcher(definition.value, definition, file.findings);
+    } else if (normalize(key, definition.value) !== expected) {
+      file.findings.error(definition, `expected ${key} = ${expected}`);
+    }
+  }
+  if (file.findings.errors.length > 0) return undefined;
+  const problem = await tryOut(file.text);
+  if (problem === undefined) return file.text;
+  file.findings.error(definitions.get("matchers")!, problem);
+  return undefined;
+}
+
+function normalize(key: string, value: string): string {
+  return key === "e"
+    ? value
+    : value
+        .split(",")
+        .map((part) => part.trim())
+        .join(", ");
+}
+
+function readDefinitions(text: string, findings: Findings): Map<string, Definition> {
+  const definitions = new Map<string, Definition>();
+  const seen = new Set<string>();
+  let section: (typeof sections)[number] | undefined;
+  for (const [index, raw] of text.split("\n").entries()) {
+    const line = index + 1;
+    const content = raw.trim();
+    if (content === "" || content.startsWith("#")) continue;
+    const column = raw.indexOf(content) + 1;
+    // Casbin cuts a line at # or ; wherever they stand, and glues the next line to one that ends with \.
+    const oddity = raw.search(/[#;\\]/);
+    if (oddity !== -1) {
+      const problem = `${quote(raw[oddity]!)} is not allowed here; a comment is a line of its own that begins with #`;
+      findings.error({ line, column: oddity + 1 }, problem);
+    }
+    const header = /^\[(.*)\]$/.exec(content);
+    if (header !== null) {
+      const name = header[1]!;
+      section = sections.find((known) => known.name === name);
+      if (section === undefined) {
+        const hint = didYouMean(
+          name,
+          sections.map((known) => known.name),
+        );
+        findings.error({ line, column }, `unknown section [${name}]${hint}`);
+      }
+      if (seen.has(name)) findings.error({ line, column }, `the section [${name}] is there twice`);
+      seen.add(name);
+      continue;
+    }
+    const [, key, gap, value] = /^([^=]*?)( *= *)(.*)$/.exec(content) ?? [];
+    if (key === undefined || value === undefined) {
+      findings.error({ line, column }, `${quote(content)} is neither a [section] nor a definition, KEY = VALUE`);
+    } else if (section === undefined) {
+      if (seen.size === 0) findings.error({ line, column }, `${quote(key)} stands before the first [section]`);
+    } else if (key !== section.key) {
+      findings.error({ line, column }, `${quote(key)} is not defined in [${section.name}]; expected ${section.key}`);
+    } else if (definitions.has(section.name)) {
+      findings.error({ line, column }, `${key} is defined twice`);
+    } else {
+      definitions.set(section.name, { value, line, column: column + key.length + gap!.length });
+    }
+  }
+  return definitions;
+}
+
+const member = "tenant-a/member";
+const allow = ["role:role-a", "tenant-a", "topic-a", "describe", "allow"];
+const deny = ["role:role-a", "tenant-a", "topic-a", "describe", "deny"];
+const roles = [[member, "role:role-a", "tenant-a"]];
+const covered = [member, "tenant-a", "topic-a", "describe"] as const;
+
+/** A matcher that leaves out one of the four parts of a request would give every tenant's topics away. */
+const beside = [
+  { part: "the subject", request: ["tenant-a/stranger", "tenant-a", "topic-a", "describe"] },
+  { part: "the tenant", request: [member, "tenant-b", "topic-a", "describe"] },
+  { part: "the topic", request: [member, "tenant-a", "topic-b", "describe"] },
+  { part: "the action", request: [member, "tenant-a", "topic-a", "admin"] },
+] as const;
+
+/** Lets Casbin run the model on the smallest policies whose outcome is certain. Returns what is wrong with it. */
+async function tryOut(model: string): Promise<string | undefined> {
+  try {
+    const empty = await CasbinEnforcer.build(model, [], roles);
+    for (const tenant of ["tenant-a", systemTenant]) {
+      // Throws if access is allowed: there is no rule that could have done it.
+      for (const action of actions) empty.decide(member, tenant, "topic-a", action);
+    }
+    const one = await CasbinEnforcer.build(model, [{ cells: allow }], roles);
+    if (!one.decide(...covered).allowed) return "this does not allow what a rule allows to the letter";
+    for (const { part, request } of beside) {
+      const [subject, tenant, topic, action] = request;
+      if (one.decide(subject, tenant, topic, action).allowed) return `this allows access without regard to ${part}`;
+    }
+    const both = await CasbinEnforcer.build(model, [{ cells: allow }, { cells: deny }], roles);
+    if (both.decide(...covered).allowed) return "this allows what a deny rule denies";
+    return undefined;
+  } catch (error) {
+    return `this cannot be used: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}

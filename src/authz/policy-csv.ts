@@ -1,0 +1,100 @@
+import { systemTenant } from "../names.js";
+import { Columns, isRepeated, rowText, wildcard } from "./columns.js";
+import { quote } from "./findings.js";
+import { readRows, type Row } from "./rows.js";
+import type { SourceFile } from "./source-file.js";
+import { didYouMean } from "./suggest.js";
+
+/** A `p` line: what a subject may or must not do. */
+export interface Rule {
+  readonly line: number;
+  readonly subject: string;
+  readonly tenant: string;
+  readonly pattern: string;
+  /** Subject, tenant, pattern, action, effect, as Casbin takes them. It hands this very array back to name the rule. */
+  readonly cells: readonly string[];
+  /** `policy/policy.csv:7` */
+  readonly place: string;
+  readonly text: string;
+}
+
+/** A `g` line: a principal, or another role, has a role in a tenant. */
+export interface Assignment {
+  readonly line: number;
+  readonly member: string;
+  readonly role: string;
+  readonly tenant: string;
+}
+
+export interface PolicyRows {
+  readonly rules: readonly Rule[];
+  readonly assignments: readonly Assignment[];
+}
+
+const ruleColumns = ["p", "subject", "tenant", "topic", "action", "effect"];
+const assignmentColumns = ["g", "principal or role", "role", "tenant"];
+
+/**
+ * Reads `policy.csv`. Stands in for Casbin's own reader, which takes what it does not understand for nothing: there, a
+ * mistyped deny line is no line, `Deny` denies nobody, and a rule without its last column allows.
+ */
+export function parsePolicy(file: SourceFile, declared: ReadonlySet<string> | undefined): PolicyRows {
+  const columns = new Columns(file.findings, declared);
+  const seen = new Map<string, number>();
+  const rules: Rule[] = [];
+  const assignments: Assignment[] = [];
+  for (const row of readRows(file.text)) {
+    const type = row.fields[0]!;
+    if (type.text === "p") {
+      if (isRule(row, columns) && !isRepeated(row, seen, file.findings)) rules.push(toRule(row, file.source));
+    } else if (type.text === "g") {
+      if (isAssignment(row, columns) && !isRepeated(row, seen, file.findings)) assignments.push(toAssignment(row));
+    } else {
+      const hint = didYouMean(type.text, ["p", "g"]) || "; a line begins with p (a rule), g (a role) or # (a comment)";
+      file.findings.error(type, `unknown rule type ${quote(type.text)}${hint}`);
+    }
+  }
+  return { rules, assignments };
+}
+
+/** `*` covers every tenant but the platform's own: rights over the server are always given by name. */
+export function concernsTenant(row: Rule | Assignment, tenant: string): boolean {
+  return row.tenant === tenant || (row.tenant === wildcard && tenant !== systemTenant);
+}
+
+function isRule(row: Row, columns: Columns): boolean {
+  if (!columns.count(row, "a p line", ruleColumns)) return false;
+  const [, subject, tenant, pattern, action, effect] = row.fields;
+  return [
+    columns.principalOrRole(subject!),
+    columns.tenant(tenant!),
+    columns.topicPattern(pattern!),
+    columns.action(action!),
+    columns.effect(effect!),
+  ].every(Boolean);
+}
+
+function isAssignment(row: Row, columns: Columns): boolean {
+  if (!columns.count(row, "a g line", assignmentColumns)) return false;
+  const [, member, role, tenant] = row.fields;
+  return [columns.principalOrRole(member!), columns.role(role!), columns.tenant(tenant!)].every(Boolean);
+}
+
+function toRule(row: Row, source: string): Rule {
+  const cells = row.fields.slice(1).map((field) => field.text);
+  const [subject, tenant, pattern] = cells;
+  return {
+    line: row.line,
+    subject: subject!,
+    tenant: tenant!,
+    pattern: pattern!,
+    cells,
+    place: `${source}:${row.line}`,
+    text: rowText(row),
+  };
+}
+
+function toAssignment(row: Row): Assignment {
+  const [, member, role, tenant] = row.fields;
+  return { line: row.line, member: member!.text, role: role!.text, tenant: tenant!.text };
+}

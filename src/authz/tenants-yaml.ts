@@ -1,0 +1,119 @@
+import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from "yaml";
+import { z } from "zod";
+import { isTenantName, nameRules } from "../names.js";
+import { type Findings, type Place, quote } from "./findings.js";
+import type { SourceFile } from "./source-file.js";
+import { didYouMean } from "./suggest.js";
+
+/** What can be said about one tenant. Nothing yet: a name alone declares it. */
+const tenantShape = z.strictObject({}).nullable();
+const fileShape = z.strictObject({ tenants: z.record(z.string(), tenantShape) });
+
+/** Reads `tenants.yaml`: the declared tenants, sorted. Names that were refused are left out. */
+export function parseTenants(file: SourceFile): readonly string[] {
+  if (file.bytes === undefined) return [];
+  return new TenantsFile(file.text, file.findings).read();
+}
+
+class TenantsFile {
+  readonly #lines = new LineCounter();
+  readonly #text: string;
+  readonly #document;
+  readonly #findings: Findings;
+
+  constructor(text: string, findings: Findings) {
+    this.#text = text;
+    this.#findings = findings;
+    this.#document = parseDocument(text, {
+      lineCounter: this.#lines,
+      strict: true,
+      // Checked here instead: the library's own finding points at the wrong line.
+      uniqueKeys: false,
+      // `007` and `true` are names here, not a number and a truth value.
+      stringKeys: true,
+      prettyErrors: false,
+    });
+  }
+
+  read(): readonly string[] {
+    this.#checkSyntax();
+    if (this.#findings.errors.length > 0) return [];
+    this.#checkShape();
+    const tenants = this.#document.get("tenants", true);
+    return isMap(tenants) ? this.#readNames(tenants) : [];
+  }
+
+  #checkSyntax(): void {
+    for (const { code, message, pos } of this.#document.errors) {
+      const problem = code === "MULTIPLE_DOCS" ? "a second YAML document is not allowed here" : message;
+      this.#findings.error(this.#at(pos[0]), problem);
+    }
+    const directive = this.#text.search(/^%/m);
+    if (directive !== -1) this.#findings.error(this.#at(directive), "YAML directives are not allowed here");
+    // Each of these lets one place of the file change the meaning of another.
+    visit(this.#document, {
+      Node: (_, node) => {
+        if (isMap(node)) this.#checkUnique(node);
+        if (isAlias(node)) this.#findings.error(this.#of(node), "YAML aliases are not allowed here");
+        else if (node.anchor !== undefined) this.#findings.error(this.#of(node), "YAML anchors are not allowed here");
+        if (node.tag !== undefined) this.#findings.error(this.#of(node), "YAML tags are not allowed here");
+      },
+    });
+  }
+
+  #checkUnique(map: YAMLMap): void {
+    const first = new Map<unknown, Place>();
+    for (const { key } of map.items) {
+      const name = isScalar(key) ? key.value : undefined;
+      const earlier = first.get(name);
+      if (earlier === undefined) first.set(name, this.#of(key));
+      else this.#findings.error(this.#of(key), `the key ${quote(String(name))} is already on line ${earlier.line}`);
+    }
+  }
+
+  #checkShape(): void {
+    const result = fileShape.safeParse(this.#document.toJS());
+    for (const issue of result.error?.issues ?? []) {
+      const parent = issue.path.length === 0 ? this.#document.contents : this.#document.getIn(issue.path, true);
+      if (issue.code === "unrecognized_keys") {
+        const known = issue.path.length === 0 ? Object.keys(fileShape.shape) : [];
+        for (const key of issue.keys) {
+          this.#findings.error(this.#ofKey(parent, key), `unknown key ${quote(key)}${didYouMean(key, known)}`);
+        }
+      } else if (issue.path.length > 0 && parent === undefined) {
+        this.#findings.error(this.#of(this.#document.contents), `the key ${quote(issue.path.join("."))} is missing`);
+      } else {
+        const where = issue.path.length === 0 ? "this file" : quote(issue.path.join("."));
+        this.#findings.error(this.#of(parent), `${where} must be a map, as in "tenants:" with "  acme: {}" below it`);
+      }
+    }
+  }
+
+  /** From the keys as they are written: an object in between could lose one, such as `__proto__`. */
+  #readNames(tenants: YAMLMap): readonly string[] {
+    if (tenants.items.length === 0) this.#findings.error(this.#of(tenants), "at least one tenant must be declared");
+    const names = tenants.items.flatMap(({ key }) => {
+      const name = isScalar(key) ? String(key.value) : "";
+      if (isTenantName(name)) return [name];
+      this.#findings.error(this.#of(key), `${quote(name)} is not a tenant name: expected ${nameRules.tenant}`);
+      return [];
+    });
+    return names.toSorted();
+  }
+
+  #ofKey(parent: unknown, key: string): Place {
+    const pair = isMap(parent) ? parent.items.find((item) => isScalar(item.key) && item.key.value === key) : undefined;
+    return this.#of(pair?.key);
+  }
+
+  #of(node: unknown): Place {
+    const range = isNode(node) ? (node as Node).range : undefined;
+    return this.#at(range?.[0] ?? 0);
+  }
+
+  #at(offset: number): Place {
+    const { line, col } = this.#lines.linePos(offset);
+    // A counter that has seen no line yet answers 0.
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}

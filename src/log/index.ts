@@ -1,0 +1,13 @@
+/** The log: a narrow port, and the file engine behind it. */
+export { FileStore, type FileStoreEvents, type FileStoreOptions, defaultFileStoreOptions } from "./file-store.js";
+export type {
+  AppendOptions,
+  Appended,
+  CommitLog,
+  LogStore,
+  OffsetRange,
+  PendingAppend,
+  ReadLimits,
+  RecordFrames,
+} from "./port.js";
+export type { RecoveryReport } from "./recovery.js";

@@ -1,0 +1,70 @@
+import { type Server, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { formatAddress } from "../transport/index.js";
+import type { Metrics } from "./metrics.js";
+
+/** Why the server is not ready; undefined: it is. */
+export type Readiness = () => string | undefined;
+
+/** What a probe without a certificate may ask, over plain HTTP: `/healthz`, `/readyz`, `/metrics`. Nothing names a tenant. */
+export class AdminServer implements AsyncDisposable {
+  readonly #http: Server;
+
+  private constructor(http: Server) {
+    this.#http = http;
+  }
+
+  static async listen(
+    listen: { readonly host: string; readonly port: number },
+    metrics: Metrics,
+    readiness: Readiness,
+  ): Promise<AdminServer> {
+    const answer = async (path: string): Promise<{ code: number; type: string; body: string }> => {
+      switch (path) {
+        case "/healthz":
+          return plain(200, "ok");
+        case "/readyz": {
+          const reason = readiness();
+          return reason === undefined ? plain(200, "ready") : plain(503, reason);
+        }
+        case "/metrics":
+          return { code: 200, type: metrics.contentType, body: await metrics.render() };
+        default:
+          return plain(404, "there are /healthz, /readyz and /metrics");
+      }
+    };
+    const http = createServer({ requestTimeout: 10_000 }, (request, response) => {
+      if (request.method !== "GET" && request.method !== "HEAD") {
+        response.writeHead(405, { allow: "GET, HEAD" }).end();
+        return;
+      }
+      answer((request.url ?? "/").split("?", 1)[0]!).then(
+        ({ code, type, body }) => {
+          response.writeHead(code, { "content-type": type, "cache-control": "no-store" });
+          response.end(request.method === "HEAD" ? undefined : body);
+        },
+        () => response.writeHead(500).end(),
+      );
+    });
+    await new Promise<void>((resolve, reject) => {
+      http.once("error", reject);
+      http.listen(listen.port, listen.host, resolve);
+    });
+    return new AdminServer(http);
+  }
+
+  /** Where it listens, as in `127.0.0.1:8401`. */
+  get address(): string {
+    return formatAddress(this.#http.address() as AddressInfo);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const closed = new Promise((resolve) => this.#http.close(resolve));
+    this.#http.closeAllConnections();
+    await closed;
+  }
+}
+
+function plain(code: number, text: string): { code: number; type: string; body: string } {
+  return { code, type: "text/plain; charset=utf-8", body: `${text}\n` };
+}

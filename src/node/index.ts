@@ -1,0 +1,2 @@
+/** The composition root: opens, wires, closes. */
+export { RunningNode, startNode } from "./node.js";

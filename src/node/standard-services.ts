@@ -1,0 +1,38 @@
+import type { Server } from "@grpc/grpc-js";
+import { loadSync } from "@grpc/proto-loader";
+import { ReflectionService } from "@grpc/reflection";
+import { HealthImplementation, protoPath, service } from "grpc-health-check";
+import type { MethodAccess } from "../transport/index.js";
+import { logPackageDefinition } from "../wire/definition.js";
+
+/** The names that health is asked about: the server as a whole, and the log. */
+const healthServices = ["", "log.v1.Log"];
+
+/** `grpc.health.v1.Health`, for everyone whom the handshake let in. */
+export class Health {
+  readonly access: Readonly<Record<string, MethodAccess>> = Object.fromEntries(
+    Object.values(service).map(({ path }) => [path, "open"]),
+  );
+  readonly #implementation = new HealthImplementation();
+
+  setServing(serving: boolean): void {
+    for (const name of healthServices) this.#implementation.setStatus(name, serving ? "SERVING" : "NOT_SERVING");
+  }
+
+  addToServer(server: Server): void {
+    this.#implementation.addToServer(server);
+  }
+}
+
+/** Server reflection, for everyone whom the handshake let in. Lists health too. */
+export class Reflection {
+  readonly access: Readonly<Record<string, MethodAccess>> = {
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo": "open",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": "open",
+  };
+
+  addToServer(server: Server): void {
+    // It lists only what it is given, and the health package keeps its definition to itself.
+    new ReflectionService({ ...logPackageDefinition, ...loadSync(protoPath) }).addToServer(server);
+  }
+}

@@ -1,0 +1,136 @@
+import { Cancelled, OffsetOutOfRange } from "../errors.js";
+import type { Appended, CommitLog, ReadLimits, RecordFrames } from "../log/port.js";
+import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
+import type { RecordBatch } from "../wire/records.js";
+import { splitFrames } from "./split-frames.js";
+
+/** Where to begin reading. */
+export type StartAt =
+  | { readonly at: "offset"; readonly offset: bigint }
+  | { readonly at: "earliest" }
+  | { readonly at: "latest" }
+  | { readonly at: "time"; readonly timeMs: bigint };
+
+/** A batch that is certain to be stored unless the journal fails. */
+export interface Produced {
+  readonly topicId: string;
+  readonly durable: Promise<Appended>;
+}
+
+/** What one response holds. */
+export interface Consumed {
+  readonly topicId: string;
+  readonly highWaterMark: bigint;
+  /** Undefined: there was nothing to read. */
+  readonly frames: RecordFrames | undefined;
+}
+
+/** Blocks of a log that a stream reads at once, whatever size its messages have: a commit is checked once, not once a record. */
+const streamReadRecords = 4096;
+
+/** Produce, consume, follow. No gRPC and no policy: whoever gets here is allowed to. */
+export class LogService {
+  readonly #logs: TenantLogs;
+
+  constructor(logs: TenantLogs) {
+    this.#logs = logs;
+  }
+
+  /**
+   * Resolves when the batch is admitted and has its offset; `durable` resolves when it is on disk.
+   *
+   * @param mayCreate asked only if the topic is missing
+   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset and whatever else refuses the batch; nothing is stored then
+   */
+  async produce(
+    target: TopicTarget,
+    records: RecordBatch,
+    options: { expectedOffset: bigint | undefined; mayCreate: () => boolean },
+  ): Promise<Produced> {
+    const log = await this.#logs.findOrCreate(target, options.mayCreate);
+    const { durable } = await log.append(records, { expectedOffset: options.expectedOffset });
+    return { topicId: log.topicId, durable };
+  }
+
+  /**
+   * Reads once. At the end it waits up to `maxWaitMs` for a record and may then come back with none.
+   *
+   * @throws OffsetOutOfRange when a stated offset is outside the range and there was nothing to wait for
+   */
+  async consume(
+    target: TopicTarget,
+    start: StartAt,
+    limits: ReadLimits,
+    maxWaitMs: number,
+    signal: AbortSignal,
+  ): Promise<Consumed> {
+    const log = await this.#logs.find(target);
+    let offset = await startOffset(log, start);
+    if (maxWaitMs > 0 && offset === log.range().next) {
+      const patience = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
+      offset = await waitAtEnd(log, start, patience).catch((error: unknown) => {
+        // Only the caller's own signal is an error: to have waited in vain is an answer.
+        if (!(error instanceof Cancelled) || signal.aborted) throw error;
+        return log.range().next;
+      });
+    }
+    const { next } = log.range();
+    const mayBeEmpty = start.at !== "offset" || maxWaitMs > 0;
+    if (offset === next && mayBeEmpty) return { topicId: log.topicId, highWaterMark: next, frames: undefined };
+    const frames = await log.read(offset, limits);
+    return { topicId: log.topicId, highWaterMark: log.range().next, frames };
+  }
+
+  /** Reads from `start` on for ever, waiting at the end, until the signal aborts. @throws Cancelled then */
+  async *follow(
+    target: TopicTarget,
+    start: StartAt,
+    limits: ReadLimits,
+    signal: AbortSignal,
+  ): AsyncGenerator<Consumed> {
+    const log = await this.#logs.find(target);
+    const { topicId } = log;
+    let offset = start.at === "time" ? await waitAtEnd(log, start, signal) : await startOffset(log, start);
+    const block = { maxBytes: limits.maxBytes, maxRecords: Math.max(limits.maxRecords, streamReadRecords) };
+    for (;;) {
+      if (signal.aborted) throw new Cancelled();
+      await log.reach(offset, signal);
+      const read = await log.read(offset, block);
+      const highWaterMark = log.range().next;
+      for (const frames of splitFrames(read, limits.maxRecords)) yield { topicId, highWaterMark, frames };
+      offset += BigInt(read.count);
+    }
+  }
+}
+
+async function startOffset(log: CommitLog, start: StartAt): Promise<bigint> {
+  switch (start.at) {
+    case "offset": {
+      const { base, next } = log.range();
+      if (start.offset < base) throw new OffsetOutOfRange(start.offset, base, next);
+      return start.offset;
+    }
+    case "earliest":
+      return log.range().base;
+    case "latest":
+      return log.range().next;
+    case "time":
+      return log.offsetAt(start.timeMs);
+  }
+}
+
+/** Waits until there is something to read at the start, and gives its offset. */
+async function waitAtEnd(log: CommitLog, start: StartAt, signal: AbortSignal): Promise<bigint> {
+  if (start.at !== "time") {
+    const offset = await startOffset(log, start);
+    await log.reach(offset, signal);
+    return offset;
+  }
+  for (;;) {
+    const offset = await log.offsetAt(start.timeMs);
+    const { next } = log.range();
+    if (offset < next) return offset;
+    // What comes next may still be too early for a start in the future.
+    await log.reach(next, signal);
+  }
+}

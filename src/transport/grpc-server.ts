@@ -1,0 +1,132 @@
+import { type Server as TlsServer, type TLSSocket, createServer } from "node:tls";
+import { constants } from "node:crypto";
+import type { AddressInfo } from "node:net";
+import {
+  Server,
+  ServerCredentials,
+  type ServerInterceptor,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+import { IdentityRefused, type Connections } from "../identity/index.js";
+import { formatPrincipal } from "../names.js";
+
+/** The largest message that a client may send, in bytes. */
+export const maxMessageBytes = 4 * 1024 * 1024;
+
+/** A handshake that is not finished by then is cut. */
+const handshakeTimeoutMs = 10_000;
+
+/** PEM. */
+export interface TlsMaterial {
+  readonly ca: Buffer;
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+
+export interface GrpcServerOptions {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly tls: TlsMaterial;
+  readonly connections: Connections;
+  /** The first one is nearest the wire. */
+  readonly interceptors: readonly ServerInterceptor[];
+  readonly services: readonly {
+    readonly definition: ServiceDefinition;
+    readonly handlers: UntypedServiceImplementation;
+  }[];
+  /** Services of libraries, which add themselves. */
+  readonly extensions: readonly { addToServer(server: Server): void }[];
+  readonly onConnection: (event: { peer: string; principal: string }) => void;
+  /** A caller who was not let in, and why. */
+  readonly onRefused: (event: { peer: string; reason: string }) => void;
+}
+
+/**
+ * gRPC behind a TLS server of our own: whoever has no certificate that makes him a principal is gone before the first
+ * byte of HTTP/2.
+ */
+export class GrpcServer implements AsyncDisposable {
+  readonly #tls: TlsServer;
+  readonly #grpc: Server;
+  readonly #injector: ReturnType<Server["createConnectionInjector"]>;
+
+  private constructor(tls: TlsServer, grpc: Server, injector: ReturnType<Server["createConnectionInjector"]>) {
+    this.#tls = tls;
+    this.#grpc = grpc;
+    this.#injector = injector;
+  }
+
+  /** Serves when it resolves. @throws when the address cannot be had or the certificate and key do not belong together */
+  static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
+    const { connections, onConnection, onRefused } = options;
+    const grpc = new Server({
+      interceptors: [...options.interceptors],
+      "grpc.max_receive_message_length": maxMessageBytes,
+    });
+    for (const { definition, handlers } of options.services) grpc.addService(definition, handlers);
+    for (const extension of options.extensions) extension.addToServer(grpc);
+    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const tls = createServer({
+      ...options.tls,
+      minVersion: "TLSv1.3",
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ["h2"],
+      handshakeTimeout: handshakeTimeoutMs,
+      // A ticket would outlive the revocation of the certificate that it was given for.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+    });
+    tls.on("secureConnection", (socket: TLSSocket) => {
+      const peer = peerOf(socket);
+      try {
+        const principal = connections.admit(socket);
+        onConnection({ peer, principal: formatPrincipal(principal) });
+        injector.injectConnection(socket);
+      } catch (error) {
+        socket.destroy();
+        onRefused({ peer, reason: error instanceof IdentityRefused ? error.message : String(error) });
+      }
+    });
+    tls.on("tlsClientError", (error, socket) => onRefused({ peer: peerOf(socket), reason: error.message }));
+    await new Promise<void>((resolve, reject) => {
+      tls.once("error", reject);
+      tls.listen(options.listen.port, options.listen.host, resolve);
+    });
+    return new GrpcServer(tls, grpc, injector);
+  }
+
+  /** Where it listens, as in `127.0.0.1:8400`. */
+  get address(): string {
+    return formatAddress(this.#tls.address() as AddressInfo);
+  }
+
+  /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way. */
+  async drain(graceMs: number): Promise<void> {
+    this.#tls.close();
+    await new Promise<void>((resolve) => {
+      const deadline = setTimeout(() => {
+        this.#grpc.forceShutdown();
+        resolve();
+      }, graceMs);
+      this.#grpc.tryShutdown(() => {
+        clearTimeout(deadline);
+        resolve();
+      });
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#tls.close();
+    this.#injector.destroy();
+    this.#grpc.forceShutdown();
+  }
+}
+
+/** `host:port`, with brackets around an IPv6 host. */
+export function formatAddress({ address, port }: Pick<AddressInfo, "address" | "port">): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function peerOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
+  return formatAddress({ address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 });
+}

@@ -1,0 +1,6 @@
+/** gRPC: the listener, the interceptors, and how use cases and errors get on the wire. */
+export { GrpcServer, type GrpcServerOptions, type TlsMaterial, formatAddress } from "./grpc-server.js";
+export { type MethodAccess, type Outcome, authorize, recordOutcome } from "./interceptors.js";
+export { OpenCalls } from "./open-calls.js";
+export { logMethodAccess, logRoutes, logRoutesDefinition } from "./routes.js";
+export { isInternal } from "./status.js";

@@ -1,0 +1,136 @@
+import type { ServerDuplexStream } from "@grpc/grpc-js";
+import { Cancelled, InvalidField } from "../errors.js";
+import type { Produced } from "../service/index.js";
+import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
+import type { ProduceRequest } from "../wire/requests.js";
+import { type Admitted, Refusal } from "./admission.js";
+import { toStatusMessage } from "./status.js";
+
+/** Requests of one stream that may be on their way to the disk; then the stream is not read further. */
+const maxUnanswered = 4096;
+/** And their bytes. */
+const maxUnansweredBytes = 16 * 1024 * 1024;
+
+type Incoming = Admitted<ProduceRequest> | Refusal;
+
+/**
+ * One ProduceStream. Its first message fixes how it answers: without request ids in order, the first refusal ending
+ * the stream behind every earlier answer and nothing later stored; with request ids each for itself.
+ */
+export async function produceStream(
+  requests: AsyncIterable<Incoming>,
+  call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">,
+  signal: AbortSignal,
+  produce: (admitted: Admitted<ProduceRequest>) => Promise<Produced>,
+): Promise<void> {
+  const answers = new Answers(call, signal);
+  let tagged: boolean | undefined;
+  try {
+    for await (const incoming of requests) {
+      const requestId = incoming instanceof Refusal ? incoming.requestId : incoming.request.requestId;
+      tagged ??= requestId !== undefined;
+      if (tagged !== (requestId !== undefined)) {
+        if (incoming instanceof Refusal) throw incoming.error;
+        throw new InvalidField("request_id", "either every message of a stream has one, or none has");
+      }
+      try {
+        if (incoming instanceof Refusal) throw incoming.error;
+        // Admitted one after the other: a later request must not be stored when an earlier one is refused.
+        const produced = await produce(incoming);
+        const bytes = incoming.request.records.source.length;
+        if (requestId === undefined) answers.inOrder(produced, bytes);
+        else answers.asTheyCome(produced, bytes, requestId);
+      } catch (error) {
+        if (requestId === undefined) throw error;
+        call.write({ requestId, error: toStatusMessage(error) });
+      }
+      await answers.room();
+    }
+  } finally {
+    // Whatever ends the stream comes behind the answers that are due.
+    await answers.settled();
+  }
+}
+
+/** Answers that are due. */
+class Answers {
+  readonly #call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">;
+  readonly #signal: AbortSignal;
+  #unanswered = 0;
+  #unansweredBytes = 0;
+  #last: Promise<void> = Promise.resolve();
+  #failure: { readonly error: unknown } | undefined;
+  #changed: (() => void) | undefined;
+
+  constructor(call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">, signal: AbortSignal) {
+    this.#call = call;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#changed?.(), { once: true });
+  }
+
+  /** Answers when the batch is durable and every earlier answer was given. */
+  inOrder(produced: Produced, bytes: number): void {
+    const before = this.#last;
+    this.#last = this.#count(bytes, async () => {
+      const appended = await produced.durable;
+      await before;
+      // Behind a failure there are no more answers.
+      if (this.#failure === undefined) this.#write(produced, appended, undefined);
+    });
+  }
+
+  /** Answers when the batch is durable. */
+  asTheyCome(produced: Produced, bytes: number, requestId: bigint): void {
+    void this.#count(bytes, async () => {
+      try {
+        this.#write(produced, await produced.durable, requestId);
+      } catch (error) {
+        this.#call.write({ requestId, error: toStatusMessage(error) });
+      }
+    });
+  }
+
+  /** Resolves when the stream may be read further. @throws what kept an earlier request from being stored */
+  async room(): Promise<void> {
+    while (this.#unanswered >= maxUnanswered || this.#unansweredBytes >= maxUnansweredBytes) await this.#change();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#signal.aborted) throw new Cancelled();
+  }
+
+  /** Resolves when everything is answered. @throws what kept a request from being stored */
+  async settled(): Promise<void> {
+    while (this.#unanswered > 0 && !this.#signal.aborted) await this.#change();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #count(bytes: number, answer: () => Promise<void>): Promise<void> {
+    this.#unanswered++;
+    this.#unansweredBytes += bytes;
+    try {
+      await answer();
+    } catch (error) {
+      this.#failure ??= { error };
+    } finally {
+      this.#unanswered--;
+      this.#unansweredBytes -= bytes;
+      this.#changed?.();
+    }
+  }
+
+  #write({ topicId }: Produced, { offset, count }: { offset: bigint; count: number }, requestId?: bigint): void {
+    if (this.#signal.aborted) return;
+    this.#call.write({
+      offset,
+      count,
+      topicId: Buffer.from(topicId, "hex"),
+      ...(requestId !== undefined && { requestId }),
+    });
+  }
+
+  #change(): Promise<void> {
+    if (this.#signal.aborted) return Promise.reject(new Cancelled());
+    return new Promise((resolve) => {
+      this.#changed = resolve;
+    });
+  }
+}

@@ -11,3 +11,5 @@ export type {
   RecordFrames,
 } from "./port.js";
 export type { RecoveryReport } from "./recovery.js";
+export { splitFrames } from "./split-frames.js";
+export type { RecordBatch } from "../wire/records.js";

@@ -1,8 +1,13 @@
 import { Cancelled, OffsetOutOfRange } from "../errors.js";
-import type { Appended, CommitLog, ReadLimits, RecordFrames } from "../log/port.js";
+import {
+  type Appended,
+  type CommitLog,
+  type ReadLimits,
+  type RecordBatch,
+  type RecordFrames,
+  splitFrames,
+} from "../log/index.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
-import type { RecordBatch } from "../wire/records.js";
-import { splitFrames } from "./split-frames.js";
 
 /** Where to begin reading. */
 export type StartAt =

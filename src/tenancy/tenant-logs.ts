@@ -1,5 +1,5 @@
 import { TopicIdMismatch, TopicNotFound } from "../errors.js";
-import type { CommitLog, LogStore } from "../log/port.js";
+import type { CommitLog, LogStore } from "../log/index.js";
 import { defaultTopic, isTopicName } from "../names.js";
 
 /** Which topic a caller means, by whole names: nothing is left for anyone to fill in. */

@@ -1,5 +1,5 @@
-import type { RecordFrames } from "../log/port.js";
 import { frameEnd } from "../wire/records.js";
+import type { RecordFrames } from "./port.js";
 
 /** Cuts frames into pieces of at most `maxRecords` records, in order, without copying them. */
 export function* splitFrames(frames: RecordFrames, maxRecords: number): Generator<RecordFrames> {

@@ -2,7 +2,7 @@ import { isPrincipalName, isTenantName, nameRules, parsePrincipal, systemTenant 
 import { actions, isAction } from "./actions.js";
 import { type Findings, quote } from "./findings.js";
 import type { Field, Row } from "./rows.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 import { isRequestableTopic, isTopicPattern } from "./topic-pattern.js";
 
 export type Effect = "allow" | "deny";

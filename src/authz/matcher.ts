@@ -2,7 +2,7 @@ import { systemTenant } from "../names.js";
 import { actions } from "./actions.js";
 import { wildcard } from "./columns.js";
 import { type Findings, type Place, quote } from "./findings.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 import { topicMatch } from "./topic-pattern.js";
 
 const variables = ["r.sub", "r.dom", "r.obj", "r.act", "p.sub", "p.dom", "p.obj", "p.act"];

@@ -4,7 +4,7 @@ import { CasbinEnforcer } from "./enforcer.js";
 import { type Findings, quote } from "./findings.js";
 import { checkMatcher } from "./matcher.js";
 import type { SourceFile } from "./source-file.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 
 /** What each section must say. The matcher alone is the administrator's own, within the bounds of `matcher.ts`. */
 const sections = [

@@ -3,7 +3,7 @@ import { Columns, isRepeated, rowText, wildcard } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 
 /** A `p` line: what a subject may or must not do. */
 export interface Rule {

@@ -2,7 +2,7 @@ import { systemTenant } from "../names.js";
 import { isRole, wildcard } from "./columns.js";
 import type { Findings } from "./findings.js";
 import { type Assignment, concernsTenant, type PolicyRows } from "./policy-csv.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 
 /** Casbin follows this many assignments from a principal and then stops without a word. */
 const maxDepth = 10;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { isTenantName, nameRules } from "../names.js";
 import { type Findings, type Place, quote } from "./findings.js";
 import type { SourceFile } from "./source-file.js";
-import { didYouMean } from "./suggest.js";
+import { didYouMean } from "../suggest.js";
 
 /** What can be said about one tenant. Nothing yet: a name alone declares it. */
 const tenantShape = z.strictObject({}).nullable();

@@ -1,6 +1,6 @@
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { formatAddress } from "../transport/index.js";
+import { formatAddress } from "../address.js";
 import type { Metrics } from "./metrics.js";
 
 /** Why the server is not ready; undefined: it is. */
@@ -55,7 +55,8 @@ export class AdminServer implements AsyncDisposable {
 
   /** Where it listens, as in `127.0.0.1:8401`. */
   get address(): string {
-    return formatAddress(this.#http.address() as AddressInfo);
+    const { address, port } = this.#http.address() as AddressInfo;
+    return formatAddress({ host: address, port });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

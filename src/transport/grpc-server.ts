@@ -8,6 +8,7 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { formatAddress } from "../address.js";
 import { IdentityRefused, type Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
 
@@ -97,7 +98,8 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Where it listens, as in `127.0.0.1:8400`. */
   get address(): string {
-    return formatAddress(this.#tls.address() as AddressInfo);
+    const { address, port } = this.#tls.address() as AddressInfo;
+    return formatAddress({ host: address, port });
   }
 
   /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way. */
@@ -122,11 +124,6 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
-/** `host:port`, with brackets around an IPv6 host. */
-export function formatAddress({ address, port }: Pick<AddressInfo, "address" | "port">): string {
-  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
-}
-
 function peerOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
-  return formatAddress({ address: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 });
+  return formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 });
 }

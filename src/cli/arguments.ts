@@ -1,0 +1,25 @@
+/** Values of flags that are more than text. */
+import { InvalidArgumentError } from "commander";
+import { isTopicName, nameRules } from "../names.js";
+
+/** @throws InvalidArgumentError unless it is a whole number that an offset can be */
+export function parseOffset(text: string): bigint {
+  const offset = /^\d{1,20}$/.test(text) ? BigInt(text) : undefined;
+  if (offset === undefined || offset >= 1n << 64n) throw new InvalidArgumentError("An offset counts from 0 to 2^64-1.");
+  return offset;
+}
+
+/** @throws InvalidArgumentError unless it is a whole number from 1 */
+export function parseCount(text: string): number {
+  const count = Number(text);
+  if (!/^\d+$/.test(text) || count < 1 || !Number.isSafeInteger(count)) {
+    throw new InvalidArgumentError("A whole number from 1 is needed.");
+  }
+  return count;
+}
+
+/** @throws InvalidArgumentError unless it could be a topic's name */
+export function parseTopic(text: string): string {
+  if (!isTopicName(text)) throw new InvalidArgumentError(`A topic's name is ${nameRules.topic}.`);
+  return text;
+}

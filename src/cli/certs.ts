@@ -1,0 +1,100 @@
+/** `aclog certs`: make an authority and its first certificates, issue one more, look into one. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { whyUnreadable } from "../config/index.js";
+import { OperatorError } from "../errors.js";
+import { parsePrincipal, type Principal } from "../names.js";
+import type { CertificateSummary } from "../pki/index.js";
+import { defaultCertificates } from "./connection.js";
+import { print } from "./output.js";
+
+interface MakingFlags {
+  readonly dir: string;
+  readonly force?: boolean;
+  readonly json?: true;
+}
+
+export function addCerts(program: Command): void {
+  const certs = program.command("certs").description("Make, issue and inspect certificates.");
+  certs
+    .command("init")
+    .description("Make an authority, a server for localhost and the clients that the example policy speaks about.")
+    .option("--dir <DIR>", "where to", defaultCertificates)
+    .option("--force", "make everything anew; what the old authority issued is trusted no longer")
+    .option("--json", "print one object")
+    .addHelpText("after", "\nExample:\n  aclog certs init")
+    .action(init);
+  certs
+    .command("issue")
+    .description("Make one more client certificate.")
+    .argument("<TENANT/NAME>", "who it is for, such as acme/shipping", parseWhom)
+    .option("--dir <DIR>", "where the authority is", defaultCertificates)
+    .option("--force", "replace the one that is there")
+    .option("--json", "print one object")
+    .addHelpText("after", "\nExample:\n  aclog certs issue acme/shipping")
+    .action(issue);
+  certs
+    .command("inspect")
+    .description("Show what a certificate says about itself. Nothing is verified.")
+    .argument("<FILE>", "PEM or DER")
+    .option("--json", "print one object")
+    .addHelpText("after", "\nExample:\n  aclog certs inspect certs/server.crt")
+    .action(inspect);
+}
+
+async function init({ dir, force = false, json }: MakingFlags): Promise<void> {
+  const { examplePrincipals, initCertificates } = await import("../pki/index.js");
+  await printMade(dir, await initCertificates(dir, { principals: examplePrincipals, force }), json);
+}
+
+async function issue(principal: Principal, { dir, force = false, json }: MakingFlags): Promise<void> {
+  const { issueCertificate } = await import("../pki/index.js");
+  await printMade(dir, await issueCertificate(dir, principal, { force }), json);
+}
+
+async function printMade(directory: string, paths: readonly string[], json: true | undefined): Promise<void> {
+  const made = paths.map((path) => join(directory, path));
+  await print(json ? `${JSON.stringify({ made })}\n` : made.map((path) => `made ${path}\n`).join(""));
+}
+
+async function inspect(path: string, { json }: { readonly json?: true }): Promise<void> {
+  const { inspectCertificate } = await import("../pki/index.js");
+  const summary = inspectCertificate(await read(path));
+  await print(json ? `${JSON.stringify(summary)}\n` : table(summary));
+}
+
+function table(summary: CertificateSummary): string {
+  const { notBefore, notAfter, daysLeft } = summary;
+  const validity = daysLeft < 0 ? "expired" : `${daysLeft} days left`;
+  const rows: Readonly<Record<string, string>> = {
+    subject: summary.subject,
+    issuer: summary.issuer,
+    serial: summary.serial,
+    valid: `${notBefore.toISOString()} to ${notAfter.toISOString()} (${validity})`,
+    key: summary.keyBits === undefined ? summary.keyType : `${summary.keyType} ${summary.keyBits}`,
+    "key usage": summary.keyUsage?.join(", ") ?? "any",
+    "extended key usage": summary.extendedKeyUsage?.join(", ") ?? "any",
+    names: summary.subjectAltNames.join(", ") || "none",
+    authority: summary.isCa ? "yes" : "no",
+    sha256: summary.fingerprint256,
+  };
+  const width = Math.max(...Object.keys(rows).map((label) => label.length));
+  return Object.entries(rows)
+    .map(([label, text]) => `${label.padEnd(width)}  ${text}\n`)
+    .join("");
+}
+
+async function read(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    throw new OperatorError("cannot inspect:", [{ source: path, problem: whyUnreadable(error) }], { cause: error });
+  }
+}
+
+function parseWhom(text: string): Principal {
+  const principal = parsePrincipal(text);
+  if (principal === undefined) throw new InvalidArgumentError("It is TENANT/NAME, such as acme/shipping.");
+  return principal;
+}

@@ -1,0 +1,127 @@
+/** Which server, and under which certificate: what every client command needs first. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Command } from "commander";
+import type { Client } from "../client/index.js";
+import { parseAddress } from "../address.js";
+import { clientVariables, whyUnreadable } from "../config/index.js";
+import { OperatorError, type Finding } from "../errors.js";
+import { formatPrincipal, parsePrincipal } from "../names.js";
+import { CallFailure } from "./failure.js";
+
+export const defaultAddress = "localhost:8400";
+export const defaultCertificates = "certs";
+
+/** What the options below give. */
+export interface ConnectionFlags {
+  readonly address?: string;
+  readonly as?: string;
+  readonly certs?: string;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
+export function addConnectionOptions(command: Command): Command {
+  const { address, as, certs } = clientVariables;
+  return command
+    .option("--address <HOST:PORT>", `the server (${address}; default ${defaultAddress})`)
+    .option("--as <TENANT/NAME>", `call as this client, whose certificate is under certs/ (${as})`)
+    .option("--certs <DIR>", `where the certificates are (${certs}; default ./${defaultCertificates})`)
+    .option("--ca <FILE>", "instead of --as: who vouches for the server")
+    .option("--cert <FILE>", "instead of --as: the client's certificate")
+    .option("--key <FILE>", "instead of --as: the client's private key");
+}
+
+/**
+ * Runs `use` with a connected client and closes it.
+ * @throws OperatorError for flags, variables and certificate files; CallFailure for what a call throws
+ */
+export async function withClient(flags: ConnectionFlags, use: (client: Client) => Promise<void>): Promise<void> {
+  const { address, files } = locate(flags);
+  const [ca, cert, key] = await Promise.all([read(files, files.ca), read(files, files.cert), read(files, files.key)]);
+  // grpc-js takes a while to load; a wrong flag should not have to wait for it.
+  const { CallError, Client } = await import("../client/index.js");
+  await using client = connect(() => Client.connect({ address, ca, cert, key }), files);
+  try {
+    await use(client);
+  } catch (error) {
+    throw error instanceof CallError ? new CallFailure(error, address) : error;
+  }
+}
+
+interface CertificateFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** What to do when one of them is missing. */
+  readonly remedy: string;
+}
+
+function locate(flags: ConnectionFlags): { address: string; files: CertificateFiles } {
+  const findings: Finding[] = [];
+  const [address, addressSource] = pick(flags.address, "--address", clientVariables.address) ?? [defaultAddress, ""];
+  if (!parseAddress(address)?.port) {
+    findings.push({ source: addressSource, problem: `${JSON.stringify(address)} is not HOST:PORT` });
+  }
+  const files = locateCertificates(flags, findings);
+  if (files === undefined || findings.length > 0) throw new OperatorError("cannot call the server:", findings);
+  return { address, files };
+}
+
+function locateCertificates(flags: ConnectionFlags, findings: Finding[]): CertificateFiles | undefined {
+  const { ca, cert, key } = flags;
+  if (ca !== undefined || cert !== undefined || key !== undefined) {
+    if (flags.as !== undefined) findings.push({ source: "--as", problem: "goes without --ca, --cert and --key" });
+    if (ca !== undefined && cert !== undefined && key !== undefined) {
+      return { ca, cert, key, remedy: "check --ca, --cert and --key" };
+    }
+    for (const [source, file] of Object.entries({ "--ca": ca, "--cert": cert, "--key": key })) {
+      if (file === undefined) findings.push({ source, problem: "is missing: --ca, --cert and --key go together" });
+    }
+    return undefined;
+  }
+  const [as, source] = pick(flags.as, "--as", clientVariables.as) ?? [undefined, "--as"];
+  const principal = as === undefined ? undefined : parsePrincipal(as);
+  if (principal === undefined) {
+    const problem =
+      as === undefined
+        ? "is missing: name a client, such as acme/billing, or give --ca, --cert and --key"
+        : `${JSON.stringify(as)} is not TENANT/NAME, such as acme/billing`;
+    findings.push({ source, problem });
+    return undefined;
+  }
+  const [directory] = pick(flags.certs, "--certs", clientVariables.certs) ?? [defaultCertificates];
+  const stem = join(directory, "clients", principal.tenant, principal.name);
+  return {
+    ca: join(directory, "ca.crt"),
+    cert: `${stem}.crt`,
+    key: `${stem}.key`,
+    remedy: `\`make certs\` makes the first ones, \`aclog certs issue ${formatPrincipal(principal)}\` one more`,
+  };
+}
+
+/** The flag if it was given, else the variable, with the name of the one that counted. */
+function pick(flag: string | undefined, flagName: string, variable: string): [string, string] | undefined {
+  if (flag !== undefined) return [flag, flagName];
+  const value = process.env[variable];
+  return value === undefined ? undefined : [value, variable];
+}
+
+async function read(files: CertificateFiles, path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    const finding = { source: path, problem: `${whyUnreadable(error)}; ${files.remedy}` };
+    throw new OperatorError("a certificate cannot be read:", [finding], { cause: error });
+  }
+}
+
+function connect(open: () => Client, { cert, key }: CertificateFiles): Client {
+  try {
+    return open();
+  } catch (error) {
+    const problem = `cannot be used with ${key}: ${error instanceof Error ? error.message : String(error)}`;
+    throw new OperatorError("the certificate does not work:", [{ source: cert, problem }], { cause: error });
+  }
+}

@@ -1,0 +1,92 @@
+/** What a failed command says and how it exits: what happened, to whom, and what to do next. */
+import { CommanderError } from "commander";
+import type { CallError } from "../client/index.js";
+import { OperatorError, type Finding } from "../errors.js";
+import { ReaderGone } from "./output.js";
+
+/** Wrong flags or arguments. */
+export class UsageError extends Error {}
+
+/** A call failed; who called, and where. */
+export class CallFailure extends Error {
+  readonly call: CallError;
+  readonly address: string;
+
+  constructor(call: CallError, address: string) {
+    super(call.message, { cause: call });
+    this.call = call;
+    this.address = address;
+  }
+}
+
+interface Failure {
+  readonly exitCode: 1 | 2;
+  /** A word for programs: a gRPC code, USAGE, or what kind of failure it is. */
+  readonly error: string;
+  readonly message: string;
+  readonly next?: string | undefined;
+  readonly reason?: string | undefined;
+  readonly facts?: Readonly<Record<string, string>>;
+  readonly findings?: readonly Finding[];
+}
+
+/** Tells stderr, as one JSON object or in words, and gives back the exit code: 1 refused or failed, 2 wrong use. */
+export function reportFailure(error: unknown, json: boolean): number {
+  if (error instanceof ReaderGone) return 0;
+  // Help and version end a command in this way too.
+  if (error instanceof CommanderError && error.exitCode === 0) return 0;
+  const failure = describe(error);
+  if (json) {
+    process.stderr.write(`${JSON.stringify({ ...failure, exitCode: undefined })}\n`);
+  } else if (!(error instanceof CommanderError)) {
+    // What commander refuses it has already explained.
+    process.stderr.write(`aclog: ${failure.message}\n${failure.next === undefined ? "" : `  ${failure.next}\n`}`);
+  }
+  return failure.exitCode;
+}
+
+function describe(error: unknown): Failure {
+  if (error instanceof CallFailure) return describeCall(error);
+  if (error instanceof OperatorError) {
+    const { message, findings } = error;
+    // A flag or a variable is how the command was used; a file is something it found.
+    const isUsage = findings.some(({ source }) => source.startsWith("--") || source.startsWith("ACLOG_"));
+    return { exitCode: isUsage ? 2 : 1, error: isUsage ? "USAGE" : "OPERATOR_ERROR", message, findings };
+  }
+  if (error instanceof CommanderError || error instanceof UsageError) {
+    return { exitCode: 2, error: "USAGE", message: error.message.replace(/^error: /, "") };
+  }
+  // A system call's message says it all; anything else is a defect, and only its stack leads to it.
+  const isSystemError = error instanceof Error && "syscall" in error;
+  const message = error instanceof Error ? ((isSystemError ? undefined : error.stack) ?? error.message) : String(error);
+  return { exitCode: 1, error: "FAILED", message };
+}
+
+function describeCall({ call, address }: CallFailure): Failure {
+  return {
+    exitCode: 1,
+    error: call.codeName,
+    // grpc-js ends some messages with a label that nothing follows.
+    message: call.message.replace(/\.? Resolution note: *$/, ""),
+    next: nextStep(call, address),
+    reason: call.reason,
+    facts: call.facts,
+  };
+}
+
+function nextStep(call: CallError, address: string): string | undefined {
+  const { decision, base, next } = call.facts;
+  if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
+    return `The server's administrator can look up why: decision ${decision} in the server's log.`;
+  }
+  if (call.codeName === "UNAVAILABLE" && call.reason === undefined) {
+    return `Nobody answered at ${address}: the server may be down, or it does not accept this certificate.`;
+  }
+  if (call.reason === "OFFSET_OUT_OF_RANGE" && base !== undefined && next !== undefined) {
+    return base === next
+      ? `The topic holds no records; the next one gets offset ${next}. --follow waits for it.`
+      : `The topic holds offsets ${base} to ${BigInt(next) - 1n}. --follow waits for later ones.`;
+  }
+  if (call.retryAfterMs !== undefined) return `Trying again may help after ${call.retryAfterMs} ms.`;
+  return undefined;
+}

@@ -1,0 +1,45 @@
+/** Lines as records: bytes, not text, so that what is not UTF-8 arrives as it was. */
+
+const maxBatchRecords = 500;
+const maxBatchBytes = 256 * 1024;
+const maxLineBytes = 4 * 1024 * 1024;
+
+const newline = 0x0a;
+
+/**
+ * The lines of `input` without their newlines, in batches of at most 500 lines and 256 KiB, or one longer line. A line
+ * that is there is never held back for more to come. A last line without a newline counts; an empty line is a line.
+ * @throws RangeError for a line of more than 4 MiB, which no request could carry
+ */
+export async function* batchesOfLines(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer[], void, undefined> {
+  let begun: Buffer[] = [];
+  let begunBytes = 0;
+  for await (const chunk of input) {
+    const lines: Buffer[] = [];
+    let start = 0;
+    for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      lines.push(Buffer.concat([...begun, chunk.subarray(start, end)]));
+      [begun, begunBytes] = [[], 0];
+      start = end + 1;
+    }
+    if (start < chunk.length) begun.push(chunk.subarray(start));
+    begunBytes += chunk.length - start;
+    yield* inBatches(lines);
+    if (begunBytes > maxLineBytes) throw new RangeError(`a line is longer than ${maxLineBytes} bytes`);
+  }
+  if (begunBytes > 0) yield [Buffer.concat(begun)];
+}
+
+function* inBatches(lines: readonly Buffer[]): Generator<Buffer[], void, undefined> {
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  for (const line of lines) {
+    if (batch.length === maxBatchRecords || (batch.length > 0 && bytes + line.length > maxBatchBytes)) {
+      yield batch;
+      [batch, bytes] = [[], 0];
+    }
+    batch.push(line);
+    bytes += line.length;
+  }
+  if (batch.length > 0) yield batch;
+}

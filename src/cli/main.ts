@@ -1,0 +1,45 @@
+/** The command line: which commands there are, and how every one of them ends. */
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { addCerts } from "./certs.js";
+import { addConsume } from "./consume.js";
+import { reportFailure } from "./failure.js";
+import { tolerateBrokenPipes } from "./output.js";
+import { addPolicy } from "./policy.js";
+import { addProduce } from "./produce.js";
+import { addServe } from "./serve.js";
+
+/**
+ * Runs one command; `argv` is as in `process.argv`. Never rejects: the process exits, once everything is written, with
+ * 0 for success, 1 for refused or failed, 2 for wrong use.
+ */
+export async function main(argv: readonly string[]): Promise<void> {
+  tolerateBrokenPipes();
+  const json = argv.includes("--json");
+  try {
+    await program(json).parseAsync(argv);
+  } catch (error) {
+    process.exitCode = reportFailure(error, json);
+  }
+}
+
+function program(json: boolean): Command {
+  const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  const aclog = new Command("aclog")
+    .description("A commit log that many tenants can share without trusting each other.")
+    .version(version)
+    .helpCommand(false)
+    .exitOverride()
+    .showHelpAfterError("Add --help for what there is.")
+    .addHelpText(
+      "after",
+      "\nExample:\n  aclog produce --as acme/billing --topic orders --value 'hello'\n\n" +
+        "Exit code: 0 success, 1 refused or failed, 2 wrong use.",
+    );
+  // With --json, stderr is one object; reportFailure writes it.
+  if (json) aclog.configureOutput({ writeErr: () => undefined });
+  for (const add of [addServe, addProduce, addConsume, addCerts, addPolicy]) add(aclog);
+  return aclog;
+}

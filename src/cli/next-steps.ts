@@ -1,0 +1,47 @@
+/** What a newcomer can try once the server serves: commands that work when pasted into a second terminal. */
+import { existsSync } from "node:fs";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseAddress } from "../address.js";
+import { defaultAddress, defaultCertificates } from "./connection.js";
+
+/** Text for a terminal; `address` and `adminAddress` are where the server listens. */
+export function nextSteps(address: string, adminAddress: string): string {
+  const aclog = launcher();
+  const at = addressFlag(address);
+  const probe = `  Ask whether it is ready:\n    curl http://${reachable(adminAddress)}/readyz\n`;
+  if (!existsSync(join(defaultCertificates, "clients", "acme", "billing.crt"))) return `\n${probe}`;
+  // No comments behind the commands: zsh would take them for arguments.
+  return `
+Try these in a second terminal, in the same directory:
+
+  A client that may produce orders:
+    ${aclog} produce${at} --as acme/billing --topic orders --value 'hello'
+  One that may consume them:
+    ${aclog} consume${at} --as acme/reports --topic orders --from earliest
+  The same, waiting for what comes:
+    ${aclog} consume${at} --as acme/reports --topic orders --follow
+  One that may do nothing, and is refused:
+    ${aclog} produce${at} --as acme/nobody --topic orders --value 'let me in'
+${probe}`;
+}
+
+// Inside a checkout its launcher; never a bare name that npx would look up elsewhere.
+function launcher(): string {
+  const path = fileURLToPath(new URL("../../aclog", import.meta.url));
+  if (!existsSync(path)) return "aclog";
+  const fromHere = relative(process.cwd(), path);
+  return fromHere.startsWith(".") ? fromHere : `./${fromHere}`;
+}
+
+function addressFlag(address: string): string {
+  const { host = "", port } = parseAddress(reachable(address)) ?? {};
+  // The server's certificate is for localhost too, and a name spares the client an address without one.
+  const named = ["127.0.0.1", "::1", "localhost"].includes(host) ? `localhost:${port}` : reachable(address);
+  return named === defaultAddress ? "" : ` --address ${named}`;
+}
+
+/** A server that listens everywhere is called at localhost. */
+function reachable(address: string): string {
+  return address.replace(/^(0\.0\.0\.0|\[::\]):/, "localhost:");
+}

@@ -1,0 +1,42 @@
+/** `aclog policy check`: every mistake in a policy's files, without a server. */
+import type { Command } from "commander";
+import type { PolicyReport } from "../authz/index.js";
+import { formatFinding } from "../errors.js";
+import { print } from "./output.js";
+
+export function addPolicy(program: Command): void {
+  const policy = program.command("policy").description("Work on a policy's files.");
+  policy
+    .command("check")
+    .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
+    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
+    .option("--json", "print one object")
+    .addHelpText("after", "\nExample:\n  aclog policy check ./policy")
+    .action(check);
+}
+
+async function check(directory: string, { json }: { readonly json?: true }): Promise<void> {
+  const { checkPolicy } = await import("../authz/index.js");
+  const { version, findings, warnings, counts } = await checkPolicy(directory);
+  if (findings.length > 0) process.exitCode = 1;
+  if (json) {
+    await print(`${JSON.stringify({ ok: findings.length === 0, version, findings, warnings, counts })}\n`);
+    return;
+  }
+  const lines = [
+    ...findings.map(formatFinding),
+    ...warnings.map((warning) => `${formatFinding(warning)} (warning)`),
+    findings.length === 0
+      ? `${directory} is valid: ${contents(counts)}; version ${version}`
+      : mistakes(findings.length),
+  ];
+  await print(lines.map((line) => `${line}\n`).join(""));
+}
+
+function contents({ tenants, rules, assignments, matrixRows }: PolicyReport["counts"]): string {
+  return `${tenants} tenants, ${rules} rules, ${assignments} assignments, ${matrixRows} rows in the matrix`;
+}
+
+function mistakes(count: number): string {
+  return count === 1 ? "1 mistake" : `${count} mistakes`;
+}

@@ -1,0 +1,109 @@
+/** `aclog serve`: runs the server until it is told to stop. */
+import type { Command } from "commander";
+import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import {
+  configVariable,
+  loadConfig,
+  settingNames,
+  settings,
+  variableOf,
+  type Config,
+  type ConfigFlags,
+  type Setting,
+} from "../config/index.js";
+import type { RunningNode } from "../node/index.js";
+import { nextSteps } from "./next-steps.js";
+import { print, ReaderGone } from "./output.js";
+import { removeReadyFile, writeReadyFile } from "./ready-file.js";
+
+export function addServe(program: Command): void {
+  const command = program
+    .command("serve")
+    .summary("run the server")
+    .description(
+      "Run the server. Each setting is a flag, a variable (ACLOG_…) or a key of the YAML file; the flag counts most. " +
+        "SIGHUP reads the policy again; SIGTERM finishes what is under way and stops.",
+    )
+    .option("--config <FILE>", `YAML with any of the settings below (${configVariable})`);
+  for (const name of settingNames) {
+    const { placeholder, help, default: fallback }: Setting = settings[name];
+    const flag = placeholder === undefined ? `--${name}` : `--${name} <${placeholder}>`;
+    // The default is only told: a default that commander filled in would look like a flag and override the file.
+    command.option(flag, `${help} (${variableOf(name)}${fallback === undefined ? "" : `; default ${fallback}`})`);
+  }
+  command
+    .option("--json", "print one object instead of words, and log JSON also to a terminal")
+    .addHelpText("after", "\nExample:\n  aclog serve --listen 127.0.0.1:8400 --data ./data --policy ./policy")
+    .action(({ json, ...flags }: Readonly<Record<string, string | true>>) => serve(asWritten(command, flags), json));
+}
+
+/** Under the names of the flags themselves, and `true` as the text that the other sources would have. */
+function asWritten(command: Command, flags: Readonly<Record<string, string | true>>): ConfigFlags {
+  const given = command.options.filter((option) => option.attributeName() in flags);
+  return Object.fromEntries(given.map((option) => [option.name(), String(flags[option.attributeName()])]));
+}
+
+async function serve(flags: ConfigFlags, json: string | true | undefined): Promise<void> {
+  const config = await loadConfig({ flags, env: process.env });
+  const logger = await openLogger(config.logLevel, process.stderr.isTTY && !json);
+  // Also what nobody caught in a promise: whatever state it left behind, going on could acknowledge what is not stored.
+  process.on("uncaughtException", (error) => {
+    logger.fatal({ err: error }, "a defect ends the server");
+    process.exit(1);
+  });
+  const { startNode } = await import("../node/index.js");
+  const node = await startNode(config, logger);
+  obeySignals(node, config.readyFile, logger);
+  const { address, adminAddress } = node;
+  try {
+    if (config.readyFile !== undefined)
+      await writeReadyFile(config.readyFile, { address, adminAddress, pid: process.pid });
+  } catch (error) {
+    await node.drain();
+    throw error;
+  }
+  await announce(config, node, json);
+}
+
+async function announce(config: Config, { address, adminAddress }: RunningNode, json: unknown): Promise<void> {
+  const text = json
+    ? `${JSON.stringify({ address, adminAddress, pid: process.pid })}\n`
+    : `aclog serves on ${address}, data in ${config.dataDir}, policy in ${config.policyDir}. Ctrl-C stops it.\n` +
+      nextSteps(address, adminAddress);
+  // A log is served whether or not someone reads this.
+  await print(text).catch((error: unknown) => {
+    if (!(error instanceof ReaderGone)) throw error;
+  });
+}
+
+function obeySignals(node: RunningNode, readyFile: string | undefined, logger: Logger): void {
+  // The outcome, also a refused policy, is in the log: nobody waits for it here.
+  process.on("SIGHUP", () => void node.reloadPolicy().catch(() => undefined));
+  let isStopping = false;
+  const stop = (signal: NodeJS.Signals) => {
+    // Whoever asks twice does not want to wait for calls under way.
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    logger.info({ signal }, "stopping");
+    shutDown(node, readyFile).catch((error: unknown) => {
+      logger.error({ err: error }, "could not stop cleanly");
+      process.exitCode = 1;
+    });
+  };
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+}
+
+async function shutDown(node: RunningNode, readyFile: string | undefined): Promise<void> {
+  // First of all: from here on new calls are refused.
+  if (readyFile !== undefined) await removeReadyFile(readyFile);
+  await node.drain();
+}
+
+/** Logs to stderr, so that stdout stays what a program can read. Written at once: the last line may be the reason. */
+async function openLogger(level: Config["logLevel"], isForPeople: boolean): Promise<Logger> {
+  const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
+  if (!isForPeople) return pino(options, destination({ fd: 2, sync: true }));
+  const { PinoPretty } = await import("pino-pretty");
+  return pino(options, PinoPretty({ destination: 2, sync: true, translateTime: "HH:MM:ss.l" }));
+}

@@ -1,0 +1,62 @@
+/** What a call failed with, read once from the status and its details. */
+import { status, type Metadata } from "@grpc/grpc-js";
+import { decodeStatus, statusDetailsKey, type DecodedStatus } from "../wire/definition.js";
+
+/** One request field and what is wrong with it. */
+export interface FieldViolation {
+  /** A path in the request, such as `records[3].key`. */
+  readonly field: string;
+  readonly description: string;
+}
+
+/** The server, or the way to it, answered with a status other than OK. */
+export class CallError extends Error {
+  /** A gRPC status code. */
+  readonly code: number;
+  /** Its name, such as `PERMISSION_DENIED`. */
+  readonly codeName: string;
+  /** The server's own words. */
+  readonly details: string;
+  /** A stable word to branch on, such as `OFFSET_OUT_OF_RANGE`; undefined if the status is not one of aclog's own. */
+  readonly reason: string | undefined;
+  /** What goes with the reason, such as the range that an offset is outside of. */
+  readonly facts: Readonly<Record<string, string>>;
+  readonly fieldViolations: readonly FieldViolation[];
+  /** How long to wait before trying again may help, in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: number, details: string, decoded?: DecodedStatus["details"], options?: ErrorOptions) {
+    const codeName = status[code] ?? `CODE_${code}`;
+    super(`${codeName}: ${details}`, options);
+    this.name = "CallError";
+    this.code = code;
+    this.codeName = codeName;
+    this.details = details;
+    this.reason = decoded?.ErrorInfo?.reason;
+    this.facts = decoded?.ErrorInfo?.metadata ?? {};
+    this.fieldViolations = decoded?.BadRequest?.fieldViolations ?? [];
+    const delay = decoded?.RetryInfo?.retryDelay;
+    this.retryAfterMs = delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined;
+  }
+}
+
+/** A CallError for what grpc-js reports; anything else is given back as it is. */
+export function toCallError(error: unknown): unknown {
+  if (!isServiceError(error)) return error;
+  return new CallError(error.code, error.details, readDetails(error.metadata), { cause: error });
+}
+
+// A damaged trailer must not hide the status that it came with.
+function readDetails(metadata: Metadata): DecodedStatus["details"] | undefined {
+  const [trailer] = metadata.get(statusDetailsKey);
+  if (!Buffer.isBuffer(trailer)) return undefined;
+  try {
+    return decodeStatus(trailer).details;
+  } catch {
+    return undefined;
+  }
+}
+
+function isServiceError(error: unknown): error is Error & { code: number; details: string; metadata: Metadata } {
+  return error instanceof Error && "metadata" in error && "code" in error && typeof error.code === "number";
+}

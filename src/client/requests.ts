@@ -1,0 +1,84 @@
+/** What callers ask for, as the wire has it. */
+import type { ConsumeRequest } from "../wire/generated/log/v1/ConsumeRequest.js";
+import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
+import { toWire, type RecordInput } from "./records.js";
+
+/** An offset, the first record that is still there, behind the last one, or the first record of a time or later. */
+export type StartingPoint = bigint | "earliest" | "latest" | { readonly time: Date };
+
+/** Which topic; of the caller's own tenant and called `default` unless told otherwise. */
+export interface TopicOptions {
+  readonly topic?: string | undefined;
+  readonly tenant?: string | undefined;
+  /** Fail with FAILED_PRECONDITION unless the topic still has this id, 16 bytes. */
+  readonly topicId?: Buffer | undefined;
+}
+
+/** What a single response may hold. */
+export interface ReadOptions extends TopicOptions {
+  /** Default "earliest". */
+  readonly from?: StartingPoint | undefined;
+  /** Most records in one response. Default 1,000. */
+  readonly maxRecords?: number | undefined;
+  /** Most bytes of records in one response; the first one always comes whole. Default 256 KiB. */
+  readonly maxBytes?: number | undefined;
+}
+
+/** @throws RangeError for an expected offset that is no uint64 */
+export function produceRequest(
+  records: RecordInput | readonly RecordInput[],
+  options: TopicOptions & { readonly expectedOffset?: bigint | undefined },
+): ProduceRequest {
+  const list: readonly RecordInput[] = isList(records) ? records : [records];
+  return {
+    ...named(options),
+    records: list.map(toWire),
+    ...(options.expectedOffset === undefined
+      ? {}
+      : { expectedOffset: uint64("expectedOffset", options.expectedOffset) }),
+  };
+}
+
+/** @throws RangeError for an offset that is no uint64, a count that is no uint32, or a date that is none */
+export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: number | undefined }): ConsumeRequest {
+  return {
+    ...named(options),
+    ...start(options.from ?? "earliest"),
+    maxRecords: uint32("maxRecords", options.maxRecords ?? 1000),
+    maxBytes: uint32("maxBytes", options.maxBytes ?? 256 * 1024),
+    maxWaitMs: uint32("maxWaitMs", options.maxWaitMs ?? 0),
+  };
+}
+
+function named({
+  topic = "",
+  tenant = "",
+  topicId,
+}: TopicOptions): Pick<ConsumeRequest, "topic" | "tenant" | "topicId"> {
+  return { topic, tenant, ...(topicId === undefined ? {} : { topicId }) };
+}
+
+function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "startTimeMs"> {
+  if (from === "earliest") return { start: "EARLIEST" };
+  if (from === "latest") return { start: "LATEST" };
+  if (typeof from === "bigint") return { start: "OFFSET", offset: uint64("from", from) };
+  return { start: "TIME", startTimeMs: BigInt(from.time.getTime()) };
+}
+
+// The codec would send -1 and 1.9 as something else without a word.
+function uint64(name: string, value: bigint): bigint {
+  if (value < 0n || value >= 1n << 64n) throw new RangeError(`${name}: ${value} is not an offset`);
+  return value;
+}
+
+function uint32(name: string, value: number): number {
+  if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) {
+    throw new RangeError(`${name}: ${value} is not a whole number from 0 to ${2 ** 32 - 1}`);
+  }
+  return value;
+}
+
+// Array.isArray does not narrow a readonly array away.
+function isList(records: RecordInput | readonly RecordInput[]): records is readonly RecordInput[] {
+  return Array.isArray(records);
+}

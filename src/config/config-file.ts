@@ -1,0 +1,60 @@
+/** The YAML file: one mapping from settings to single values. */
+import { readFile } from "node:fs/promises";
+import { isMap, isScalar, LineCounter, parseDocument, type Node } from "yaml";
+import type { Finding } from "../errors.js";
+import { settingNames, type SettingName } from "./settings.js";
+import { whyUnreadable } from "./unreadable.js";
+import { didYouMean } from "../suggest.js";
+
+/** A value as it was written, and where. */
+export interface GivenValue {
+  readonly name: SettingName;
+  readonly text: string;
+  readonly place: Omit<Finding, "problem">;
+}
+
+/** Everything that the file gives and everything that is wrong with it; a file that cannot be read is one finding. */
+export async function readConfigFile(path: string): Promise<{ values: GivenValue[]; findings: Finding[] }> {
+  let text;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    return { values: [], findings: [{ source: path, problem: whyUnreadable(error) }] };
+  }
+  return parseConfigFile(path, text);
+}
+
+function parseConfigFile(source: string, text: string): { values: GivenValue[]; findings: Finding[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const place = (position: number) => {
+    const { line, col } = lines.linePos(position);
+    return { source, line, column: col };
+  };
+  const problems = [...document.errors, ...document.warnings];
+  const findings: Finding[] = problems.map(({ pos, message }) => ({ ...place(pos[0]), problem: message }));
+  const values: GivenValue[] = [];
+  const { contents } = document;
+  if (!isMap(contents)) {
+    // A file of comments alone gives nothing, which is no mistake.
+    if (contents !== null && problems.length === 0) {
+      findings.push({ ...place(contents.range[0]), problem: "expected settings, one `name: value` on each line" });
+    }
+    return { values, findings };
+  }
+  for (const pair of contents.items) {
+    const [key, value] = [pair.key as Node, pair.value as Node | null];
+    const keyPlace = place(key.range?.[0] ?? 0);
+    const word = isScalar(key) ? (key.source ?? "") : "";
+    const name = settingNames.find((known) => known === word);
+    if (name === undefined) {
+      const problem = `unknown setting ${JSON.stringify(word)}${didYouMean(word, settingNames)}`;
+      findings.push({ ...keyPlace, problem });
+    } else if (!isScalar(value) || value.value === null) {
+      findings.push({ ...keyPlace, problem: `${name} needs a single value` });
+    } else {
+      values.push({ name, text: value.source ?? "", place: value.range ? place(value.range[0]) : keyPlace });
+    }
+  }
+  return { values, findings };
+}

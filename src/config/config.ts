@@ -1,0 +1,91 @@
+import type { z } from "zod";
+import { OperatorError, type Finding } from "../errors.js";
+import type { Address } from "../address.js";
+import { readConfigFile, type GivenValue } from "./config-file.js";
+import { clientVariables, configVariable, settingNames, settings, variableOf, type SettingName } from "./settings.js";
+import { didYouMean } from "../suggest.js";
+
+/** How the server is to run. Nothing in it has been opened; paths are as they were given, relative to where it runs. */
+export interface Config {
+  readonly listen: Address;
+  readonly adminListen: Address;
+  readonly dataDir: string;
+  readonly policyDir: string;
+  /** PEM files. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly reflection: boolean;
+  /** Written once the server serves, and removed when it stops. */
+  readonly readyFile: string | undefined;
+  /** How long SIGTERM waits for calls under way, in milliseconds. */
+  readonly drainMs: number;
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** Flags without their dashes, as they were typed; `config` names the YAML file. */
+export type ConfigFlags = { readonly [Name in SettingName | "config"]?: string };
+
+/**
+ * A flag counts more than the environment, that more than the file, and that more than the default.
+ * @throws OperatorError with every mistake in all three, also in values that another source overrides
+ */
+export async function loadConfig(sources: {
+  readonly flags: ConfigFlags;
+  readonly env: NodeJS.ProcessEnv;
+}): Promise<Config> {
+  const { flags, env } = sources;
+  const path = flags.config ?? env[configVariable];
+  const file = path === undefined ? { values: [], findings: [] } : await readConfigFile(path);
+  const findings = [...file.findings, ...unknownVariables(env)];
+  const values = new Map<SettingName, unknown>();
+  // The weakest source first: each later one replaces what it gives too.
+  for (const given of [...defaults(), ...file.values, ...fromEnvironment(env), ...fromFlags(flags)]) {
+    const parsed = settings[given.name].schema.safeParse(given.text);
+    if (parsed.success) values.set(given.name, parsed.data);
+    else findings.push(...parsed.error.issues.map(({ message }) => ({ ...given.place, problem: message })));
+  }
+  if (findings.length > 0) throw new OperatorError("the configuration has mistakes:", findings);
+  return toConfig((name) => values.get(name) as never);
+}
+
+function toConfig(
+  value: <Name extends SettingName>(name: Name) => z.output<(typeof settings)[Name]["schema"]>,
+): Config {
+  return Object.freeze({
+    listen: Object.freeze(value("listen")),
+    adminListen: Object.freeze(value("admin-listen")),
+    dataDir: value("data"),
+    policyDir: value("policy"),
+    tls: Object.freeze({ ca: value("ca"), cert: value("cert"), key: value("key") }),
+    reflection: value("reflection"),
+    readyFile: value("ready-file"),
+    drainMs: value("drain-ms"),
+    logLevel: value("log-level"),
+  });
+}
+
+function defaults(): GivenValue[] {
+  return settingNames.flatMap((name) => {
+    const setting = settings[name];
+    return "default" in setting ? [{ name, text: setting.default, place: { source: "default" } }] : [];
+  });
+}
+
+function fromEnvironment(env: NodeJS.ProcessEnv): GivenValue[] {
+  return settingNames.flatMap((name) => given(name, env[variableOf(name)], variableOf(name)));
+}
+
+function fromFlags(flags: ConfigFlags): GivenValue[] {
+  return settingNames.flatMap((name) => given(name, flags[name], `--${name}`));
+}
+
+function given(name: SettingName, text: string | undefined, source: string): GivenValue[] {
+  return text === undefined ? [] : [{ name, text, place: { source } }];
+}
+
+function unknownVariables(env: NodeJS.ProcessEnv): Finding[] {
+  const known = [...settingNames.map(variableOf), configVariable, ...Object.values(clientVariables)];
+  return Object.keys(env)
+    .filter((variable) => variable.startsWith("ACLOG_") && !known.includes(variable))
+    .sort()
+    .map((variable) => ({ source: variable, problem: `unknown variable${didYouMean(variable, known)}` }));
+}

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, test } from "vitest";
+import { run, Workplace, type Outcome } from "./command.js";
+
+let workplace: Workplace;
+let made: Outcome;
+
+beforeAll(async () => {
+  workplace = await Workplace.make();
+  made = await aclog("certs", "init");
+});
+afterAll(async () => workplace[Symbol.asyncDispose]());
+
+function aclog(...args: string[]): Promise<Outcome> {
+  return run(args, { cwd: workplace.path });
+}
+
+test("init makes the authority, the server and the example clients, and says so", () => {
+  assert.deepEqual([made.code, made.stderr], [0, ""]);
+  for (const path of ["certs/ca.crt", "certs/server.key", "certs/clients/acme/billing.crt"]) {
+    assert.ok(made.stdout.includes(`made ${path}\n`), path);
+  }
+});
+
+test("init again is refused, and nothing is overwritten", async () => {
+  const before = await readFile(join(workplace.path, "certs/ca.crt"), "utf8");
+  const { code, stderr } = await aclog("certs", "init");
+  assert.equal(code, 1);
+  assert.match(stderr, /--force/);
+  assert.equal(await readFile(join(workplace.path, "certs/ca.crt"), "utf8"), before);
+});
+
+test("issue makes one more client, once", async () => {
+  const { code, stdout } = await aclog("certs", "issue", "acme/shipping", "--json");
+  assert.equal(code, 0);
+  assert.deepEqual(JSON.parse(stdout), {
+    made: ["certs/clients/acme/shipping.key", "certs/clients/acme/shipping.crt"],
+  });
+  assert.equal((await aclog("certs", "issue", "acme/shipping")).code, 1);
+  assert.equal((await aclog("certs", "issue", "acme/shipping", "--force")).code, 0);
+});
+
+test("issue without an authority is refused", async () => {
+  const { code, stderr } = await aclog("certs", "issue", "acme/shipping", "--dir", "elsewhere");
+  assert.equal(code, 1);
+  assert.match(stderr, /aclog certs init/);
+});
+
+test("inspect shows a certificate as a table and as an object", async () => {
+  const table = await aclog("certs", "inspect", "certs/clients/acme/billing.crt");
+  assert.equal(table.code, 0);
+  assert.match(table.stdout, /^subject +CN=billing,O=acme$/m);
+  assert.match(table.stdout, /^extended key usage +clientAuth$/m);
+  assert.match(table.stdout, /^valid .* days left\)$/m);
+  const { stdout } = await aclog("certs", "inspect", "certs/server.crt", "--json");
+  const summary = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual(summary["extendedKeyUsage"], ["serverAuth"]);
+  assert.equal(summary["isCa"], false);
+});
+
+test("inspect refuses what is no certificate, and what is not there", async () => {
+  await writeFile(join(workplace.path, "text"), "hello");
+  assert.equal((await aclog("certs", "inspect", "text")).code, 1);
+  const { code, stderr } = await aclog("certs", "inspect", "missing.crt");
+  assert.deepEqual([code, stderr], [1, "aclog: cannot inspect:\n  missing.crt: there is no such file\n"]);
+});

@@ -1,0 +1,269 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
+import { afterEach, beforeEach, test } from "vitest";
+import type { ConsumeRequestOutput } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
+import type { ConsumeResponse } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
+import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/ProduceRequest.js";
+import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
+import type { Record as WireRecord } from "../../src/wire/generated/log/v1/Record.js";
+import { BareServer, refusal } from "../client/server.js";
+import { outcomeOf, run, start, Workplace, type Outcome, type RunOptions } from "./command.js";
+
+const topicId = Buffer.alloc(16, 7);
+
+let workplace: Workplace;
+let server: BareServer;
+/** What the server holds; its offsets are the positions in here. */
+let stored: WireRecord[];
+let requests: ProduceRequestOutput[];
+
+beforeEach(async () => {
+  stored = [];
+  requests = [];
+  workplace = await Workplace.make();
+  server = await BareServer.start({
+    Produce: (call, answer) => answer(null, store(call.request)),
+    ProduceStream: (call: ServerDuplexStream<ProduceRequestOutput, ProduceResponse>) => {
+      call.on("data", (request: ProduceRequestOutput) => {
+        if (request.topic !== "forbidden" || stored.length === 0) call.write(store(request));
+        else call.emit("error", denied);
+      });
+      call.on("end", () => call.end());
+    },
+    Consume: (call, answer) => {
+      const { topic, start: from, offset, maxRecords } = call.request;
+      if (topic === "forbidden") answer(denied);
+      else if (from === "OFFSET" && offset >= BigInt(stored.length)) answer(outOfRange(offset));
+      else answer(null, read(from === "LATEST" ? stored.length : Number(offset), maxRecords));
+      // The topic grows for ever: whoever reads to the end of it never ends.
+      stored.push({ value: Buffer.from("later") });
+    },
+    ConsumeStream: (call: ServerWritableStream<ConsumeRequestOutput, ConsumeResponse>) => {
+      call.write(read(0, stored.length));
+    },
+  });
+  const { certPem, keyPem } = server.authority.issue({ principal: "acme/billing" });
+  const clients = join(workplace.path, "certs/clients/acme");
+  await mkdir(clients, { recursive: true });
+  await writeFile(join(workplace.path, "certs/ca.crt"), server.authority.caPem);
+  await writeFile(join(clients, "billing.crt"), certPem);
+  await writeFile(join(clients, "billing.key"), keyPem);
+});
+afterEach(async () => {
+  await server[Symbol.asyncDispose]();
+  await workplace[Symbol.asyncDispose]();
+});
+
+const denied = refusal({
+  code: status.PERMISSION_DENIED,
+  message: "acme/billing may not use acme/forbidden",
+  details: [
+    { type: "ErrorInfo", value: { reason: "PERMISSION_DENIED", domain: "aclog", metadata: { decision: "d-1" } } },
+  ],
+});
+
+function outOfRange(offset: bigint): ReturnType<typeof refusal> {
+  const metadata = { requested: `${offset}`, base: "0", next: `${stored.length}` };
+  return refusal({
+    code: status.OUT_OF_RANGE,
+    message: `offset ${offset} is outside`,
+    details: [{ type: "ErrorInfo", value: { reason: "OFFSET_OUT_OF_RANGE", domain: "aclog", metadata } }],
+  });
+}
+
+function store(request: ProduceRequestOutput): ProduceResponse {
+  const offset = stored.length;
+  requests.push(request);
+  stored.push(...request.records);
+  return { offset, count: request.records.length, topicId };
+}
+
+function read(offset: number, count: number): ConsumeResponse {
+  const records = stored
+    .slice(offset, offset + count)
+    .map((record, index) => ({ ...record, offset: offset + index, timestampMs: 1_700_000_000_000 }));
+  return { records, topicId, highWaterMark: stored.length };
+}
+
+/** Runs as acme/billing, against the server of the test. */
+function aclog(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return run(args, placed(options));
+}
+
+function placed(options: RunOptions = {}): RunOptions {
+  const env = { ACLOG_ADDRESS: `localhost:${server.port}`, ACLOG_AS: "acme/billing", ...options.env };
+  return { cwd: workplace.path, ...options, env };
+}
+
+function values(): string[] {
+  return stored.map(({ value }) => Buffer.from(value as Buffer).toString("latin1"));
+}
+
+test("produce stores values as one batch and prints their offsets", async () => {
+  stored = [{}, {}];
+  const args = ["produce", "--topic", "orders", "--tenant", "globex", "--value", "a", "--value", "b"];
+  assert.deepEqual(await aclog([...args, "--record-key", "k", "--expected-offset", "2"]), {
+    code: 0,
+    stdout: "2\n3\n",
+    stderr: "",
+  });
+  const [request, ...more] = requests;
+  assert.equal(more.length, 0);
+  assert.deepEqual([request?.topic, request?.tenant, request?.expectedOffset], ["orders", "globex", 2n]);
+  assert.deepEqual(
+    request?.records.map(({ key, value }) => `${key.toString()}=${value.toString()}`),
+    ["k=a", "k=b"],
+  );
+});
+
+test("produce stores the lines of stdin and of a file, byte for byte", async () => {
+  const input = Buffer.from("one\n\n\xff\xfe\r\nlast", "latin1");
+  await writeFile(join(workplace.path, "lines"), input);
+  assert.deepEqual(await aclog(["produce", "--json"], { input }), {
+    code: 0,
+    stdout: [0, 1, 2, 3].map((offset) => `{"topic":"default","offset":"${offset}"}\n`).join(""),
+    stderr: "",
+  });
+  assert.equal((await aclog(["produce", "--file", "lines"])).stdout, "4\n5\n6\n7\n");
+  assert.deepEqual(values(), ["one", "", "\xff\xfe\r", "last", "one", "", "\xff\xfe\r", "last"]);
+});
+
+test("produce stores many lines in batches, and one expected offset holds for all of them", async () => {
+  const lines = Array.from({ length: 3000 }, (_, index) => `line ${index}`);
+  const { code, stdout } = await aclog(["produce", "--expected-offset", "0"], { input: `${lines.join("\n")}\n` });
+  assert.equal(code, 0);
+  assert.deepEqual(values(), lines);
+  assert.equal(stdout, lines.map((_, index) => `${index}\n`).join(""));
+  let offset = 0n;
+  for (const request of requests) {
+    assert.ok(request.records.length <= 500);
+    assert.equal(request.expectedOffset, offset);
+    offset += BigInt(request.records.length);
+  }
+});
+
+test("produce answers each line as it is typed", async () => {
+  const child = start(["produce"], placed());
+  const ended = outcomeOf(child);
+  for (const offset of [0, 1]) {
+    child.stdin.write(`line ${offset}\n`);
+    const [printed] = (await once(child.stdout, "data")) as [string];
+    assert.equal(printed, `${offset}\n`);
+  }
+  child.stdin.end();
+  assert.equal((await ended).code, 0);
+});
+
+test("produce prints what was stored before a refusal, and ends although stdin is open", async () => {
+  const child = start(["produce", "--topic", "forbidden"], placed());
+  const ended = outcomeOf(child);
+  child.stdin.write("allowed\n");
+  await once(child.stdout, "data");
+  child.stdin.write("refused\n");
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, "0\n"]);
+  assert.match(stderr, /^aclog: PERMISSION_DENIED: acme\/billing may not use acme\/forbidden\n.*decision d-1/);
+  assert.deepEqual(values(), ["allowed"]);
+});
+
+test("produce from a file that is not there stores nothing", async () => {
+  const { code, stderr } = await aclog(["produce", "--file", "missing"]);
+  assert.deepEqual([code, stderr], [1, "aclog: cannot read on:\n  missing: there is no such file\n"]);
+  assert.deepEqual(stored, []);
+});
+
+test("consume prints what was there when it started, and no more", async () => {
+  stored = Array.from({ length: 2500 }, (_, index) => ({ value: Buffer.from(`v${index}`) }));
+  const expected = stored.map(({ value }) => `${(value as Buffer).toString()}\n`);
+  assert.deepEqual(await aclog(["consume"]), { code: 0, stdout: expected.join(""), stderr: "" });
+  assert.equal((await aclog(["consume", "--from", "1", "--max", "2"])).stdout, "v1\nv2\n");
+  assert.equal((await aclog(["consume", "--max", "1500"])).stdout, expected.slice(0, 1500).join(""));
+});
+
+test("consume prints nothing from an empty topic, nor from its end", async () => {
+  assert.deepEqual(await aclog(["consume"]), { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(await aclog(["consume", "--from", "latest"]), { code: 0, stdout: "", stderr: "" });
+});
+
+test("consume past the end fails with the range", async () => {
+  stored = [{}, {}];
+  const { code, stderr } = await aclog(["consume", "--from", "7"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /OUT_OF_RANGE.*\n {2}The topic holds offsets 0 to 1\. --follow waits/);
+});
+
+test("consume --json tells offset, time, key, value and headers, in base64 where they are no text", async () => {
+  stored = [
+    { key: Buffer.from("k"), value: Buffer.from("é"), headers: [{ name: "h", value: Buffer.from("x") }] },
+    { key: Buffer.from("k"), value: Buffer.from([0xff]), headers: [] },
+  ];
+  const { stdout } = await aclog(["consume", "--json"]);
+  const timestamp = "2023-11-14T22:13:20.000Z";
+  assert.deepEqual(
+    stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown),
+    [
+      { offset: "0", timestamp, key: "k", value: "é", headers: [{ name: "h", value: "x" }] },
+      { offset: "1", timestamp, key: "aw==", value: "/w==", headers: [], encoding: "base64" },
+    ],
+  );
+});
+
+test("consume --follow waits for more, and --max ends it", async () => {
+  stored = [{ value: Buffer.from("a") }, { value: Buffer.from("b") }, { value: Buffer.from("c") }];
+  assert.deepEqual(await aclog(["consume", "--follow", "--max", "2"]), { code: 0, stdout: "a\nb\n", stderr: "" });
+  const child = start(["consume", "--follow"], placed());
+  const ended = outcomeOf(child);
+  await once(child.stdout, "data");
+  assert.equal(child.exitCode, null);
+  child.kill("SIGINT");
+  assert.equal((await ended).code, null);
+});
+
+test("consume ends quietly when nobody reads its output any more", async () => {
+  stored = Array.from({ length: 20_000 }, () => ({ value: Buffer.alloc(1000, "x") }));
+  const child = start(["consume"], placed());
+  let stderr = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  await once(child.stdout, "data");
+  child.stdout.destroy();
+  const [code] = (await once(child, "close")) as [number];
+  assert.deepEqual([code, stderr], [0, ""]);
+});
+
+test("a refused call, with --json, is one object on stderr", async () => {
+  const { code, stdout, stderr } = await aclog(["consume", "--topic", "forbidden", "--json"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  const { next, ...failure } = JSON.parse(stderr) as Record<string, unknown>;
+  assert.match(String(next), /decision d-1/);
+  assert.deepEqual(failure, {
+    error: "PERMISSION_DENIED",
+    message: "PERMISSION_DENIED: acme/billing may not use acme/forbidden",
+    reason: "PERMISSION_DENIED",
+    facts: { decision: "d-1" },
+  });
+});
+
+test("a server that is not there is named, with what may be the matter", async () => {
+  await server[Symbol.asyncDispose]();
+  const { code, stderr } = await aclog(["produce", "--value", "a"]);
+  assert.equal(code, 1);
+  assert.match(stderr, new RegExp(`UNAVAILABLE.*\n  Nobody answered at localhost:${server.port}`));
+});
+
+test("certificates can be given one by one, and a key of another certificate is noticed", async () => {
+  const directory = join(workplace.path, "certs/clients/acme");
+  const files = ["--ca", "certs/ca.crt", "--cert", join(directory, "billing.crt")];
+  const env = { ACLOG_AS: "ignored/when-files-are-given" };
+  const given = ["produce", "--value", "a", ...files];
+  assert.equal((await aclog([...given, "--key", join(directory, "billing.key")], { env })).code, 0);
+  await writeFile(join(directory, "other.key"), server.authority.issue({ principal: "acme/other" }).keyPem);
+  const { code, stderr } = await aclog([...given, "--key", join(directory, "other.key")], { env });
+  assert.equal(code, 1);
+  assert.match(stderr, /billing\.crt: cannot be used with .*other\.key/);
+});

@@ -1,0 +1,66 @@
+/** Runs the built command line as its users do. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const entry = fileURLToPath(new URL("../../bin/aclog.cjs", import.meta.url));
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly cwd?: string;
+  /** Beside the test's own environment, of which no ACLOG_ variable reaches the command. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What stdin holds; nothing unless given. */
+  readonly input?: string | Buffer;
+}
+
+/** The command, running. Whoever starts it waits for its end. */
+export function start(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ACLOG_"));
+  const env = { ...Object.fromEntries(inherited), ...options.env };
+  return spawn(process.execPath, [entry, ...args], { cwd: options.cwd, env });
+}
+
+/** The command, from start to end. */
+export async function run(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = start(args, options);
+  const outcome = outcomeOf(child);
+  // A command that refuses its flags ends without reading this.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(options.input);
+  return outcome;
+}
+
+/** What a command that was started says until it ends. */
+export async function outcomeOf(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
+  let [stdout, stderr] = ["", ""];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout, stderr };
+}
+
+/** A fresh directory, removed with everything in it. */
+export class Workplace implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Workplace> {
+    return new Workplace(await mkdtemp(join(tmpdir(), "aclog-cli-")));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true });
+  }
+}

@@ -1,0 +1,117 @@
+/** `aclog serve` in a process of its own, on ports that were free. */
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import { once } from "node:events";
+import { access, readFile, watch } from "node:fs/promises";
+import { join } from "node:path";
+import { outcomeOf, run, start, type Outcome, type RunOptions } from "./command.js";
+
+interface Ready {
+  readonly address: string;
+  readonly adminAddress: string;
+  readonly pid: number;
+}
+
+export class Served implements AsyncDisposable {
+  /** What the ready file says. */
+  readonly ready: Ready;
+  readonly #directory: string;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #output: Output;
+
+  private constructor(directory: string, child: ChildProcessWithoutNullStreams, output: Output, ready: Ready) {
+    this.#directory = directory;
+    this.#child = child;
+    this.#output = output;
+    this.ready = ready;
+  }
+
+  /** Resolves once the server serves; rejects with what it said if it ends before. `directory` holds certs and policy. */
+  static async start(directory: string, flags: readonly string[] = []): Promise<Served> {
+    const path = join(directory, readyFile);
+    const watching = new AbortController();
+    // Watching begins before the server does, so that the file cannot come unseen.
+    const appeared = waitFor(directory, watching.signal);
+    const ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    const child = start(["serve", ...ports, "--ready-file", readyFile, ...flags], { cwd: directory });
+    const output = new Output(child);
+    try {
+      await Promise.race([appeared, output.endTooSoon()]);
+    } finally {
+      watching.abort();
+    }
+    return new Served(directory, child, output, JSON.parse(await readFile(path, "utf8")) as Ready);
+  }
+
+  /** Where and how a command calls this server. */
+  as(principal: string): RunOptions {
+    const port = this.ready.address.replace(/^.*:/, "");
+    return { cwd: this.#directory, env: { ACLOG_AS: principal, ACLOG_ADDRESS: `localhost:${port}` } };
+  }
+
+  aclog(principal: string, args: readonly string[], input = ""): Promise<Outcome> {
+    return run(args, { ...this.as(principal), input });
+  }
+
+  /** What stands on stdout, once it matches. */
+  printed(pattern: RegExp): Promise<string> {
+    return this.#output.until("stdout", pattern);
+  }
+
+  /** Sends SIGHUP and resolves once the log speaks of `outcome`. */
+  async reload(outcome: RegExp): Promise<void> {
+    this.#child.kill("SIGHUP");
+    await this.#output.until("stderr", outcome);
+  }
+
+  async isReady(): Promise<boolean> {
+    return access(join(this.#directory, readyFile)).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<Outcome> {
+    this.#child.kill(signal);
+    return this.#output.ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop("SIGKILL");
+  }
+}
+
+const readyFile = "ready.json";
+
+/** What a process said so far; also once it has ended. */
+class Output {
+  readonly ended: Promise<Outcome>;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #said = { stdout: "", stderr: "" };
+
+  constructor(child: ChildProcessWithoutNullStreams) {
+    this.#child = child;
+    this.ended = outcomeOf(child);
+    for (const name of ["stdout", "stderr"] as const) {
+      child[name].on("data", (text: string) => (this.#said[name] += text));
+    }
+  }
+
+  async until(stream: "stdout" | "stderr", pattern: RegExp): Promise<string> {
+    while (!pattern.test(this.#said[stream]))
+      await Promise.race([once(this.#child[stream], "data"), this.endTooSoon()]);
+    return this.#said[stream];
+  }
+
+  async endTooSoon(): Promise<never> {
+    const { code, stderr } = await this.ended;
+    throw new Error(`the server ended with ${code}:\n${stderr}`);
+  }
+}
+
+async function waitFor(directory: string, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const { filename } of watch(directory, { signal })) if (filename === readyFile) return;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "vitest";
+import { run, Workplace } from "./command.js";
+
+const commands = [
+  [],
+  ["serve"],
+  ["produce"],
+  ["consume"],
+  ["certs"],
+  ["certs", "init"],
+  ["certs", "issue"],
+  ["certs", "inspect"],
+  ["policy"],
+  ["policy", "check"],
+] as const;
+for (const command of commands) {
+  test(`${["aclog", ...command, "--help"].join(" ")} explains itself on stdout`, async () => {
+    const { code, stdout, stderr } = await run([...command, "--help"]);
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.match(stdout, /^Usage: aclog/);
+    if (command.length !== 1 || !["certs", "policy"].includes(command[0]))
+      assert.match(stdout, /Examples?:\n {2}aclog /);
+  });
+}
+
+test("--version is the package's", async () => {
+  const { version } = JSON.parse(await readFile(new URL("../../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  assert.deepEqual(await run(["--version"]), { code: 0, stdout: `${version}\n`, stderr: "" });
+});
+
+const wrong = [
+  // what                          arguments                                                     says
+  ["no command", [], /Usage/],
+  ["an unknown command", ["prodcue"], /Did you mean produce/],
+  ["an unknown flag", ["produce", "--tpic", "x"], /Did you mean --topic/],
+  ["an argument too many", ["produce", "x"], /too many arguments/],
+  ["a topic that is no name", ["produce", "--topic", "A b"], /topic's name is 1 to 200/],
+  ["a start that is none", ["consume", "--from", "-1"], /earliest, latest or an offset/],
+  ["an offset past 2^64", ["consume", "--from", "18446744073709551616"], /earliest, latest or an offset/],
+  ["a count of nothing", ["consume", "--max", "0"], /whole number from 1/],
+  ["an expected offset that is none", ["produce", "--expected-offset", "1.5"], /0 to 2\^64-1/],
+  ["a value and a file", ["produce", "--value", "a", "--file", "b"], /cannot be used with/],
+  ["nobody who calls", ["produce", "--value", "a"], /--as: is missing/],
+  ["somebody who is nobody", ["produce", "--as", "acme"], /"acme" is not TENANT\/NAME/],
+  ["two identities", ["produce", "--as", "a/b", "--ca", "c", "--cert", "c", "--key", "c"], /--as: goes without/],
+  ["half an identity", ["produce", "--cert", "c"], /--ca: is missing[^]*--key: is missing/],
+  ["an address without a port", ["consume", "--as", "a/b", "--address", "localhost"], /--address: "localhost" is not/],
+  ["port 0 to call", ["consume", "--as", "a/b", "--address", "localhost:0"], /--address: "localhost:0" is not/],
+  ["a certificate for a path", ["certs", "issue", "../x"], /TENANT\/NAME/],
+  ["settings that are wrong", ["serve", "--listen", "x", "--drain-ms", "y"], /--listen: "x"[^]*--drain-ms: "y"/],
+] as const;
+for (const [what, args, says] of wrong) {
+  test(`${what}: exit code 2, and stderr says what was expected`, async () => {
+    const { code, stdout, stderr } = await run(args);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.match(stderr, says);
+  });
+  test(`${what}, with --json: stderr is one object`, async () => {
+    const { code, stdout, stderr } = await run([...args, "--json"]);
+    assert.deepEqual([code, stdout], [2, ""]);
+    assert.equal((JSON.parse(stderr) as { error: string }).error, "USAGE");
+  });
+}
+
+test("variables name server and client; what is wrong in them is wrong use too", async () => {
+  const env = { ACLOG_ADDRESS: "nowhere", ACLOG_AS: "me" };
+  const { code, stderr } = await run(["produce", "--value", "a"], { env });
+  assert.equal(code, 2);
+  assert.match(stderr, /ACLOG_ADDRESS: "nowhere" is not HOST:PORT\n {2}ACLOG_AS: "me" is not TENANT\/NAME/);
+});
+
+test("a certificate that is not there: exit code 1, and what to do about it", async () => {
+  await using workplace = await Workplace.make();
+  const { code, stderr } = await run(["produce", "--as", "acme/shipping", "--value", "a"], { cwd: workplace.path });
+  assert.equal(code, 1);
+  assert.match(stderr, /certs\/.*: there is no such file; `make certs` .* `aclog certs issue acme\/shipping`/);
+});
+
+test("a configuration file with a mistake: exit code 1, unlike a flag", async () => {
+  await using workplace = await Workplace.make();
+  const { code, stderr } = await run(["serve", "--config", "missing.yaml"], { cwd: workplace.path });
+  assert.deepEqual(
+    [code, stderr],
+    [1, "aclog: the configuration has mistakes:\n  missing.yaml: there is no such file\n"],
+  );
+});

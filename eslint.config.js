@@ -1,7 +1,7 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "node_modules/", "src/wire/generated/", "*.js", "bin/"] },
+  { ignores: [".make/", "dist/", "node_modules/", "src/wire/generated/", "*.js", "bin/"] },
   {
     files: ["**/*.ts"],
     extends: [tseslint.configs.strictTypeChecked],

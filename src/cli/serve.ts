@@ -105,5 +105,5 @@ async function openLogger(level: Config["logLevel"], isForPeople: boolean): Prom
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
   if (!isForPeople) return pino(options, destination({ fd: 2, sync: true }));
   const { PinoPretty } = await import("pino-pretty");
-  return pino(options, PinoPretty({ destination: 2, sync: true, translateTime: "HH:MM:ss.l" }));
+  return pino(options, PinoPretty({ destination: 2, sync: true, singleLine: true, translateTime: "HH:MM:ss.l" }));
 }

@@ -11,7 +11,8 @@ node_modules/.bin/proto-loader-gen-types \
   --includeDirs=proto --outDir="$out" \
   log/v1/log.proto google/rpc/error_details.proto >/dev/null
 # The generator has no word for bigint and writes Long, although `longs: BigInt` gives bigint at run time.
-find "$out" -name '*.ts' -exec sed -i \
+find "$out" -name '*.ts' -exec sed -i.long \
   -e "/^import type { Long } from/d" -e 's/number | string | Long/number | string | bigint/g' -e 's/(Long)/(bigint)/g' {} +
+find "$out" -name '*.long' -exec rm {} +
 # A file without a service gets an index with imports that nothing uses.
 rm -f "$out/error_details.ts"

@@ -5,12 +5,15 @@ import { fileURLToPath } from "node:url";
 import { parseAddress } from "../address.js";
 import { defaultAddress, defaultCertificates } from "./connection.js";
 
-/** Text for a terminal; `address` and `adminAddress` are where the server listens. */
-export function nextSteps(address: string, adminAddress: string): string {
+/** Text for a terminal; `pid` is the server's, `address` and `adminAddress` are where the server listens. */
+export function nextSteps(address: string, adminAddress: string, pid: number): string {
   const aclog = launcher();
   const at = addressFlag(address);
-  const probe = `  Ask whether it is ready:\n    curl http://${reachable(adminAddress)}/readyz\n`;
-  if (!existsSync(join(defaultCertificates, "clients", "acme", "billing.crt"))) return `\n${probe}`;
+  // Node is certain to be here; curl is not.
+  const question = `fetch('http://${reachable(adminAddress)}/readyz').then((r) => r.text()).then((t) => process.stdout.write(t))`;
+  const probe = `  Ask whether it is ready:\n    node -e "${question}"\n`;
+  const reload = `  Put an edited policy in force:\n    kill -HUP ${pid}\n`;
+  if (!existsSync(join(defaultCertificates, "clients", "acme", "billing.crt"))) return `\n${probe}${reload}`;
   // No comments behind the commands: zsh would take them for arguments.
   return `
 Try these in a second terminal, in the same directory:
@@ -23,7 +26,7 @@ Try these in a second terminal, in the same directory:
     ${aclog} consume${at} --as acme/reports --topic orders --follow
   One that may do nothing, and is refused:
     ${aclog} produce${at} --as acme/nobody --topic orders --value 'let me in'
-${probe}`;
+${probe}${reload}`;
 }
 
 // Inside a checkout its launcher; never a bare name that npx would look up elsewhere.

@@ -69,7 +69,7 @@ async function announce(config: Config, { address, adminAddress }: RunningNode, 
   const text = json
     ? `${JSON.stringify({ address, adminAddress, pid: process.pid })}\n`
     : `aclog serves on ${address}, data in ${config.dataDir}, policy in ${config.policyDir}. Ctrl-C stops it.\n` +
-      nextSteps(address, adminAddress);
+      nextSteps(address, adminAddress, process.pid);
   // A log is served whether or not someone reads this.
   await print(text).catch((error: unknown) => {
     if (!(error instanceof ReaderGone)) throw error;

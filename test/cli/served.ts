@@ -57,6 +57,11 @@ export class Served implements AsyncDisposable {
     return this.#output.until("stdout", pattern);
   }
 
+  /** What stands in the log, once it matches. */
+  logged(pattern: RegExp): Promise<string> {
+    return this.#output.until("stderr", pattern);
+  }
+
   /** Sends SIGHUP and resolves once the log speaks of `outcome`. */
   async reload(outcome: RegExp): Promise<void> {
     this.#child.kill("SIGHUP");

@@ -16,15 +16,7 @@ export interface CatalogEntry {
 
 /** Every topic of the data directory. @throws OperatorError when a `topic.json` cannot be read or contradicts another */
 export async function readCatalog(tenantsDirectory: string): Promise<CatalogEntry[]> {
-  const directories: string[] = [];
-  for (const tenant of await namesIn(tenantsDirectory)) {
-    const topics = topicsDirectory(tenantsDirectory, tenant);
-    for (const name of await namesIn(topics)) {
-      // A creation that a crash cut short: nothing was stored in it.
-      if (name.endsWith(creating)) await rm(join(topics, name), { recursive: true });
-      else directories.push(join(topics, name));
-    }
-  }
+  const directories = (await topicDirectories(tenantsDirectory)).filter((directory) => !directory.endsWith(creating));
   const entries: CatalogEntry[] = [];
   const queue = directories.values();
   const reader = async (): Promise<void> => {
@@ -48,6 +40,13 @@ export async function readCatalog(tenantsDirectory: string): Promise<CatalogEntr
   return entries;
 }
 
+/** Removes what creations that a crash cut short have left: nothing was stored in it. */
+export async function removeUnfinishedTopics(tenantsDirectory: string): Promise<void> {
+  for (const directory of await topicDirectories(tenantsDirectory)) {
+    if (directory.endsWith(creating)) await rm(directory, { recursive: true });
+  }
+}
+
 /** Durably makes the directory of a new, empty topic. */
 export async function createTopic(tenantsDirectory: string, tenant: string, topic: string): Promise<CatalogEntry> {
   const topicId = randomBytes(16).toString("hex");
@@ -57,11 +56,26 @@ export async function createTopic(tenantsDirectory: string, tenant: string, topi
   await mkdir(topics, { recursive: true, mode: 0o700 });
   for (const made of [dirname(topics), tenantsDirectory]) await syncDirectory(made);
   const temporary = `${directory}${creating}`;
-  await mkdir(temporary, { mode: 0o700 });
-  await writeManifest(temporary, manifest);
-  await rename(temporary, directory);
-  await syncDirectory(topics);
+  try {
+    await mkdir(temporary, { mode: 0o700 });
+    await writeManifest(temporary, manifest);
+    await rename(temporary, directory);
+    await syncDirectory(topics);
+  } catch (error) {
+    // Left behind, it would be a second topic of that name.
+    for (const made of [temporary, directory]) await rm(made, { recursive: true, force: true });
+    throw error;
+  }
   return { directory, manifest };
+}
+
+async function topicDirectories(tenantsDirectory: string): Promise<string[]> {
+  const directories: string[] = [];
+  for (const tenant of await namesIn(tenantsDirectory)) {
+    const topics = topicsDirectory(tenantsDirectory, tenant);
+    for (const name of await namesIn(topics)) directories.push(join(topics, name));
+  }
+  return directories;
 }
 
 function topicsDirectory(tenantsDirectory: string, tenant: string): string {

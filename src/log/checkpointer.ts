@@ -23,7 +23,6 @@ export class Checkpointer {
   readonly #dirty = new Set<TopicLog>();
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #demanded = false;
   #stopped = false;
 
   constructor(options: {
@@ -53,17 +52,13 @@ export class Checkpointer {
 
   /** Starts a checkpoint unless one is on its way. */
   start(): void {
-    if (this.#running !== undefined || this.#stopped) return;
-    this.#running = this.#runOrRetry().finally(() => {
-      this.#running = undefined;
-      if (this.#demanded) this.demand();
-    });
+    void this.#start();
   }
 
-  /** Starts a checkpoint of what is there now, behind the one that may be on its way. */
-  demand(): void {
-    this.#demanded = this.#running !== undefined;
-    this.start();
+  /** Makes a checkpoint of what is there now, behind the one that may be on its way; resolves also if it fails. */
+  async demand(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+    await this.#start();
   }
 
   /** Makes the last checkpoint. @throws what kept it from being made */
@@ -74,12 +69,23 @@ export class Checkpointer {
     if (this.#dirty.size > 0) await this.#run();
   }
 
+  #start(): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    this.#running ??= this.#runOrRetry().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
   async #runOrRetry(): Promise<void> {
     try {
       await this.#run();
     } catch (error) {
       if (!isDiskFull(error)) this.#onFailure(error);
-      else if (!this.#stopped) this.#timer = setTimeout(() => this.start(), retryFullDiskMs);
+      else if (!this.#stopped) {
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.start(), retryFullDiskMs);
+      }
     }
   }
 
@@ -97,7 +103,9 @@ export class Checkpointer {
           await log.sync();
         }
       };
-      await Promise.all(Array.from({ length: concurrentSyncs }, worker));
+      // Nobody is left behind: a worker that goes on beside the next checkpoint would write the same files.
+      const workers = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker));
+      for (const result of workers) if (result.status === "rejected") throw result.reason;
       for (const [topicId, end] of ends) this.#ends.set(topicId, end);
       await writeCheckpoint(this.#directory, { sequence, place, ends: this.#ends });
     } catch (error) {

@@ -61,7 +61,10 @@ async function isNewDirectory(path: string): Promise<boolean> {
   } catch (error) {
     if (!isMissing(error)) throw error;
     // Topics exist only after creation was finished, so a missing format file beside them is a loss, not a beginning.
-    const tenants = await readdir(join(path, layout.tenants)).catch(() => []);
+    const tenants = await readdir(join(path, layout.tenants)).catch((unreadable: unknown) => {
+      if (isMissing(unreadable)) return [];
+      throw unreadable;
+    });
     if (tenants.length === 0) return true;
     throw new OperatorError(`${file} is missing, although ${path} holds topics; nothing was changed`);
   }

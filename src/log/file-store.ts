@@ -1,8 +1,8 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { StorageFull } from "../errors.js";
+import { LogClosed, StorageFull } from "../errors.js";
 import { Closers } from "../lifecycle.js";
-import { type CatalogEntry, createTopic, readCatalog } from "./catalog.js";
+import { type CatalogEntry, createTopic, readCatalog, removeUnfinishedTopics } from "./catalog.js";
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
 import { DataDirectory, layout } from "./data-directory.js";
@@ -52,10 +52,12 @@ export class FileStore implements LogStore {
   readonly #closers: Closers;
   readonly #files: OpenFiles;
   readonly #journal: Journal;
+  readonly #flusher: Flusher;
   readonly #commits: GroupCommit;
   readonly #topics = new Map<string, TopicLog>();
   readonly #creating = new Map<string, Promise<TopicLog>>();
   #reported = false;
+  #closed = false;
   readonly #events: FileStoreEvents;
 
   private constructor(
@@ -68,6 +70,7 @@ export class FileStore implements LogStore {
     const { journal, space, files, ends } = parts;
     const onFailure = (error: unknown): void => this.#fail(error);
     const flusher = new Flusher(space, options.pendingBytes, onFailure);
+    this.#flusher = flusher;
     this.#tenantsDirectory = join(directory, layout.tenants);
     this.#closers = closers;
     this.#files = files;
@@ -87,15 +90,20 @@ export class FileStore implements LogStore {
       flusher,
       segmentBytes: options.segmentBytes,
       onPublished: (logs) => checkpointer.noteGroup(logs),
-      onNeedsRelease: () => checkpointer.demand(),
+      release: () => checkpointer.demand(),
       onFailure,
     });
     closers.defer(async () => {
+      this.#closed = true;
+      await Promise.allSettled(this.#creating.values());
       for (const log of this.#topics.values()) log.close();
-      await this.#commits.close();
+      // First, so that nobody waits for room on a full disk.
       flusher.stop();
+      await this.#commits.close();
       // Nothing is lost without a last checkpoint: the journal has it all.
-      await checkpointer.stop().catch(onFailure);
+      await checkpointer.stop().catch((error: unknown) => {
+        if (!isDiskFull(error)) onFailure(error);
+      });
     });
   }
 
@@ -105,13 +113,17 @@ export class FileStore implements LogStore {
    * @throws OperatorError when another process has it, or when it cannot be what was written; nothing is changed then
    */
   static async open(path: string, options: FileStoreOptions, events: FileStoreEvents): Promise<FileStore> {
+    if (options.journalFiles < 2)
+      throw new TypeError("one journal file is written while another is freed: two at least");
     const closers = new Closers();
     try {
       const data = closers.add(await DataDirectory.open(path));
       const journalDirectory = join(path, layout.journal);
+      const tenantsDirectory = join(path, layout.tenants);
       const { checkpoint, topics, report } = data.isNew
         ? await create(path, journalDirectory)
-        : await recover(journalDirectory, await readCatalog(join(path, layout.tenants)));
+        : await recover(journalDirectory, await readCatalog(tenantsDirectory));
+      await removeUnfinishedTopics(tenantsDirectory);
       const { journalFileBytes: fileBytes, journalFiles: maxFiles } = options;
       const journal = closers.add(
         await Journal.open(journalDirectory, checkpoint.sequence + 1n, { fileBytes, maxFiles }),
@@ -144,6 +156,7 @@ export class FileStore implements LogStore {
     const key = keyOf(tenant, topic);
     const known = this.#topics.get(key) ?? this.#creating.get(key);
     if (known !== undefined) return known;
+    if (this.#closed) throw new LogClosed();
     const created = this.#create(tenant, topic).finally(() => this.#creating.delete(key));
     this.#creating.set(key, created);
     return created;
@@ -171,6 +184,8 @@ export class FileStore implements LogStore {
 
   #fail(error: unknown): void {
     this.#journal.fail(error);
+    // Whoever waits for memory would wait for ever if it is a segment that cannot be written.
+    this.#flusher.stop();
     if (this.#reported) return;
     this.#reported = true;
     this.#events.onFailure(error);

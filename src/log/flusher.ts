@@ -32,6 +32,8 @@ export class Flusher {
   /** Notes that the log has `bytes` more to be written. */
   add(log: TopicLog, bytes: number): void {
     this.#pendingBytes += bytes;
+    // What is left then is for the last checkpoint to write.
+    if (this.#stopped) return;
     this.#dirty.add(log);
     if (this.#pendingBytes >= coalesceBytes) this.#startWriters();
     else this.#timer ??= setTimeout(() => this.#startWriters(), coalesceMs);
@@ -48,8 +50,7 @@ export class Flusher {
   async flush(log: TopicLog): Promise<void> {
     for (;;) {
       try {
-        this.#pendingBytes -= await log.flush();
-        for (const resolve of this.#awaitingRoom.splice(0)) resolve();
+        await log.flush((bytes) => this.#flushed(bytes));
         return;
       } catch (error) {
         // A full disk is nobody's failure: the journal has the records, and nothing more is taken meanwhile.
@@ -60,10 +61,15 @@ export class Flusher {
     }
   }
 
-  /** Starts no more writes, and lets nobody wait any longer. */
+  /** Starts no more writes on its own, waits for no disk, and lets nobody wait any longer. */
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    for (const resolve of this.#awaitingRoom.splice(0)) resolve();
+  }
+
+  #flushed(bytes: number): void {
+    this.#pendingBytes -= bytes;
     for (const resolve of this.#awaitingRoom.splice(0)) resolve();
   }
 
@@ -86,7 +92,8 @@ export class Flusher {
       try {
         await this.flush(log);
       } catch (error) {
-        this.#onFailure(error);
+        // With a full disk that is not waited for, the journal keeps the records.
+        if (!isDiskFull(error)) this.#onFailure(error);
       }
     }
   }

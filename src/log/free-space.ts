@@ -7,6 +7,8 @@ export class FreeSpace {
   readonly #path: string;
   readonly #reserveBytes: number;
   #freeBytes = 0;
+  /** What was taken since the last look: a quarter of a second is long enough to fill a small disk. */
+  #takenBytes = 0;
   #lookedAt = 0;
   #looking = false;
 
@@ -25,7 +27,12 @@ export class FreeSpace {
   /** True if `bytes` more can be taken. Costs no system call: the answer is at most a quarter of a second old. */
   hasRoomFor(bytes: number): boolean {
     if (Date.now() - this.#lookedAt > maxAgeMs && !this.#looking) void this.#look();
-    return this.#freeBytes - bytes > this.#reserveBytes;
+    return this.#freeBytes - this.#takenBytes - bytes > this.#reserveBytes;
+  }
+
+  /** Notes bytes that are going to be written. */
+  take(bytes: number): void {
+    this.#takenBytes += bytes;
   }
 
   /** A write met a full disk: nothing is taken until a look says otherwise. */
@@ -35,6 +42,7 @@ export class FreeSpace {
 
   async #look(): Promise<void> {
     this.#looking = true;
+    const seenBytes = this.#takenBytes;
     try {
       const { bavail, bsize } = await statfs(this.#path);
       this.#freeBytes = bavail * bsize;
@@ -42,6 +50,7 @@ export class FreeSpace {
       // Not to know is no reason to take more.
       this.#freeBytes = 0;
     } finally {
+      this.#takenBytes -= seenBytes;
       this.#lookedAt = Date.now();
       this.#looking = false;
     }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { BacklogFull, LogClosed, StorageFull } from "../errors.js";
+import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
 import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
 import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
 import { isDiskFull } from "./durable-files.js";
@@ -26,7 +26,9 @@ interface Waiting {
 }
 
 interface Queue {
-  readonly waiting: Waiting[];
+  /** Those before `first` had their turn. */
+  waiting: Waiting[];
+  first: number;
   bytes: number;
 }
 
@@ -58,7 +60,7 @@ export class GroupCommit implements Appender {
   readonly #flusher: Flusher;
   readonly #segmentBytes: number;
   readonly #onPublished: (logs: Iterable<TopicLog>) => void;
-  readonly #onNeedsRelease: () => void;
+  readonly #release: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
   /** Tenants with something waiting, in the order of their turns. */
   readonly #queues = new Map<string, Queue>();
@@ -75,8 +77,8 @@ export class GroupCommit implements Appender {
     segmentBytes: number;
     /** Called when a group has become visible. */
     onPublished: (logs: Iterable<TopicLog>) => void;
-    /** Called when the journal is full and waits for a checkpoint. */
-    onNeedsRelease: () => void;
+    /** Makes a checkpoint, so that a full journal can go on; resolves also if that failed. */
+    release: () => Promise<void>;
     /** Called when nothing can be acknowledged any more. */
     onFailure: (error: unknown) => void;
   }) {
@@ -85,7 +87,7 @@ export class GroupCommit implements Appender {
     this.#flusher = options.flusher;
     this.#segmentBytes = options.segmentBytes;
     this.#onPublished = options.onPublished;
-    this.#onNeedsRelease = options.onNeedsRelease;
+    this.#release = options.release;
     this.#onFailure = options.onFailure;
     this.#published = { sequence: options.journal.durable, place: options.journal.place };
   }
@@ -99,18 +101,21 @@ export class GroupCommit implements Appender {
     if (this.#closed) throw new LogClosed();
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
     const bytes = sizeOf(batch);
+    const most = this.#journal.maxGroupBytes - groupHeaderBytes;
+    if (bytes > most) throw new LimitExceeded("records", "the largest batch of this server", most, bytes, "bytes");
     if ((this.#queues.get(tenant)?.bytes ?? 0) + bytes > maxTenantBytes) throw new BacklogFull(maxTenantBytes);
     if (!this.#space.hasRoomFor(this.#waitingBytes + bytes)) throw new StorageFull();
   }
 
   enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      const queue = this.#queues.get(log.tenant) ?? { waiting: [], bytes: 0 };
+      const queue = this.#queues.get(log.tenant) ?? { waiting: [], first: 0, bytes: 0 };
       this.#queues.set(log.tenant, queue);
       const bytes = sizeOf(batch);
       queue.waiting.push({ log, batch, offset, bytes, resolve, reject });
       queue.bytes += bytes;
       this.#waitingBytes += bytes;
+      this.#space.take(bytes);
       this.#running ??= this.#run();
     });
   }
@@ -131,19 +136,27 @@ export class GroupCommit implements Appender {
   /** The next group: one batch of each tenant in turn, until it is full. */
   #take(): Waiting[] {
     const group: Waiting[] = [];
+    const most = Math.min(maxGroupBytes, this.#journal.maxGroupBytes - groupHeaderBytes);
     let bytes = 0;
     for (let [entry] = this.#queues; entry !== undefined; [entry] = this.#queues) {
       const [tenant, queue] = entry;
-      const next = queue.waiting[0]!;
-      if (group.length > 0 && bytes + next.bytes > maxGroupBytes) break;
+      const next = queue.waiting[queue.first]!;
+      if (group.length > 0 && bytes + next.bytes > most) break;
       group.push(next);
       bytes += next.bytes;
-      queue.waiting.shift();
+      queue.first++;
       queue.bytes -= next.bytes;
       this.#waitingBytes -= next.bytes;
       // To the end of the line, or out of it.
       this.#queues.delete(tenant);
-      if (queue.waiting.length > 0) this.#queues.set(tenant, queue);
+      if (queue.first < queue.waiting.length) this.#queues.set(tenant, queue);
+    }
+    // Once a group and not once a batch: shifting a long array moves all of it.
+    for (const queue of this.#queues.values()) {
+      if (queue.first > 1024 && queue.first * 2 > queue.waiting.length) {
+        queue.waiting = queue.waiting.slice(queue.first);
+        queue.first = 0;
+      }
     }
     return group;
   }
@@ -158,10 +171,17 @@ export class GroupCommit implements Appender {
       this.#publish(commits, { sequence, place: this.#journal.place });
       for (const { offset, batch, resolve } of group) resolve({ offset, count: batch.count });
     } catch (error) {
-      this.#onFailure(error);
-      const failure = this.#journal.fail(error);
+      let failure: Error;
+      // Closed with a full disk: who still waits was told nothing, and the journal is as good as before.
+      if (this.#closed && (isDiskFull(error) || error instanceof StorageFull)) failure = new StorageFull();
+      else {
+        this.#onFailure(error);
+        failure = this.#journal.fail(error);
+      }
       for (const { reject } of group) reject(failure);
-      for (const queue of this.#queues.values()) for (const { reject } of queue.waiting) reject(failure);
+      for (const { waiting, first } of this.#queues.values()) {
+        for (const { reject } of waiting.slice(first)) reject(failure);
+      }
       this.#queues.clear();
       this.#waitingBytes = 0;
     }
@@ -169,9 +189,12 @@ export class GroupCommit implements Appender {
 
   async #room(groupBytes: number): Promise<void> {
     while (this.#journal.needsRelease(groupBytes)) {
-      this.#onNeedsRelease();
-      await this.#journal.released();
+      await this.#release();
       if (this.#journal.failure !== undefined) throw this.#journal.failure;
+      // Only a full disk keeps the journal from being released without failing it.
+      if (!this.#journal.needsRelease(groupBytes)) break;
+      if (this.#closed) throw new StorageFull();
+      await delay(retryFullDiskMs);
     }
     for (;;) {
       try {
@@ -198,9 +221,12 @@ export class GroupCommit implements Appender {
   }
 }
 
-/** Bytes that a batch keeps in memory, and about what it takes on disk. */
+/** Bytes that a batch keeps in memory; in the journal it takes no more than that. */
 function sizeOf(batch: RecordBatch): number {
-  return batch.source.length + 24 * batch.count + entryHeaderBytes + commitHeaderBytes;
+  const framesBytes = batch.source.length + 24 * batch.count;
+  // A commit ends where the next record does not fit, so that two in a row are always more than a full one.
+  const commits = 1 + Math.ceil((2 * framesBytes) / maxCommitFramesBytes);
+  return framesBytes + commits * (entryHeaderBytes + commitHeaderBytes);
 }
 
 /** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */

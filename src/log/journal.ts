@@ -51,7 +51,6 @@ export class Journal implements AsyncDisposable {
   readonly #options: JournalOptions;
   readonly #files: JournalFile[] = [];
   readonly #spares: Promise<Spare>[] = [];
-  readonly #awaitingRelease: (() => void)[] = [];
   #spareNumber = 0;
   #file: FileHandle | undefined;
   #nonce: Buffer = Buffer.alloc(0);
@@ -75,12 +74,17 @@ export class Journal implements AsyncDisposable {
     const left = names.filter((name) => name.startsWith(sparePrefix)).sort();
     for (const name of left.slice(1)) await unlink(join(directory, name));
     if (left[0] !== undefined) await rename(join(directory, left[0]), join(directory, `${sparePrefix}0`));
-    await journal.#rotate();
-    for (const name of names) {
-      const first = sequenceOfName(name);
-      if (first !== undefined && first !== next) await unlink(join(directory, name));
+    try {
+      await journal.#rotate();
+      for (const name of names) {
+        const first = sequenceOfName(name);
+        if (first !== undefined && first !== next) await unlink(join(directory, name));
+      }
+      return journal;
+    } catch (error) {
+      await journal[Symbol.asyncDispose]();
+      throw error;
     }
-    return journal;
   }
 
   /** The sequence of the last group that is durable. */
@@ -110,11 +114,6 @@ export class Journal implements AsyncDisposable {
   /** True if a group of this size must wait until release() frees a file. */
   needsRelease(groupBytes: number): boolean {
     return !this.#fits(groupBytes) && this.#files.length >= this.#options.maxFiles;
-  }
-
-  /** Resolves at the next release(), or when the journal fails. */
-  released(): Promise<void> {
-    return new Promise((resolve) => this.#awaitingRelease.push(resolve));
   }
 
   /** Goes on in a new file if the group would not fit. An error here has lost nothing: the call may be repeated. */
@@ -155,13 +154,11 @@ export class Journal implements AsyncDisposable {
         this.#prepare(spare);
       }
     }
-    for (const resolve of this.#awaitingRelease.splice(0)) resolve();
   }
 
   /** Makes every further append fail, and returns the error that they get. */
   fail(cause: unknown): JournalFailed {
     this.#failure ??= cause instanceof JournalFailed ? cause : new JournalFailed(cause);
-    for (const resolve of this.#awaitingRelease.splice(0)) resolve();
     return this.#failure;
   }
 
@@ -187,8 +184,14 @@ export class Journal implements AsyncDisposable {
     // Taken out first: if it could not be prepared, the next attempt makes another.
     const spare = await this.#spares.shift()!;
     const path = join(this.#directory, journalFileName(this.#next));
-    await rename(spare.path, path);
-    await syncDirectory(this.#directory);
+    try {
+      await rename(spare.path, path);
+      await syncDirectory(this.#directory);
+    } catch (error) {
+      // Under either name it holds nothing, and the next attempt takes its name.
+      await spare.handle.close();
+      throw error;
+    }
     await this.#file?.close();
     this.#file = spare.handle;
     this.#nonce = spare.nonce;
@@ -226,6 +229,8 @@ async function prepareSpare(path: string, fileBytes: number): Promise<Spare> {
     return { handle, path, nonce };
   } catch (error) {
     await handle.close();
+    // With a full disk there are many attempts, and each would leave its part behind.
+    await unlink(path);
     throw error;
   }
 }

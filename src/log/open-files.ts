@@ -1,10 +1,11 @@
 import { type FileHandle, constants, open } from "node:fs/promises";
+import { LogClosed } from "../errors.js";
 
 interface OpenFile {
   readonly path: string;
   readonly handle: Promise<FileHandle>;
   users: number;
-  /** Counts writes, so that a sync knows whether it covered them all. */
+  /** Counts writes that are over, so that a sync knows whether it covered them all. */
   writes: number;
   syncedWrites: number;
   syncing: Promise<void> | undefined;
@@ -19,6 +20,10 @@ export class OpenFiles implements AsyncDisposable {
   readonly #limit: number;
   /** In order of use: the first one was not used for the longest time. */
   readonly #files = new Map<string, OpenFile>();
+  #closed = false;
+  /** Wakes close() when the last borrower has given its file back. */
+  #onIdle: (() => void) | undefined;
+  #users = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -36,9 +41,12 @@ export class OpenFiles implements AsyncDisposable {
   /** Lends the file, created if need be, to `use` for writing. */
   async write(path: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
     await this.#lend(path, constants.O_RDWR | constants.O_CREAT, async (file) => {
-      const handle = await file.handle;
-      file.writes++;
-      await use(handle);
+      try {
+        await use(await file.handle);
+      } finally {
+        // Counted when it is over: a sync that ran beside the write may have missed it, and must not count as covering it.
+        file.writes++;
+      }
     });
   }
 
@@ -48,7 +56,10 @@ export class OpenFiles implements AsyncDisposable {
     if (file !== undefined) await this.#sync(file);
   }
 
+  /** Waits for those who use a file, and closes everything; whoever asks later gets LogClosed. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    if (this.#users > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
     for (const file of [...this.#files.values()]) {
       this.#files.delete(file.path);
       const handle = await file.handle.catch(() => undefined);
@@ -57,20 +68,22 @@ export class OpenFiles implements AsyncDisposable {
   }
 
   async #lend<T>(path: string, flags: number, use: (file: OpenFile) => Promise<T>): Promise<T> {
+    if (this.#closed) throw new LogClosed();
+    this.#users++;
     const file = this.#opened(path, flags);
     file.users++;
     try {
-      await file.handle;
-    } catch (error) {
-      // The next one to ask tries again.
-      if (this.#files.get(path) === file) this.#files.delete(path);
-      throw error;
-    }
-    try {
+      await file.handle.catch((error: unknown) => {
+        // The next one to ask tries again.
+        if (this.#files.get(path) === file) this.#files.delete(path);
+        throw error;
+      });
       return await use(file);
     } finally {
       file.users--;
-      if (this.#files.size > this.#limit) await this.#closeOldest();
+      while (this.#files.size > this.#limit && (await this.#closeOldest()));
+      this.#users--;
+      if (this.#users === 0) this.#onIdle?.();
     }
   }
 
@@ -108,9 +121,12 @@ export class OpenFiles implements AsyncDisposable {
     }
   }
 
-  async #closeOldest(): Promise<void> {
-    for (const file of this.#files.values()) {
-      if (file.users > 0 || file.failure !== undefined) continue;
+  /** Closes a file that nobody uses, one that need not be synced if there is one. False if there is none to close. */
+  async #closeOldest(): Promise<boolean> {
+    const idle = [...this.#files.values()].filter((file) => file.users === 0 && file.failure === undefined);
+    const clean = idle.filter((file) => file.syncedWrites === file.writes);
+    for (const file of clean.length > 0 ? clean : idle) {
+      if (file.users > 0 || this.#files.get(file.path) !== file) continue;
       file.users++;
       // A failure stays with the file, which stays open: whoever syncs it next meets it.
       const synced = await this.#sync(file).then(
@@ -121,7 +137,8 @@ export class OpenFiles implements AsyncDisposable {
       if (!synced || file.users > 0 || file.syncedWrites < file.writes) continue;
       this.#files.delete(file.path);
       await (await file.handle).close();
-      return;
+      return true;
     }
+    return false;
   }
 }

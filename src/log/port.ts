@@ -54,7 +54,7 @@ export interface CommitLog {
    * Decides at once whether the batch is taken: a batch that is refused leaves nothing behind, and batches get their
    * offsets in the order of the calls.
    *
-   * @throws UnexpectedOffset, BacklogFull, StorageFull, JournalFailed, TopicFailed, LogClosed
+   * @throws UnexpectedOffset, BacklogFull, LimitExceeded, StorageFull, JournalFailed, RecordCorrupt, LogClosed
    */
   append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend>;
 

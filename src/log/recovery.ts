@@ -1,11 +1,12 @@
-import { stat, truncate } from "node:fs/promises";
+import { type FileHandle, open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError, RecordCorrupt } from "../errors.js";
 import type { CatalogEntry } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
-import { readCommitHeader } from "./commit.js";
-import { isMissing, syncDirectory, writeFully } from "./durable-files.js";
-import type { JournalEntry } from "./journal-format.js";
+import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
+import { isMissing, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
+import type { JournalPlace } from "./journal.js";
+import type { JournalEntry, Sequence } from "./journal-format.js";
 import { type Manifest, writeManifest } from "./manifest.js";
 import { OpenFiles } from "./open-files.js";
 import { JournalDamaged, type TornTail, replay } from "./replay.js";
@@ -52,36 +53,15 @@ const openFilesLimit = 128;
 export async function recover(journalDirectory: string, catalog: readonly CatalogEntry[]): Promise<Recovery> {
   const started = performance.now();
   const before = await readCheckpoint(journalDirectory);
-  const topics = new Map<string, RecoveringTopic>();
-  for (const entry of catalog) {
-    const end = before.ends.get(entry.manifest.topicId) ?? emptyEnd;
-    topics.set(entry.manifest.topicId, await RecoveringTopic.open(entry, end));
-  }
-  for (const topicId of before.ends.keys()) {
-    if (!topics.has(topicId))
-      throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
-  }
+  // First without writing anything: what cannot be right must show while everything is still as it was found.
+  const promised = await openTopics(before, catalog);
+  await replayInto(promised, journalDirectory, before, (topic, entry) => topic.take(entry));
+  for (const topic of promised.values()) await topic.checkBeyond();
+
+  const topics = await openTopics(before, catalog);
   await using files = new OpenFiles(openFilesLimit);
-  let { sequence, place } = before;
-  let groups = 0;
-  let commits = 0;
-  const replayed = replay(journalDirectory, before.sequence, before.place);
-  let step = await replayed.next();
-  for (; step.done !== true; step = await replayed.next()) {
-    for (const entry of step.value.entries) {
-      const topic = topics.get(entry.topicId);
-      if (topic === undefined) {
-        throw new OperatorError(
-          `the directory of topic ${entry.topicId} is missing, and the journal has records of it`,
-        );
-      }
-      await topic.write(files, entry);
-      commits++;
-    }
-    groups++;
-    sequence = step.value.sequence;
-    place = step.value.end;
-  }
+  const replayed = await replayInto(topics, journalDirectory, before, (topic, entry) => topic.write(files, entry));
+  const { sequence, place, groups, commits, torn } = replayed;
   const cut: { path: string; bytes: number }[] = [];
   for (const topic of topics.values()) {
     const bytes = await topic.finish(files);
@@ -93,7 +73,60 @@ export async function recover(journalDirectory: string, catalog: readonly Catalo
   const recovered = [...topics.values()].map((topic) => topic.result());
   const damaged = recovered.map(({ damage }) => damage).filter((damage) => damage !== undefined);
   const milliseconds = Math.round(performance.now() - started);
-  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn: step.value, cut, damaged } };
+  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn, cut, damaged } };
+}
+
+async function openTopics(
+  checkpoint: Checkpoint,
+  catalog: readonly CatalogEntry[],
+): Promise<Map<string, RecoveringTopic>> {
+  const topics = new Map<string, RecoveringTopic>();
+  for (const entry of catalog) {
+    const { topicId } = entry.manifest;
+    topics.set(topicId, await RecoveringTopic.open(entry, checkpoint.ends.get(topicId) ?? emptyEnd));
+  }
+  for (const topicId of checkpoint.ends.keys()) {
+    if (topics.has(topicId)) continue;
+    throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
+  }
+  return topics;
+}
+
+interface Replayed {
+  readonly sequence: Sequence;
+  readonly place: JournalPlace;
+  readonly groups: number;
+  readonly commits: number;
+  readonly torn: TornTail | undefined;
+}
+
+async function replayInto(
+  topics: ReadonlyMap<string, RecoveringTopic>,
+  journalDirectory: string,
+  before: Checkpoint,
+  visit: (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void,
+): Promise<Replayed> {
+  let { sequence, place } = before;
+  let groups = 0;
+  let commits = 0;
+  const replayed = replay(journalDirectory, before.sequence, before.place);
+  let step = await replayed.next();
+  for (; step.done !== true; step = await replayed.next()) {
+    for (const entry of step.value.entries) {
+      const topic = topics.get(entry.topicId);
+      if (topic === undefined) {
+        throw new OperatorError(
+          `the directory of topic ${entry.topicId} is missing, and the journal has records of it; nothing was changed`,
+        );
+      }
+      await visit(topic, entry);
+      commits++;
+    }
+    groups++;
+    sequence = step.value.sequence;
+    place = step.value.end;
+  }
+  return { sequence, place, groups, commits, torn: step.value };
 }
 
 class RecoveringTopic {
@@ -110,7 +143,7 @@ class RecoveringTopic {
     // What the manifest says of later segments is from above the checkpoint: replay says it again.
     this.#segments = entry.manifest.segments
       .filter(({ base }) => base <= end.segmentBase)
-      .map((segment) => (segment.base === end.segmentBase ? { base: segment.base } : segment));
+      .map((segment) => (segment.base === end.segmentBase ? { base: segment.base } : { ...segment }));
   }
 
   static async open(entry: CatalogEntry, end: TopicEnd): Promise<RecoveringTopic> {
@@ -132,30 +165,55 @@ class RecoveringTopic {
   }
 
   get activePath(): string {
-    return join(this.#entry.directory, segmentFileName(this.#end.segmentBase));
+    return this.#pathOf(this.#end.segmentBase);
   }
 
-  /** Writes a commit where its group says that it belongs. */
-  async write(files: OpenFiles, entry: JournalEntry): Promise<void> {
+  /** Goes on behind a commit. @throws JournalDamaged if it is not the one that follows */
+  take(entry: JournalEntry): void {
     const { segmentBase, position, commit, topicId } = entry;
-    const path = join(this.#entry.directory, segmentFileName(segmentBase));
     const header = readCommitHeader(commit, 0);
     const rolls = segmentBase !== this.#end.segmentBase;
     const follows = rolls ? position === 0 && segmentBase === this.#end.next : position === this.#end.position;
     if (header === undefined || header.topicId !== topicId || header.base !== this.#end.next || !follows) {
+      const path = this.#pathOf(segmentBase);
       throw new JournalDamaged(path, position, `the journal's commit does not follow offset ${this.#end.next}`);
     }
     const active = this.#segments.at(-1);
     if (rolls && active !== undefined) active.sealed = { next: this.#end.next, bytes: this.#end.position };
     if (active?.base !== segmentBase) this.#segments.push({ base: segmentBase });
-    await files.write(path, (file) => writeFully(file, commit, position));
-    this.#written.add(path);
     this.#end = {
       next: header.last + 1n,
       segmentBase,
       position: position + commit.length,
       timeMs: header.timeMs,
     };
+  }
+
+  /** Writes a commit where its group says that it belongs. */
+  async write(files: OpenFiles, entry: JournalEntry): Promise<void> {
+    this.take(entry);
+    const path = this.#pathOf(entry.segmentBase);
+    await files.write(path, (file) => writeFully(file, entry.commit, entry.position));
+    this.#written.add(path);
+  }
+
+  /**
+   * Segments get nothing but what was durable in the journal. A whole commit behind all that the journal has is
+   * therefore proof that the journal has lost it: cutting it off would hide that.
+   *
+   * @throws JournalDamaged
+   */
+  async checkBeyond(): Promise<void> {
+    const { next, segmentBase, position } = this.#end;
+    for (const [base, at] of [
+      [segmentBase, position],
+      ...(next === segmentBase ? [] : [[next, 0] as const]),
+    ] as const) {
+      const path = this.#pathOf(base);
+      if (await holdsCommit(path, at, this.#entry.manifest.topicId, next)) {
+        throw new JournalDamaged(path, at, `offset ${next} had been durable, and the journal does not have it`);
+      }
+    }
   }
 
   /** Cuts what is beyond the last promised commit, and makes everything durable. Returns how many bytes were cut. */
@@ -178,8 +236,32 @@ class RecoveringTopic {
     return { entry, end: this.#end, damage: this.#damage };
   }
 
+  #pathOf(segmentBase: bigint): string {
+    return join(this.#entry.directory, segmentFileName(segmentBase));
+  }
+
   #manifest(): Manifest {
     return { ...this.#entry.manifest, segments: this.#segments };
+  }
+}
+
+/** True if the file has at `position` an intact commit of the topic that begins with offset `base`. */
+async function holdsCommit(path: string, position: number, topicId: string, base: bigint): Promise<boolean> {
+  let file: FileHandle;
+  try {
+    file = await open(path, "r");
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+  try {
+    const header = readCommitHeader(await readUpTo(file, position, commitHeaderBytes), 0);
+    if (header?.topicId !== topicId || header.base !== base) return false;
+    const bytes = header.headerBytes + header.framesBytes;
+    if ((await file.stat()).size < position + bytes) return false;
+    return isIntact(await readUpTo(file, position, bytes), 0, header);
+  } finally {
+    await file.close();
   }
 }
 

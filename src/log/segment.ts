@@ -12,6 +12,9 @@ export function segmentFileName(base: bigint): string {
   return `${base.toString().padStart(20, "0")}.log`;
 }
 
+/** About what a small record takes: of those that are wanted, most come with one read. */
+const bytesAheadPerRecord = 1024;
+
 /** Where a sealed segment ends: the offset behind its last record, and its size. */
 export interface SegmentEnd {
   readonly next: bigint;
@@ -91,16 +94,10 @@ export class Segment {
    * @throws RecordCorrupt with file and position when the bytes are not what was written
    */
   async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
-    await this.#loadIndex();
-    const hint = this.#index.floor(offset);
-    try {
-      await this.#readFrom(hint, offset, limits, gatherer);
-    } catch (error) {
-      if (hint === undefined || !gatherer.isEmpty || !(error instanceof RecordCorrupt)) throw error;
-      // Perhaps it is the index that is wrong: without it, the way is longer and the answer certain.
-      this.#index.clear();
-      await this.#readFrom(undefined, offset, limits, gatherer);
-    }
+    await this.#withHint(
+      (index) => index.floor(offset),
+      (hint) => this.#readFrom(hint, offset, limits, gatherer),
+    );
   }
 
   /** The time of the first commit, in milliseconds since 1970. */
@@ -110,13 +107,62 @@ export class Segment {
 
   /** The first offset whose commit has that time or a later one; undefined if none that is written has. */
   async offsetAt(timeMs: bigint): Promise<bigint | undefined> {
-    await this.#loadIndex();
-    const found = await this.#headers(this.#index.floorTime(timeMs), (header) => BigInt(header.timeMs) >= timeMs);
+    const found = await this.#withHint(
+      (index) => index.floorTime(timeMs),
+      (hint) => this.#headers(hint, (header) => BigInt(header.timeMs) >= timeMs),
+    );
     return found?.header.base;
   }
 
+  /** Looks from the nearest hint on; from the ones before it as long as it is the index that is wrong, not the file. */
+  async #withHint<T>(
+    nearest: (index: SparseIndex) => number,
+    look: (hint: IndexEntry | undefined) => Promise<T>,
+  ): Promise<T> {
+    await this.#loadIndex();
+    const { entries } = this.#index;
+    const best = nearest(this.#index);
+    for (let at = best; ; at--) {
+      const hint = entries[at];
+      try {
+        const found = await look(hint);
+        if (at !== best) await this.#rebuildIndex();
+        return found;
+      } catch (error) {
+        if (hint === undefined || !(error instanceof RecordCorrupt) || (await this.#confirms(hint))) throw error;
+      }
+    }
+  }
+
+  async #confirms(hint: IndexEntry): Promise<boolean> {
+    const header = readCommitHeader(await this.#chunk(hint.position, commitHeaderBytes), 0);
+    return header?.topicId === this.#topicId && header.base === hint.base && header.timeMs === hint.timeMs;
+  }
+
+  async #rebuildIndex(): Promise<void> {
+    const end = this.written;
+    this.#index.replace(await this.#indexOf(new SparseIndex(), end), end);
+  }
+
+  /** Adds to the index the commits behind its last entry and before `end`, as far as they can be found. */
+  async #indexOf(index: SparseIndex, end: number): Promise<SparseIndex> {
+    try {
+      await this.#headers(index.entries.at(-1), (header, position) => {
+        if (position >= end) return true;
+        index.add({ base: header.base, position, timeMs: header.timeMs });
+        return false;
+      });
+    } catch (error) {
+      // What is in front of the damage can still be read; who reads what is behind it is told then.
+      if (!(error instanceof RecordCorrupt)) throw error;
+    }
+    return index;
+  }
+
   async #readFrom(hint: IndexEntry | undefined, offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
-    const start = await this.#headers(hint, (header) => header.last >= offset, limits.maxBytes);
+    // Read ahead in one go, but not a mebibyte for one record.
+    const ahead = Math.min(limits.maxBytes, limits.maxRecords * bytesAheadPerRecord);
+    const start = await this.#headers(hint, (header) => header.last >= offset, ahead);
     if (start === undefined) throw this.#corrupt(this.written, `offset ${offset} is missing`);
     let { chunk, at, header } = start;
     let position = start.position;
@@ -129,13 +175,19 @@ export class Segment {
         at = 0;
         if (chunk.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
       }
-      if (!isIntact(chunk, at, header)) throw this.#corrupt(position, "the checksum does not match");
+      if (!isIntact(chunk, at, header)) {
+        // Whoever reads on from here is told; what is in front of it is good.
+        if (!gatherer.isEmpty) return;
+        throw this.#corrupt(position, "the checksum does not match");
+      }
       const more = gatherer.take(chunk, at + header.headerBytes, at + bytes, header.base, header.count);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
       at += bytes;
       position += bytes;
       if (!more || position >= this.written || chunk.length - at < commitHeaderBytes) return;
-      header = this.#header(chunk, at, position, header.last + 1n);
+      const following = readCommitHeader(chunk, at);
+      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) return;
+      header = following;
     }
   }
 
@@ -156,6 +208,9 @@ export class Segment {
       let at = 0;
       while (position < this.written && chunk.length - at >= commitHeaderBytes) {
         const header = this.#header(chunk, at, position, expected);
+        if (hint !== undefined && position === hint.position && header.timeMs !== hint.timeMs) {
+          throw this.#corrupt(position, "the index has another time for this commit");
+        }
         if (matches(header, position)) return { header, position, chunk, at };
         expected = header.last + 1n;
         at += header.headerBytes + header.framesBytes;
@@ -168,14 +223,17 @@ export class Segment {
   #header(chunk: Buffer, at: number, position: number, expected: bigint): CommitHeader {
     const header = readCommitHeader(chunk, at);
     if (header === undefined) throw this.#corrupt(position, "no commit header");
-    if (header.topicId !== this.#topicId) throw this.#corrupt(position, "a commit of another topic");
-    if (header.base !== expected) {
-      throw this.#corrupt(position, `a commit with offset ${header.base} instead of ${expected}`);
-    }
-    if (position + header.headerBytes + header.framesBytes > this.written) {
-      throw this.#corrupt(position, "a commit that is longer than the segment");
-    }
+    const problem = this.#problemOf(header, position, expected);
+    if (problem !== undefined) throw this.#corrupt(position, problem);
     return header;
+  }
+
+  /** Why the commit at `position` cannot be the one that begins with offset `expected`, if it cannot. */
+  #problemOf(header: CommitHeader, position: number, expected: bigint): string | undefined {
+    if (header.topicId !== this.#topicId) return "a commit of another topic";
+    if (header.base !== expected) return `a commit with offset ${header.base} instead of ${expected}`;
+    const end = position + header.headerBytes + header.framesBytes;
+    return end > this.written ? "a commit that is longer than the segment" : undefined;
   }
 
   async #chunk(position: number, bytes: number): Promise<Buffer> {
@@ -198,19 +256,9 @@ export class Segment {
 
   async #loadInherited(): Promise<void> {
     if (this.#inherited <= indexIntervalBytes) return;
-    const entries = await loadIndex(this.#indexPath, this.#topicId, this.#inherited);
-    const found = new SparseIndex(entries);
-    try {
-      await this.#headers(entries.at(-1), (header, position) => {
-        if (position >= this.#inherited) return true;
-        found.add({ base: header.base, position, timeMs: header.timeMs });
-        return false;
-      });
-    } catch (error) {
-      // What is in front of the damage can still be read; who reads what is behind it is told then.
-      if (!(error instanceof RecordCorrupt)) throw error;
-    }
-    this.#index.prepend(found);
+    const saved = await loadIndex(this.#indexPath, this.#topicId, this.#inherited);
+    const found = await this.#indexOf(new SparseIndex(saved), this.#inherited);
+    this.#index.replace(found, this.#inherited);
   }
 
   #corrupt(position: number, problem: string): RecordCorrupt {

@@ -39,31 +39,31 @@ export class SparseIndex {
     if (entry.position - (this.#entries.at(-1)?.position ?? 0) >= indexIntervalBytes) this.#entries.push(entry);
   }
 
-  /** Puts what was found of an earlier process in front. */
-  prepend(earlier: SparseIndex): void {
-    this.#entries = [...earlier.#entries, ...this.#entries];
-    this.#persisted = earlier.#persisted;
+  /** In order of position; changed only by adding to its end. */
+  get entries(): readonly IndexEntry[] {
+    return this.#entries;
   }
 
-  /** Forgets everything, also what is on disk. */
-  clear(): void {
-    this.#entries = [];
-    this.#persisted = 0;
+  /** Puts what was found for the bytes before `position` in the place of what was known of them. */
+  replace(found: SparseIndex, position: number): void {
+    this.#entries = [...found.#entries, ...this.#entries.filter((entry) => entry.position >= position)];
+    this.#persisted = found.#persisted;
   }
 
-  /** The last entry at or before `offset`; undefined: begin at the start of the segment. */
-  floor(offset: bigint): IndexEntry | undefined {
+  /** Which entry is the last at or before `offset`; -1: begin at the start of the segment. */
+  floor(offset: bigint): number {
     return this.#last((entry) => entry.base <= offset);
   }
 
-  /** The last entry from before `timeMs`; undefined: begin at the start of the segment. */
-  floorTime(timeMs: bigint): IndexEntry | undefined {
+  /** Which entry is the last from before `timeMs`; -1: begin at the start of the segment. */
+  floorTime(timeMs: bigint): number {
     return this.#last((entry) => BigInt(entry.timeMs) < timeMs);
   }
 
   /** Writes the entries that are not in the file yet. Not synced: a lost index is built again. */
   async save(files: OpenFiles, path: string, topicId: string): Promise<void> {
-    const fresh = this.#entries.slice(this.#persisted);
+    const entries = this.#entries;
+    const fresh = entries.slice(this.#persisted);
     if (fresh.length === 0) return;
     const bytes = Buffer.alloc(fresh.length * entryBytes);
     for (const [index, entry] of fresh.entries()) {
@@ -78,10 +78,11 @@ export class SparseIndex {
       await writeFully(file, encodeHeader(topicId), 0);
       await writeFully(file, bytes, at);
     });
-    this.#persisted += fresh.length;
+    // Unless they were replaced meanwhile: then the next time writes them again.
+    if (this.#entries === entries) this.#persisted += fresh.length;
   }
 
-  #last(matches: (entry: IndexEntry) => boolean): IndexEntry | undefined {
+  #last(matches: (entry: IndexEntry) => boolean): number {
     let low = 0;
     let high = this.#entries.length;
     while (low < high) {
@@ -89,7 +90,7 @@ export class SparseIndex {
       if (matches(this.#entries[middle]!)) low = middle + 1;
       else high = middle;
     }
-    return this.#entries[low - 1];
+    return low - 1;
   }
 }
 

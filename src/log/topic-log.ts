@@ -123,17 +123,16 @@ export class TopicLog implements CommitLog {
   }
 
   async offsetAt(timeMs: bigint): Promise<bigint> {
+    if (this.#closed) throw new LogClosed();
+    // Looked at first: while segments are searched, what is pending may move there and be missed in both places.
+    let first = this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs)?.base ?? this.#end.next;
     for (let index = this.#segments.length - 1; index >= 0; index--) {
       const segment = this.#segments[index]!;
-      if (segment.written === 0 || (index > 0 && BigInt(await segment.firstTimeMs()) >= timeMs)) continue;
-      const found = await segment.offsetAt(timeMs);
-      if (found !== undefined) return found;
-      // Everything in this segment is older: the next one begins with the first that is not.
-      const following = this.#segments[index + 1];
-      if (following !== undefined && following.written > 0) return following.base;
-      break;
+      if (segment.written === 0) continue;
+      if (index === 0 || BigInt(await segment.firstTimeMs()) < timeMs) return (await segment.offsetAt(timeMs)) ?? first;
+      first = segment.base;
     }
-    return this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs)?.base ?? this.#end.next;
+    return first;
   }
 
   range(): OffsetRange {
@@ -153,25 +152,25 @@ export class TopicLog implements CommitLog {
     this.#waiters.wake(this.#end.next);
   }
 
-  /** Writes what is pending to the segments and returns how many bytes that were. Calls follow one another. */
-  flush(): Promise<number> {
-    const flushed = this.#flushing.then(() => this.#flushPending());
+  /** Writes what is pending to the segments, and tells `onFlushed` each time some bytes are. Calls follow one another. */
+  flush(onFlushed: (bytes: number) => void): Promise<void> {
+    const flushed = this.#flushing.then(() => this.#flushPending(onFlushed));
     this.#flushing = flushed.catch(() => undefined);
     return flushed;
   }
 
   /** Syncs everything that was flushed, with all that is needed to find it again. */
   async sync(): Promise<void> {
-    let newFiles = false;
-    for (const segment of this.#segments.slice(Math.max(0, this.#manifestSegments - 1))) {
-      await segment.sync();
-      newFiles ||= segment.isNewFile && segment.written > 0;
-      segment.isNewFile &&= segment.written === 0;
-    }
-    if (newFiles) await syncDirectory(this.#directory);
-    if (this.#segments.length > this.#manifestSegments) {
-      const count = this.#segments.length;
-      await writeManifest(this.#directory, this.#manifest());
+    // Segments that begin while this runs are for the next time: what the manifest names is not synced again, but for
+    // its last one.
+    const count = this.#segments.length;
+    const unsynced = this.#segments.slice(Math.max(0, this.#manifestSegments - 1), count);
+    for (const segment of unsynced) await segment.sync();
+    const newFiles = unsynced.filter((segment) => segment.isNewFile && segment.written > 0);
+    if (newFiles.length > 0) await syncDirectory(this.#directory);
+    for (const segment of newFiles) segment.isNewFile = false;
+    if (count > this.#manifestSegments) {
+      await writeManifest(this.#directory, this.#manifest(count));
       this.#manifestSegments = count;
     }
   }
@@ -182,8 +181,10 @@ export class TopicLog implements CommitLog {
     this.#waiters.fail(new LogClosed());
   }
 
-  #manifest(): Manifest {
-    const segments = this.#segments.map(({ base, sealed }) => (sealed === undefined ? { base } : { base, sealed }));
+  #manifest(count: number): Manifest {
+    const segments = this.#segments
+      .slice(0, count)
+      .map(({ base, sealed }) => (sealed === undefined ? { base } : { base, sealed }));
     const { tenant, topic, topicId } = this;
     return { tenant, topic, topicId, startOffset: this.#startOffset, segments };
   }
@@ -213,13 +214,13 @@ export class TopicLog implements CommitLog {
       if (this.#pending[middle]!.base <= offset) low = middle;
       else high = middle - 1;
     }
-    for (const commit of this.#pending.slice(low)) {
+    for (let index = low; index < this.#pending.length; index++) {
+      const commit = this.#pending[index]!;
       if (!gatherer.take(commit.bytes, commitHeaderBytes, commit.bytes.length, commit.base, commit.count)) return;
     }
   }
 
-  async #flushPending(): Promise<number> {
-    let total = 0;
+  async #flushPending(onFlushed: (bytes: number) => void): Promise<void> {
     while (this.#pending.length > 0) {
       const segment = this.#segmentOf(this.#pending[0]!.base);
       const run: Buffer[] = [];
@@ -232,8 +233,7 @@ export class TopicLog implements CommitLog {
       await segment.write(run);
       // Only now: until the bytes are in the file, readers find them here.
       this.#pending.splice(0, run.length);
-      total += bytes;
+      onFlushed(bytes);
     }
-    return total;
   }
 }

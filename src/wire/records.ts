@@ -103,6 +103,9 @@ function clientSpans(reader: WireReader): number[] {
           ),
         );
         headers++;
+        if (headers > limits.headers) {
+          throw new InvalidField(`${reader.path}.headers`, `more than the ${limits.headers} headers that are allowed`);
+        }
         reader.position += length;
         break;
       }
@@ -118,9 +121,6 @@ function clientSpans(reader: WireReader): number[] {
     }
     if (spans.length > 0 && spans[spans.length - 1] === fieldStart) spans[spans.length - 1] = reader.position;
     else spans.push(fieldStart, reader.position);
-  }
-  if (headers > limits.headers) {
-    throw new InvalidField(`${reader.path}.headers`, `${headers} headers, and at most ${limits.headers} are allowed`);
   }
   if (headerBytes > limits.headerBytes) {
     throw new InvalidField(

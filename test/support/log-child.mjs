@@ -1,0 +1,83 @@
+// Runs the built engine in a process of its own, so that it can be killed, stopped and starved.
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+
+const [mode, directory, optionsText] = process.argv.slice(2);
+const built = (path) => import(pathToFileURL(join(process.env.ACLOG_DIST, path)).href);
+const { FileStore } = await built("log/file-store.js");
+const { readProduceRequest } = await built("wire/requests.js");
+const { writeVarint } = await built("wire/records.js");
+
+const say = (message) => new Promise((resolve) => process.send(message, resolve));
+// The file size limit is reported as an error of the write, not by ending the process.
+process.on("SIGXFSZ", () => undefined);
+
+function bytesField(field, bytes) {
+  const head = Buffer.alloc(12);
+  head[0] = (field << 3) | 2;
+  return Buffer.concat([head.subarray(0, writeVarint(head, 1, bytes.length)), bytes]);
+}
+
+function batch(values) {
+  const records = values.map((value) => bytesField(1, bytesField(1, Buffer.from(value))));
+  return readProduceRequest(Buffer.concat(records)).records;
+}
+
+let failures = 0;
+const events = { onRecovered: () => undefined, onFailure: () => failures++ };
+let store;
+try {
+  store = await FileStore.open(directory, JSON.parse(optionsText), events);
+} catch (error) {
+  await say({ kind: "refused", name: error.name, message: error.message });
+  process.exit(0);
+}
+await say({ kind: "open" });
+
+const reasonOf = (error) => error.reason ?? error.name;
+
+const modes = {
+  /** Holds the data directory until it is killed. */
+  hold: () => new Promise(() => setInterval(() => undefined, 1000)),
+
+  /** Appends to several topics for ever, and reports every answer. */
+  async append() {
+    const run = process.pid;
+    const producer = async (topic, lane) => {
+      const log = await store.open(topic.startsWith("b") ? "globex" : "acme", topic);
+      for (let n = 0; ; n++) {
+        // Sizes from nothing to several commits of several journal blocks.
+        const count = 1 + ((n * 7 + lane) % 5);
+        const padding = "x".repeat((n * 131 + lane * 17) % (n % 40 === 39 ? 9000 : 600));
+        const values = Array.from({ length: count }, (_, i) => `${topic}/${run}/${lane}/${n}/${i}/${padding}`);
+        const { durable } = await log.append(batch(values), {});
+        const { offset } = await durable;
+        void say({ kind: "acked", topic, offset: `${offset}`, values });
+      }
+    };
+    const topics = ["a1", "a2", "b1", "b2"];
+    await Promise.all(topics.flatMap((topic) => [0, 1, 2].map((lane) => producer(topic, lane))));
+  },
+
+  /** Waits until the parent has taken the ability to write away, and says what becomes of everyone. */
+  async fail() {
+    const log = await store.open("acme", "orders");
+    for (let n = 0; n < 20; n++) await (await log.append(batch([`before ${n}`]), {})).durable;
+    await say({ kind: "acked" });
+    await new Promise((resolve) => process.once("message", resolve));
+    const attempts = Array.from({ length: 20 }, (_, n) => log.append(batch([`after ${n}`]), {}));
+    const settled = await Promise.allSettled(attempts.map(async (attempt) => (await attempt).durable));
+    const waiting = settled.map((result) => (result.status === "rejected" ? reasonOf(result.reason) : "stored"));
+    const later = await log.append(batch(["later"]), {}).then(() => "stored", reasonOf);
+    const created = await store.open("acme", "another").then(() => "created", reasonOf);
+    let read = 0;
+    while (BigInt(read) < log.range().next) {
+      read += (await log.read(BigInt(read), { maxRecords: 100, maxBytes: 1 << 20 })).count;
+    }
+    const before = failures;
+    await store[Symbol.asyncDispose]().catch(() => undefined);
+    await say({ kind: "done", waiting, later, created, read, failures: before });
+    process.exit(0);
+  },
+};
+await modes[mode]();

@@ -3,8 +3,9 @@ import { writeVarint, varintSize } from "../wire/records.js";
 
 /**
  * A commit on disk: a header, as field 2047 of a ConsumeResponse, and then the frames of its records (docs/format.md).
- * The checksum covers the header's other fields and all frames, and the header names its topic, so that bytes of
- * another topic are never taken for this one's.
+ * The checksum covers the header's other fields and all frames; a second one, of the header alone, lets a reader hop from
+ * header to header without reading the frames. The header names its topic, so that bytes of another topic are never
+ * taken for this one's.
  */
 export interface CommitHeader {
   readonly topicId: string;
@@ -28,8 +29,14 @@ const formatVersion = 1;
 const tagByte0 = 0xfa;
 const tagByte1 = 0x7f;
 
-/** checksum 4, version 1, reserved 3, topic id 16, base 8, last 8, count 4, frames length 4, time 8, producers length 4. */
-const bodyBytes = 60;
+/**
+ * checksum 4, version 1, reserved 3, topic id 16, base 8, last 8, count 4, frames length 4, time 8, producers length 4,
+ * header checksum 4.
+ */
+const bodyBytes = 64;
+/** Of the body: from the version to the producers. */
+const headerChecksumStart = 4;
+const headerChecksumAt = 60;
 const tagAndLength = 2 + varintSize(bodyBytes);
 
 /** Bytes of a commit's header, from its first byte to its first frame. */
@@ -58,17 +65,23 @@ export function sealCommit(
   target.writeUInt32LE(commit.framesBytes, body + 44);
   target.writeBigUInt64LE(BigInt(commit.timeMs), body + 48);
   target.writeUInt32LE(0, body + 56);
+  target.writeUInt32LE(
+    crc32(target.subarray(body + headerChecksumStart, body + headerChecksumAt)),
+    body + headerChecksumAt,
+  );
   const end = position + commitHeaderBytes + commit.framesBytes;
   target.writeUInt32LE(crc32(target.subarray(body + 4, end)), body);
 }
 
-/** Reads the header at `position`; undefined unless it is complete and plausible. The frames are not looked at. */
+/** Reads the header at `position`; undefined unless it is complete and intact. The frames are not looked at. */
 export function readCommitHeader(buffer: Buffer, position: number): CommitHeader | undefined {
   if (buffer.length - position < commitHeaderBytes) return undefined;
   if (buffer[position] !== tagByte0 || buffer[position + 1] !== tagByte1) return undefined;
   if (buffer[position + 2] !== bodyBytes) return undefined;
   const body = position + tagAndLength;
   if (buffer.readUInt32LE(body + 4) !== formatVersion || buffer.readUInt32LE(body + 56) !== 0) return undefined;
+  const headerChecksum = crc32(buffer.subarray(body + headerChecksumStart, body + headerChecksumAt));
+  if (headerChecksum !== buffer.readUInt32LE(body + headerChecksumAt)) return undefined;
   const base = buffer.readBigUInt64LE(body + 24);
   const last = buffer.readBigUInt64LE(body + 32);
   const count = buffer.readUInt32LE(body + 40);

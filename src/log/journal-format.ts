@@ -15,6 +15,7 @@ const fileMagic = Buffer.from("ACLOGWAL", "latin1");
 const fileVersion = 1;
 const nonceBytes = 16;
 const groupMagic = 0x31505247; // "GRP1"
+const endMagic = 0x31444e45; // "END1"
 
 /** magic 8, version 4, file bytes 4, nonce 16, checksum 4. */
 const fileHeaderBytes = 36;
@@ -49,6 +50,8 @@ export function decodeFileHeader(block: Buffer): JournalFileHeader | undefined {
 export const groupHeaderBytes = 64;
 
 export interface GroupHeader {
+  /** The end mark of a file has the form of a group without entries; the file of that `sequence` is the next one. */
+  readonly isEnd: boolean;
   readonly sequence: Sequence;
   /** The highest sequence that was known to be on disk when this group was written. */
   readonly durable: Sequence;
@@ -59,7 +62,25 @@ export interface GroupHeader {
 
 /** Writes the header into the first bytes of a group whose payload, up to the end of `group`, is complete. */
 export function sealGroup(group: Buffer, sequence: Sequence, durable: Sequence, entries: number, nonce: Buffer): void {
-  group.writeUInt32LE(groupMagic, 0);
+  seal(group, groupMagic, sequence, durable, entries, nonce);
+}
+
+/** What stands behind the last group of a file once the next file, which begins with group `next`, has its name. */
+export function encodeEnd(next: Sequence, nonce: Buffer): Buffer {
+  const end = Buffer.alloc(groupHeaderBytes);
+  seal(end, endMagic, next, next - 1n, 0, nonce);
+  return end;
+}
+
+function seal(
+  group: Buffer,
+  magic: number,
+  sequence: Sequence,
+  durable: Sequence,
+  entries: number,
+  nonce: Buffer,
+): void {
+  group.writeUInt32LE(magic, 0);
   group.writeBigUInt64LE(sequence, 8);
   group.writeBigUInt64LE(durable, 16);
   group.writeUInt32LE(group.length - groupHeaderBytes, 24);
@@ -70,12 +91,15 @@ export function sealGroup(group: Buffer, sequence: Sequence, durable: Sequence, 
   group.writeUInt32LE(crc32(group.subarray(8, groupHeaderBytes)), 4);
 }
 
-/** Undefined unless a group header of this very file is at `position`. The payload is not looked at. */
+/** Undefined unless a group header, or the end mark, of this very file is at `position`. The payload is not looked at. */
 export function decodeGroupHeader(file: Buffer, position: number, nonce: Buffer): GroupHeader | undefined {
-  if (file.length - position < groupHeaderBytes || file.readUInt32LE(position) !== groupMagic) return undefined;
+  if (file.length - position < groupHeaderBytes) return undefined;
+  const magic = file.readUInt32LE(position);
+  if (magic !== groupMagic && magic !== endMagic) return undefined;
   const header = file.subarray(position, position + groupHeaderBytes);
   if (header.readUInt32LE(4) !== crc32(header.subarray(8)) || !header.subarray(36, 52).equals(nonce)) return undefined;
   return {
+    isEnd: magic === endMagic,
     sequence: header.readBigUInt64LE(8),
     durable: header.readBigUInt64LE(16),
     payloadBytes: header.readUInt32LE(24),

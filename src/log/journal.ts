@@ -6,7 +6,9 @@ import { syncDirectory, writeFully } from "./durable-files.js";
 import {
   type Sequence,
   blockBytes,
+  encodeEnd,
   encodeFileHeader,
+  groupHeaderBytes,
   journalFileName,
   nextBlock,
   sealGroup,
@@ -108,7 +110,7 @@ export class Journal implements AsyncDisposable {
 
   /** The largest group that fits a file, header included. */
   get maxGroupBytes(): number {
-    return this.#options.fileBytes - blockBytes;
+    return this.#options.fileBytes - 2 * blockBytes;
   }
 
   /** True if a group of this size must wait until release() frees a file. */
@@ -175,7 +177,8 @@ export class Journal implements AsyncDisposable {
   }
 
   #fits(groupBytes: number): boolean {
-    return this.#position + groupBytes <= this.#options.fileBytes;
+    // One block is kept for the end mark.
+    return this.#position + groupBytes <= this.#options.fileBytes - blockBytes;
   }
 
   /** Goes on in a new file. Everything before it is durable: there is one append at a time. */
@@ -187,6 +190,9 @@ export class Journal implements AsyncDisposable {
     try {
       await rename(spare.path, path);
       await syncDirectory(this.#directory);
+      // The next file is there, and from now on its absence shows.
+      await this.#file?.write(encodeEnd(this.#next, this.#nonce), 0, groupHeaderBytes, this.#position);
+      await this.#file?.datasync();
     } catch (error) {
       // Under either name it holds nothing, and the next attempt takes its name.
       await spare.handle.close();

@@ -80,6 +80,14 @@ export async function* replay(
       }
       const following = firsts[index + 1];
       if (following === undefined) {
+        const end = decodeGroupHeader(bytes, position, header.nonce);
+        if (end?.isEnd === true && end.sequence === next) {
+          throw new JournalDamaged(
+            join(directory, journalFileName(next)),
+            0,
+            `the file is missing, and ${path} says that the journal goes on in it`,
+          );
+        }
         const proof = laterGroup(bytes, position, header, next);
         if (proof !== undefined) {
           throw new JournalDamaged(
@@ -123,7 +131,7 @@ function intactGroup(
   first: Sequence,
 ): ReplayedGroup | undefined {
   const header = decodeGroupHeader(bytes, position, file.nonce);
-  if (header === undefined || header.sequence !== expected) return undefined;
+  if (header === undefined || header.isEnd || header.sequence !== expected) return undefined;
   const start = position + groupHeaderBytes;
   const end = start + header.payloadBytes;
   if (end > bytes.length) return undefined;

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { OpenFiles } from "./open-files.js";
 import { writeFully } from "./durable-files.js";
+import { lastIndexWhere } from "./search.js";
 
 /** Bytes of a segment between two entries of its index. */
 export const indexIntervalBytes = 64 * 1024;
@@ -52,12 +53,12 @@ export class SparseIndex {
 
   /** Which entry is the last at or before `offset`; -1: begin at the start of the segment. */
   floor(offset: bigint): number {
-    return this.#last((entry) => entry.base <= offset);
+    return lastIndexWhere(this.#entries, (entry) => entry.base <= offset);
   }
 
   /** Which entry is the last from before `timeMs`; -1: begin at the start of the segment. */
   floorTime(timeMs: bigint): number {
-    return this.#last((entry) => BigInt(entry.timeMs) < timeMs);
+    return lastIndexWhere(this.#entries, (entry) => BigInt(entry.timeMs) < timeMs);
   }
 
   /** Writes the entries that are not in the file yet. Not synced: a lost index is built again. */
@@ -80,17 +81,6 @@ export class SparseIndex {
     });
     // Unless they were replaced meanwhile: then the next time writes them again.
     if (this.#entries === entries) this.#persisted += fresh.length;
-  }
-
-  #last(matches: (entry: IndexEntry) => boolean): number {
-    let low = 0;
-    let high = this.#entries.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (matches(this.#entries[middle]!)) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
   }
 }
 

@@ -15,6 +15,7 @@ import type {
   ReadLimits,
   RecordFrames,
 } from "./port.js";
+import { lastIndexWhere } from "./search.js";
 import { Segment } from "./segment.js";
 import { Waiters } from "./waiters.js";
 
@@ -196,25 +197,12 @@ export class TopicLog implements CommitLog {
   }
 
   #segmentOf(offset: bigint): Segment {
-    let low = 0;
-    let high = this.#segments.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#segments[middle]!.base <= offset) low = middle;
-      else high = middle - 1;
-    }
-    return this.#segments[low]!;
+    return this.#segments[lastIndexWhere(this.#segments, (segment) => segment.base <= offset)]!;
   }
 
   #readPending(offset: bigint, gatherer: Gatherer): void {
-    let low = 0;
-    let high = this.#pending.length - 1;
-    while (low < high) {
-      const middle = (low + high + 1) >>> 1;
-      if (this.#pending[middle]!.base <= offset) low = middle;
-      else high = middle - 1;
-    }
-    for (let index = low; index < this.#pending.length; index++) {
+    const first = lastIndexWhere(this.#pending, (commit) => commit.base <= offset);
+    for (let index = first; index < this.#pending.length; index++) {
       const commit = this.#pending[index]!;
       if (!gatherer.take(commit.bytes, commitHeaderBytes, commit.bytes.length, commit.base, commit.count)) return;
     }

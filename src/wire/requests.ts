@@ -60,16 +60,10 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
   let requestId: bigint | undefined;
   return guarded(
     () => {
-      const reader = new WireReader(bytes, 0, bytes.length, "request");
       const records = new RecordCollector(bytes);
       const selector = new SelectorFields();
       let expectedOffset: bigint | undefined;
-      let seen = 0;
-      while (!reader.done) {
-        const tag = reader.tag();
-        const field = tag >>> 3;
-        const type = tag & 7;
-        if (field >= 2 && field <= 7) seen = once(reader, seen, field);
+      readFields(bytes, [2, 7], (reader, field, type) => {
         switch (field) {
           case 1: {
             expectType(reader, field, type, wireType.bytes);
@@ -85,14 +79,12 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
             selector.readTenant(reader, type);
             break;
           case 4:
-            expectType(reader, field, type, wireType.varint);
-            expectedOffset = reader.uint64();
+            expectedOffset = number(reader, field, type);
             break;
           case 5:
             throw new NotImplemented("producer");
           case 6:
-            expectType(reader, field, type, wireType.varint);
-            requestId = reader.uint64();
+            requestId = number(reader, field, type);
             break;
           case 7:
             selector.readTopicId(reader, type);
@@ -100,7 +92,7 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
           default:
             reader.skip(type);
         }
-      }
+      });
       return Object.freeze({
         kind: "produce" as const,
         ...selector.finish(),
@@ -117,7 +109,6 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
 /** Reads a serialised ConsumeRequest. */
 export function readConsumeRequest(bytes: Buffer): ConsumeRequest | UnreadableRequest {
   return guarded(() => {
-    const reader = new WireReader(bytes, 0, bytes.length, "request");
     const selector = new SelectorFields();
     let offset = 0n;
     let maxRecords = 0n;
@@ -125,19 +116,10 @@ export function readConsumeRequest(bytes: Buffer): ConsumeRequest | UnreadableRe
     let maxWaitMs = 0n;
     let start = 0n;
     let startTimeMs = 0n;
-    let seen = 0;
-    const number = (field: number, type: number): bigint => {
-      expectType(reader, field, type, wireType.varint);
-      return reader.uint64();
-    };
-    while (!reader.done) {
-      const tag = reader.tag();
-      const field = tag >>> 3;
-      const type = tag & 7;
-      if (field >= 1 && field <= 9) seen = once(reader, seen, field);
+    readFields(bytes, [1, 9], (reader, field, type) => {
       switch (field) {
         case 1:
-          offset = number(field, type);
+          offset = number(reader, field, type);
           break;
         case 2:
           selector.readTopic(reader, type);
@@ -146,19 +128,19 @@ export function readConsumeRequest(bytes: Buffer): ConsumeRequest | UnreadableRe
           selector.readTenant(reader, type);
           break;
         case 4:
-          maxRecords = number(field, type);
+          maxRecords = number(reader, field, type);
           break;
         case 5:
-          maxBytes = number(field, type);
+          maxBytes = number(reader, field, type);
           break;
         case 6:
-          maxWaitMs = number(field, type);
+          maxWaitMs = number(reader, field, type);
           break;
         case 7:
-          start = number(field, type);
+          start = number(reader, field, type);
           break;
         case 8:
-          startTimeMs = BigInt.asIntN(64, number(field, type));
+          startTimeMs = BigInt.asIntN(64, number(reader, field, type));
           break;
         case 9:
           selector.readTopicId(reader, type);
@@ -166,7 +148,7 @@ export function readConsumeRequest(bytes: Buffer): ConsumeRequest | UnreadableRe
         default:
           reader.skip(type);
       }
-    }
+    });
     const startAt = startsAt[Number(start)];
     if (startAt === undefined) throw new InvalidField("start", `${start} is none of 0 to ${startsAt.length - 1}`);
     if (startTimeMs < 0n) throw new InvalidField("start_time_ms", "must not be negative");
@@ -221,6 +203,27 @@ class SelectorFields {
     }
     return { topic: this.#topic, tenant: this.#tenant, topicId: this.#topicId };
   }
+}
+
+/** Calls `visit` for each field of a message; those numbered from `first` to `last` may come once. */
+function readFields(
+  bytes: Buffer,
+  [first, last]: readonly [number, number],
+  visit: (reader: WireReader, field: number, type: number) => void,
+): void {
+  const reader = new WireReader(bytes, 0, bytes.length, "request");
+  let seen = 0;
+  while (!reader.done) {
+    const tag = reader.tag();
+    const field = tag >>> 3;
+    if (field >= first && field <= last) seen = once(reader, seen, field);
+    visit(reader, field, tag & 7);
+  }
+}
+
+function number(reader: WireReader, field: number, type: number): bigint {
+  expectType(reader, field, type, wireType.varint);
+  return reader.uint64();
 }
 
 function readText(reader: WireReader, type: number, field: string): string {

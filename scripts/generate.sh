@@ -16,3 +16,15 @@ find "$out" -name '*.ts' -exec sed -i.long \
 find "$out" -name '*.long' -exec rm {} +
 # A file without a service gets an index with imports that nothing uses.
 rm -f "$out/error_details.ts"
+# What reflection shows. It takes a real compiler: the descriptors that proto-loader makes have names of its own and
+# relative references, which clients in other languages refuse.
+descriptors=$(
+  for module in proto node_modules/grpc-health-check/proto; do
+    node_modules/.bin/buf build "$module" --as-file-descriptor-set --exclude-source-info -o '-#format=binpb'
+  done | base64 | tr -d '\n'
+)
+cat >"$out/descriptors.ts" <<TYPESCRIPT
+/** A serialised google.protobuf.FileDescriptorSet of proto/ and of health, in base64. */
+export const fileDescriptorSet =
+  "$descriptors";
+TYPESCRIPT

@@ -1,6 +1,7 @@
 import { type Server, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { formatAddress } from "../address.js";
+import { listenOn } from "../transport/index.js";
 import type { Metrics } from "./metrics.js";
 
 /** Why the server is not ready; undefined: it is. */
@@ -46,10 +47,7 @@ export class AdminServer implements AsyncDisposable {
         () => response.writeHead(500).end(),
       );
     });
-    await new Promise<void>((resolve, reject) => {
-      http.once("error", reject);
-      http.listen(listen.port, listen.host, resolve);
-    });
+    await listenOn(http, listen);
     return new AdminServer(http);
   }
 

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import type { Logger } from "pino";
 import { CasbinAuthorizer } from "../authz/index.js";
 import type { Config } from "../config/index.js";
@@ -12,7 +11,6 @@ import {
   GrpcServer,
   OpenCalls,
   type Outcome,
-  type TlsMaterial,
   authorize,
   isInternal,
   logMethodAccess,
@@ -24,6 +22,7 @@ import { AdminServer } from "./admin-server.js";
 import { logOutcome, logRecovery } from "./log-lines.js";
 import { Metrics } from "./metrics.js";
 import { Health, Reflection } from "./standard-services.js";
+import { readTls } from "./tls-files.js";
 
 /**
  * The whole server, put together: the one place that knows which class stands behind which interface.
@@ -45,6 +44,7 @@ export async function startNode(
         logger.warn(denial, "denied");
       },
     });
+    const health = new Health();
     const store = closers.add(
       await FileStore.open(config.dataDir, storage, {
         onRecovered: (report) => logRecovery(logger, report),
@@ -57,14 +57,13 @@ export async function startNode(
     const connections = closers.add(new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name) }));
     const openCalls = new OpenCalls();
     const shutdown = new AbortController();
-    const health = new Health();
     const readiness = (): string | undefined => {
       if (shutdown.signal.aborted) return "shutting down";
       return store.failure?.message;
     };
     const metrics = new Metrics({
       connections: () => connections.size,
-      openConsumes: () => openCalls.size,
+      openConsumes: () => openCalls.consumes,
       isReady: () => readiness() === undefined,
     });
     const extensions = config.reflection ? [health, new Reflection()] : [health];
@@ -89,7 +88,9 @@ export async function startNode(
         tls,
         connections,
         interceptors: [recordOutcome(connections, onOutcome), authorize(access, authorizer, connections, openCalls)],
-        services: [{ definition: logRoutesDefinition, handlers: logRoutes(service, onError, shutdown.signal) }],
+        services: [
+          { definition: logRoutesDefinition, handlers: logRoutes(service, openCalls, onError, shutdown.signal) },
+        ],
         extensions,
         onConnection: (event) => logger.debug(event, "connected"),
         onRefused: (event) => {
@@ -99,7 +100,7 @@ export async function startNode(
       }),
     );
     const admin = closers.add(await AdminServer.listen(config.adminListen, metrics, readiness));
-    health.setServing(true);
+    health.setServing(readiness() === undefined);
     logger.info({ address: server.address, adminAddress: admin.address, policyVersion: authorizer.version }, "serving");
     return new RunningNode({ config, logger, closers, server, admin, authorizer, health, openCalls, shutdown });
   } catch (error) {
@@ -137,12 +138,13 @@ export class RunningNode implements AsyncDisposable {
   }
 
   /**
-   * Reads the policy files again. Once it resolves, every call that the new policy forbids has ended.
+   * Reads the policy files again. Once it resolves, every call that the new policy forbids has ended, and nothing that it
+   * forbids is written any more.
    *
    * @throws OperatorError when the files have mistakes; the policy that was in force stays. The outcome is logged.
    */
   async reloadPolicy(): Promise<void> {
-    const { authorizer, logger } = this.#parts;
+    const { authorizer, logger, openCalls } = this.#parts;
     try {
       const { changed, version } = await authorizer.reload();
       logger.info({ policyVersion: version }, changed ? "a new policy is in force" : "the policy has not changed");
@@ -155,6 +157,8 @@ export class RunningNode implements AsyncDisposable {
       }
       throw error;
     }
+    // What the old policy allowed and was on its way to the disk is there now.
+    await openCalls.settled();
   }
 
   /** Takes no new calls, ends streams with UNAVAILABLE behind their answers, waits for the rest, and closes everything. */
@@ -177,23 +181,4 @@ export class RunningNode implements AsyncDisposable {
     await closers[Symbol.asyncDispose]();
     logger.info("stopped");
   }
-}
-
-async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
-  const read = async (path: string, what: string): Promise<Buffer> => {
-    try {
-      return await readFile(path);
-    } catch (error) {
-      const problem = error instanceof Error ? error.message : String(error);
-      throw new OperatorError(`cannot read ${what} (${problem}); \`make certs\` makes a set to begin with`, [], {
-        cause: error,
-      });
-    }
-  };
-  const [ca, cert, key] = await Promise.all([
-    read(files.ca, "the CA certificate"),
-    read(files.cert, "the server certificate"),
-    read(files.key, "the server key"),
-  ]);
-  return { ca, cert, key };
 }

@@ -1,9 +1,9 @@
 import type { Server } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
-import { HealthImplementation, protoPath, service } from "grpc-health-check";
+import { HealthImplementation, service } from "grpc-health-check";
 import type { MethodAccess } from "../transport/index.js";
-import { logPackageDefinition } from "../wire/definition.js";
+import { fileDescriptors } from "../wire/descriptors.js";
 
 /** The names that health is asked about: the server as a whole, and the log. */
 const healthServices = ["", "log.v1.Log"];
@@ -32,7 +32,8 @@ export class Reflection {
   };
 
   addToServer(server: Server): void {
-    // It lists only what it is given, and the health package keeps its definition to itself.
-    new ReflectionService({ ...logPackageDefinition, ...loadSync(protoPath) }).addToServer(server);
+    // Of a package definition it reads the descriptors alone, and those of proto-loader are of no use to other languages.
+    const files = { fileDescriptorProtos: fileDescriptors() };
+    new ReflectionService({ files } as unknown as PackageDefinition).addToServer(server);
   }
 }

@@ -72,8 +72,8 @@ export class LogService {
     const log = await this.#logs.find(target);
     let offset = await startOffset(log, start);
     if (maxWaitMs > 0 && offset === log.range().next) {
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(maxWaitMs)]);
-      offset = await waitAtEnd(log, start, patience).catch((error: unknown) => {
+      using patience = new Patience(maxWaitMs, signal);
+      offset = await waitAtEnd(log, start, patience.signal).catch((error: unknown) => {
         // Only the caller's own signal is an error: to have waited in vain is an answer.
         if (!(error instanceof Cancelled) || signal.aborted) throw error;
         return log.range().next;
@@ -105,6 +105,22 @@ export class LogService {
       for (const frames of splitFrames(read, limits.maxRecords)) yield { topicId, highWaterMark, frames };
       offset += BigInt(read.count);
     }
+  }
+}
+
+/** Aborts when the time is up or the caller has gone. Unlike AbortSignal.timeout, it leaves no timer behind. */
+class Patience implements Disposable {
+  readonly signal: AbortSignal;
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(milliseconds: number, caller: AbortSignal) {
+    this.signal = AbortSignal.any([caller, this.#controller.signal]);
+    this.#timer = setTimeout(() => this.#controller.abort(), milliseconds);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
   }
 }
 

@@ -11,11 +11,13 @@ export class Admitted<R extends ProduceRequest | ConsumeRequest = ProduceRequest
   readonly request: R;
   readonly access: AccessRequest;
   readonly #authorizer: Authorizer;
+  readonly #policyVersion: string;
 
   constructor(request: R, access: AccessRequest, authorizer: Authorizer) {
     this.request = request;
     this.access = access;
     this.#authorizer = authorizer;
+    this.#policyVersion = authorizer.version;
   }
 
   get target(): { tenant: string; topic: string; topicId: string | undefined } {
@@ -33,9 +35,12 @@ export class Admitted<R extends ProduceRequest | ConsumeRequest = ProduceRequest
     }
   }
 
-  /** Asks again, as when the policy changed. @throws PermissionDenied */
+  /**
+   * Asks again if the policy has changed since: a request can wait in a stream, or for its half-close, as long as its
+   * sender likes. @throws PermissionDenied
+   */
   judgeAgain(): void {
-    this.#authorizer.authorize(this.access);
+    if (this.#authorizer.version !== this.#policyVersion) this.#authorizer.authorize(this.access);
   }
 }
 

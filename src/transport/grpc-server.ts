@@ -1,6 +1,6 @@
 import { type Server as TlsServer, type TLSSocket, createServer } from "node:tls";
 import { constants } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -11,12 +11,17 @@ import {
 import { formatAddress } from "../address.js";
 import { IdentityRefused, type Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
+import { listenOn } from "./listen.js";
+import { resetUndelivered } from "./reset-undelivered.js";
 
 /** The largest message that a client may send, in bytes. */
 export const maxMessageBytes = 4 * 1024 * 1024;
 
 /** A handshake that is not finished by then is cut. */
 const handshakeTimeoutMs = 10_000;
+
+/** A status that its caller has not taken by then is given up, together with its stream. */
+const undeliveredMs = 2_000;
 
 /** PEM. */
 export interface TlsMaterial {
@@ -50,18 +55,28 @@ export class GrpcServer implements AsyncDisposable {
   readonly #tls: TlsServer;
   readonly #grpc: Server;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
+  readonly #sockets: ReadonlySet<Socket>;
 
-  private constructor(tls: TlsServer, grpc: Server, injector: ReturnType<Server["createConnectionInjector"]>) {
+  private constructor(
+    tls: TlsServer,
+    grpc: Server,
+    injector: ReturnType<Server["createConnectionInjector"]>,
+    sockets: ReadonlySet<Socket>,
+  ) {
     this.#tls = tls;
     this.#grpc = grpc;
     this.#injector = injector;
+    this.#sockets = sockets;
   }
 
-  /** Serves when it resolves. @throws when the address cannot be had or the certificate and key do not belong together */
+  /** Serves when it resolves. @throws OperatorError when the address cannot be had */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
     const { connections, onConnection, onRefused } = options;
     const grpc = new Server({
-      interceptors: [...options.interceptors],
+      interceptors: [resetUndelivered(undeliveredMs), ...options.interceptors],
+      // A peer that was switched off says nothing: only its silence tells.
+      "grpc.keepalive_time_ms": 60_000,
+      "grpc.keepalive_timeout_ms": 20_000,
       "grpc.max_receive_message_length": maxMessageBytes,
     });
     for (const { definition, handlers } of options.services) grpc.addService(definition, handlers);
@@ -88,12 +103,20 @@ export class GrpcServer implements AsyncDisposable {
         onRefused({ peer, reason: error instanceof IdentityRefused ? error.message : String(error) });
       }
     });
-    tls.on("tlsClientError", (error, socket) => onRefused({ peer: peerOf(socket), reason: error.message }));
-    await new Promise<void>((resolve, reject) => {
-      tls.once("error", reject);
-      tls.listen(options.listen.port, options.listen.host, resolve);
+    tls.on("tlsClientError", (error, socket) =>
+      onRefused({ peer: peerOf(rawSocketOf(socket)), reason: error.message }),
+    );
+    // A connection that has not finished its handshake is known to nobody else.
+    const sockets = new Set<Socket>();
+    tls.on("connection", (socket: Socket) => {
+      sockets.add(socket);
+      // A socket remembers what it was asked while it was open.
+      peerOf(socket);
+      socket.once("close", () => sockets.delete(socket));
     });
-    return new GrpcServer(tls, grpc, injector);
+    await listenOn(tls, options.listen);
+    tls.on("error", (error: Error) => onRefused({ peer: "unknown", reason: error.message }));
+    return new GrpcServer(tls, grpc, injector, sockets);
   }
 
   /** Where it listens, as in `127.0.0.1:8400`. */
@@ -118,10 +141,17 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#tls.close();
+    const closed = new Promise((resolve) => this.#tls.close(resolve));
     this.#injector.destroy();
     this.#grpc.forceShutdown();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
   }
+}
+
+/** Beneath TLS: a TLS socket whose handshake failed has forgotten its peer. Node keeps it to itself. */
+function rawSocketOf(socket: TLSSocket): Socket {
+  return (socket as { readonly _parent?: Socket | null })._parent ?? socket;
 }
 
 function peerOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {

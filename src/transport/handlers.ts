@@ -17,6 +17,8 @@ import { toStatus } from "./status.js";
 
 /** Bytes handed to grpc-js that it has not written yet, beyond which a stream waits for its reader. */
 const maxUnwrittenBytes = 1024 * 1024;
+/** What a message takes in memory beside its bytes, roughly: small ones would make a window of some 50 MiB. */
+const messageOverheadBytes = 1024;
 
 /** What is told of errors that the caller has no part in. */
 export type ReportInternal = (error: unknown, method: string) => void;
@@ -52,7 +54,8 @@ export function serverStream<R extends Admitted, Response>(
       if (call.request instanceof Refusal) throw call.request.error;
       const signal = abortOnCancel(call);
       const window = new WriteWindow(call, maxUnwrittenBytes, signal);
-      for await (const response of useCase(call.request, signal)) await window.write(response, sizeOf(response));
+      for await (const response of useCase(call.request, signal))
+        await window.write(response, messageOverheadBytes + sizeOf(response));
       call.end();
     };
     run().catch((error: unknown) => endWith(call, error, report));
@@ -62,7 +65,7 @@ export function serverStream<R extends Admitted, Response>(
 /**
  * A use case that reads requests as they come and answers by itself; a throw ends the stream behind its answers.
  *
- * @param shutdown when it aborts, the stream is refused what comes next, and its answers are still given
+ * @param shutdown when it aborts, no more requests are taken, and the answers that are due are still given
  */
 export function duplexStream<R extends Admitted, Response>(
   report: ReportInternal,
@@ -75,23 +78,36 @@ export function duplexStream<R extends Admitted, Response>(
 ): handleBidiStreamingCall<R | Refusal, Response> {
   return (call: ServerDuplexStream<R | Refusal, Response>) => {
     const run = async (): Promise<void> => {
-      const signal = abortOnCancel(call);
-      // In line with the requests, so that those before it are answered first.
-      const refuse = (): void => {
-        if (!call.readableEnded && !call.destroyed) call.push(new Refusal(new ShuttingDown(), undefined));
-      };
-      shutdown.addEventListener("abort", refuse, { once: true, signal });
       // Leaving the loop must not destroy the stream: the status is still to be sent.
-      const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterable<R | Refusal>;
-      try {
-        await useCase(requests, call, signal);
-      } finally {
-        shutdown.removeEventListener("abort", refuse);
-      }
+      const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<R | Refusal>;
+      await useCase(untilShutdown(requests, shutdown), call, abortOnCancel(call));
       call.end();
     };
     run().catch((error: unknown) => endWith(call, error, report));
   };
+}
+
+/** The requests until the signal aborts. @throws ShuttingDown then, also in the middle of waiting for one */
+async function* untilShutdown<Request>(
+  requests: AsyncIterator<Request>,
+  shutdown: AbortSignal,
+): AsyncGenerator<Request, void, undefined> {
+  let interrupt: () => void = () => undefined;
+  const onShutdown = (): void => interrupt();
+  shutdown.addEventListener("abort", onShutdown);
+  try {
+    for (;;) {
+      const result = await new Promise<IteratorResult<Request>>((resolve, reject) => {
+        interrupt = () => reject(new ShuttingDown());
+        if (shutdown.aborted) interrupt();
+        else requests.next().then(resolve, reject);
+      });
+      if (result.done === true) return;
+      yield result.value;
+    }
+  } finally {
+    shutdown.removeEventListener("abort", onShutdown);
+  }
 }
 
 /** Ends a stream with a status, behind everything that was written to it. */

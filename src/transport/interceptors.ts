@@ -10,7 +10,7 @@ import { PermissionDenied } from "../errors.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { Admitted, type Incoming, admit } from "./admission.js";
-import type { OpenCalls } from "./open-calls.js";
+import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { toStatus } from "./status.js";
 
 /** What is said of a call when it has ended. */
@@ -44,34 +44,36 @@ export function authorize(
     let forget: (() => void) | undefined;
     let endedFromOutside = false;
     const needed = Object.hasOwn(access, method.path) ? access[method.path] : undefined;
+    const open: { admitted: Admitted | undefined } & OpenCall = {
+      admitted: undefined,
+      end: (status) => {
+        endedFromOutside = true;
+        call.sendStatus(status);
+      },
+    };
     const listener: ServerListener = {
       onReceiveMetadata: (metadata, next) => {
         try {
           // Once a call: a connection's ends may be another's by the time that a later message arrives.
           principal = connections.principalOf(call.getConnectionInfo());
           if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
-          next(metadata);
         } catch (error) {
           call.sendStatus(toStatus(error));
+          return;
         }
+        // A call that produces is not cut off from outside: it is due an answer.
+        if (needed !== "produce") forget = openCalls.add(open);
+        if (!endedFromOutside) next(metadata);
       },
       onReceiveMessage: (message: unknown, next) => {
-        if (principal === undefined || needed === undefined) return;
+        if (principal === undefined || needed === undefined || endedFromOutside) return;
         if (needed === "open") {
           next(message);
           return;
         }
         const admitted = admit(message as Incoming, principal, needed, authorizer);
-        if (needed === "consume" && admitted instanceof Admitted) {
-          // Only these calls go on delivering on the strength of one message.
-          forget = openCalls.add({
-            judgeAgain: () => admitted.judgeAgain(),
-            end: (status) => {
-              endedFromOutside = true;
-              call.sendStatus(status);
-            },
-          });
-        }
+        // Only these calls go on delivering on the strength of one message.
+        if (needed === "consume" && admitted instanceof Admitted) open.admitted = admitted;
         next(admitted);
       },
       onReceiveHalfClose: (next) => next(),

@@ -1,23 +1,34 @@
 import { toStatus } from "./status.js";
 
-/** A call that goes on for a while, and how it is asked whether it still may and told to end. */
+/** A call that goes on for a while, and how it is told to end. */
 export interface OpenCall {
-  /** @throws PermissionDenied when the caller may not go on */
-  judgeAgain(): void;
+  /** What the caller was allowed; undefined before the first request, and if everyone may. */
+  readonly admitted: Judged | undefined;
   end(status: ReturnType<typeof toStatus>): void;
 }
 
-/** Calls that are open, so that they can be ended from outside. */
+interface Judged {
+  /** @throws PermissionDenied when the caller may not go on */
+  judgeAgain(): void;
+}
+
+/** Calls that are open, so that they can be ended from outside, and batches that are on their way to the disk. */
 export class OpenCalls {
   readonly #calls = new Set<OpenCall>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #endedWith: Error | undefined;
 
-  get size(): number {
-    return this.#calls.size;
+  /** How many of them deliver on the strength of what the policy allowed. */
+  get consumes(): number {
+    let count = 0;
+    for (const { admitted } of this.#calls) if (admitted !== undefined) count++;
+    return count;
   }
 
-  /** Returns what takes it off again. */
+  /** Returns what takes it off again. Once all were ended, ends this one at once too. */
   add(call: OpenCall): () => void {
-    this.#calls.add(call);
+    if (this.#endedWith === undefined) this.#calls.add(call);
+    else this.#end(call, this.#endedWith);
     return () => this.#calls.delete(call);
   }
 
@@ -25,16 +36,29 @@ export class OpenCalls {
   judgeAgain(): void {
     for (const call of [...this.#calls]) {
       try {
-        call.judgeAgain();
+        call.admitted?.judgeAgain();
       } catch (error) {
         this.#end(call, error);
       }
     }
   }
 
-  /** Ends every call. */
+  /** Ends every call, also those that are still to come. */
   endAll(error: Error): void {
+    this.#endedWith = error;
     for (const call of [...this.#calls]) this.#end(call, error);
+  }
+
+  /** Notes work that was allowed, until it is done. How it ends is for its owner. */
+  track(work: Promise<unknown>): void {
+    const done = (): void => void this.#underWay.delete(work);
+    this.#underWay.add(work);
+    work.then(done, done);
+  }
+
+  /** Resolves when all work that was under way is done, however it ended. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#underWay]);
   }
 
   #end(call: OpenCall, error: unknown): void {

@@ -12,6 +12,7 @@ const maxUnanswered = 4096;
 const maxUnansweredBytes = 16 * 1024 * 1024;
 
 type Incoming = Admitted<ProduceRequest> | Refusal;
+type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">;
 
 /**
  * One ProduceStream. Its first message fixes how it answers: without request ids in order, the first refusal ending
@@ -19,7 +20,7 @@ type Incoming = Admitted<ProduceRequest> | Refusal;
  */
 export async function produceStream(
   requests: AsyncIterable<Incoming>,
-  call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">,
+  call: AnswerSink,
   signal: AbortSignal,
   produce: (admitted: Admitted<ProduceRequest>) => Promise<Produced>,
 ): Promise<void> {
@@ -42,7 +43,7 @@ export async function produceStream(
         else answers.asTheyCome(produced, bytes, requestId);
       } catch (error) {
         if (requestId === undefined) throw error;
-        call.write({ requestId, error: toStatusMessage(error) });
+        answers.refuse(error, requestId);
       }
       await answers.room();
     }
@@ -54,15 +55,17 @@ export async function produceStream(
 
 /** Answers that are due. */
 class Answers {
-  readonly #call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">;
+  readonly #call: AnswerSink;
   readonly #signal: AbortSignal;
   #unanswered = 0;
   #unansweredBytes = 0;
+  /** Answers that were given, but that the client has not taken. */
+  #unwritten = 0;
   #last: Promise<void> = Promise.resolve();
   #failure: { readonly error: unknown } | undefined;
   #changed: (() => void) | undefined;
 
-  constructor(call: Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">, signal: AbortSignal) {
+  constructor(call: AnswerSink, signal: AbortSignal) {
     this.#call = call;
     this.#signal = signal;
     signal.addEventListener("abort", () => this.#changed?.(), { once: true });
@@ -85,14 +88,25 @@ class Answers {
       try {
         this.#write(produced, await produced.durable, requestId);
       } catch (error) {
-        this.#call.write({ requestId, error: toStatusMessage(error) });
+        this.refuse(error, requestId);
       }
     });
   }
 
+  /** Answers now, while the stream goes on. */
+  refuse(error: unknown, requestId: bigint): void {
+    this.#send({ requestId, error: toStatusMessage(error) });
+  }
+
   /** Resolves when the stream may be read further. @throws what kept an earlier request from being stored */
   async room(): Promise<void> {
-    while (this.#unanswered >= maxUnanswered || this.#unansweredBytes >= maxUnansweredBytes) await this.#change();
+    // A client that does not read its answers is not read either: otherwise they would pile up here.
+    while (
+      this.#unanswered >= maxUnanswered ||
+      this.#unansweredBytes >= maxUnansweredBytes ||
+      this.#unwritten >= maxUnanswered
+    )
+      await this.#change();
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#signal.aborted) throw new Cancelled();
   }
@@ -118,12 +132,16 @@ class Answers {
   }
 
   #write({ topicId }: Produced, { offset, count }: { offset: bigint; count: number }, requestId?: bigint): void {
+    const ids = { topicId: Buffer.from(topicId, "hex"), ...(requestId !== undefined && { requestId }) };
+    this.#send({ offset, count, ...ids });
+  }
+
+  #send(response: ProduceResponse): void {
     if (this.#signal.aborted) return;
-    this.#call.write({
-      offset,
-      count,
-      topicId: Buffer.from(topicId, "hex"),
-      ...(requestId !== undefined && { requestId }),
+    this.#unwritten++;
+    this.#call.write(response, () => {
+      this.#unwritten--;
+      this.#changed?.();
     });
   }
 

@@ -1,5 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Consumed, LogService, StartAt } from "../service/index.js";
+import type { Consumed, LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import { type ConsumeRequest, type ProduceRequest, readConsumeRequest, readProduceRequest } from "../wire/requests.js";
@@ -7,6 +7,7 @@ import type { Admitted } from "./admission.js";
 import { encodeConsumeResponse } from "./consume-response.js";
 import { type ReportInternal, duplexStream, serverStream, unary } from "./handlers.js";
 import type { MethodAccess } from "./interceptors.js";
+import type { OpenCalls } from "./open-calls.js";
 import { produceStream } from "./produce-stream.js";
 
 /** What `log.v1.Log` needs from its callers, by path. */
@@ -36,14 +37,19 @@ export const logRoutesDefinition: ServiceDefinition = {
 /** The handlers of `log.v1.Log`. ProduceStreams end when `shutdown` aborts. */
 export function logRoutes(
   service: LogService,
+  openCalls: OpenCalls,
   report: ReportInternal,
   shutdown: AbortSignal,
 ): UntypedServiceImplementation {
-  const produce = (admitted: Admitted<ProduceRequest>) =>
-    service.produce(admitted.target, admitted.request.records, {
+  const produce = async (admitted: Admitted<ProduceRequest>): Promise<Produced> => {
+    admitted.judgeAgain();
+    const produced = service.produce(admitted.target, admitted.request.records, {
       expectedOffset: admitted.request.expectedOffset,
       mayCreate: () => admitted.mayCreate(),
     });
+    openCalls.track(produced.then(({ durable }) => durable));
+    return produced;
+  };
   return {
     Produce: unary(report, async (admitted: Admitted<ProduceRequest>): Promise<ProduceResponse> => {
       const { topicId, durable } = await produce(admitted);

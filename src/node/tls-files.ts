@@ -1,0 +1,41 @@
+import { X509Certificate, createPrivateKey } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { Config } from "../config/index.js";
+import { type Finding, OperatorError } from "../errors.js";
+import type { TlsMaterial } from "../transport/index.js";
+
+/**
+ * Reads the authority, certificate and key of the server, and tries whether they are what they are said to be: OpenSSL
+ * would take an authority that is none without a word, and then let nobody in.
+ *
+ * @throws OperatorError with every mistake in all three files
+ */
+export async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
+  const findings: Finding[] = [];
+  const read = async <T>(source: string, what: string, parse: (pem: Buffer) => T) => {
+    try {
+      const pem = await readFile(source);
+      return { pem, parsed: parse(pem) };
+    } catch (error) {
+      const problem = error instanceof Error && "syscall" in error ? `: ${error.message}` : ", as PEM";
+      findings.push({ source, problem: `this is not ${what}${problem}` });
+      return undefined;
+    }
+  };
+  const ca = await read(files.ca, "an authority's certificate", (pem) => new X509Certificate(pem));
+  const cert = await read(files.cert, "a certificate", (pem) => new X509Certificate(pem));
+  const key = await read(files.key, "a private key without a passphrase", (pem) => createPrivateKey(pem));
+  if (ca !== undefined && !ca.parsed.ca) {
+    findings.push({ source: files.ca, problem: "this certificate is not an authority's" });
+  }
+  if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed)) {
+    findings.push({ source: files.key, problem: `this key does not belong to the certificate in ${files.cert}` });
+  }
+  if (cert !== undefined && Date.parse(cert.parsed.validTo) < Date.now()) {
+    findings.push({ source: files.cert, problem: `this certificate expired on ${cert.parsed.validTo}` });
+  }
+  if (findings.length > 0 || ca === undefined || cert === undefined || key === undefined) {
+    throw new OperatorError("cannot serve with these certificates; `make certs` makes a set to begin with", findings);
+  }
+  return { ca: ca.pem, cert: cert.pem, key: key.pem };
+}

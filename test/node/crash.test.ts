@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, watch } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { expect, test } from "vitest";
+import { Client } from "../../src/client/index.js";
+import { type TestNode, startTestNode } from "../support/test-node.js";
+
+const launcher = join(import.meta.dirname, "..", "..", "bin", "aclog.cjs");
+const cycles = 6;
+
+/** `aclog serve` as it was built, in a process that can be killed. */
+class ServedProcess {
+  readonly address: string;
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<unknown[]>;
+
+  private constructor(child: ChildProcess, exit: Promise<unknown[]>, address: string) {
+    this.#child = child;
+    this.#exit = exit;
+    this.address = address;
+  }
+
+  static async start(files: TestNode, data: string): Promise<ServedProcess> {
+    const { tls, policyDir } = files.config;
+    const readyFile = join(data, "..", "ready.json");
+    await rm(readyFile, { force: true });
+    const settings = { listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0", data, policy: policyDir, ...tls };
+    const flags = Object.entries({ ...settings, "ready-file": readyFile }).flatMap(([name, value]) => [
+      `--${name}`,
+      value,
+    ]);
+    const watching = new AbortController();
+    const appeared = appears(readyFile, watching.signal);
+    const child = spawn(process.execPath, [launcher, "serve", ...flags], { stdio: ["ignore", "ignore", "pipe"] });
+    let said = "";
+    child.stderr.on("data", (text: Buffer) => (said += text.toString()));
+    const exit = once(child, "exit");
+    const tooSoon = exit.then(() => Promise.reject(new Error(`the server ended:\n${said}`)));
+    tooSoon.catch(() => undefined);
+    await Promise.race([appeared, tooSoon]);
+    watching.abort();
+    const { address } = JSON.parse(await readFile(readyFile, "utf8")) as { address: string };
+    return new ServedProcess(child, exit, `localhost:${/\d+$/.exec(address)![0]}`);
+  }
+
+  /** Resolves with the exit code when the process has ended by itself or by the signal. */
+  async end(signal: NodeJS.Signals): Promise<unknown> {
+    this.#child.kill(signal);
+    const [code] = await this.#exit;
+    return code;
+  }
+}
+
+async function appears(path: string, signal: AbortSignal): Promise<void> {
+  try {
+    for await (const { filename } of watch(join(path, ".."), { signal })) {
+      if (filename === basename(path) && (await readFile(path, "utf8").catch(() => "")) !== "") return;
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}
+
+test(`what was acknowledged or read survives ${cycles} kills under load, and SIGTERM ends the process by itself`, async () => {
+  // Lends its certificates and its policy.
+  await using files = await startTestNode();
+  const directory = await mkdtemp(join(tmpdir(), "aclog-crash-"));
+  try {
+    /** By topic: what is known to be at an offset. */
+    const known = new Map<string, Map<bigint, string>>();
+    const note = (topic: string, offset: bigint, value: string): void => {
+      const records = known.get(topic) ?? new Map<bigint, string>();
+      known.set(topic, records);
+      // An offset never holds anything else, in this life or in the next.
+      expect(records.get(offset) ?? value).toBe(value);
+      records.set(offset, value);
+    };
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const server = await ServedProcess.start(files, join(directory, "data"));
+      const connect = (): Client => Client.connect({ address: server.address, ...files.keysOf("acme/root") });
+      const clients = [connect(), connect(), connect()];
+      await checkAll(clients[0]!, known);
+      let acknowledged = 0;
+      const enough = deferred();
+      const load = clients.flatMap((client, number) => [
+        unary(client, `unary.${number}`, cycle, (...record) => (note(...record), ++acknowledged)),
+        streamed(client, `streamed.${number}`, cycle, (...record) => {
+          note(...record);
+          if (++acknowledged >= 300) enough.resolve(undefined);
+        }),
+        follow(client, `streamed.${number}`, note),
+      ]);
+      await Promise.race([enough.promise, Promise.all(load)]);
+      await server.end("SIGKILL");
+      // What is under way has no answer to wait for.
+      for (const client of clients) await client.close();
+      await Promise.all(load);
+      expect(acknowledged).toBeGreaterThanOrEqual(300);
+    }
+    const server = await ServedProcess.start(files, join(directory, "data"));
+    const client = Client.connect({ address: server.address, ...files.keysOf("acme/root") });
+    await checkAll(client, known);
+    expect(await server.end("SIGTERM")).toBe(0);
+    await client.close();
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+});
+
+type Note = (topic: string, offset: bigint, value: string) => void;
+
+/** These go on until the server is gone. */
+async function unary(client: Client, topic: string, cycle: number, note: Note): Promise<void> {
+  try {
+    for (let count = 0; ; count++) {
+      const values = [0, 1].map((index) => `${topic}:${cycle}:${count}:${index}`);
+      const { offset } = await client.produce(values, { topic });
+      for (const [index, value] of values.entries()) note(topic, offset + BigInt(index), value);
+    }
+  } catch {
+    // The end that was made for it.
+  }
+}
+
+async function streamed(client: Client, topic: string, cycle: number, note: Note): Promise<void> {
+  const sent: string[] = [];
+  function* batches(): Generator<string[]> {
+    for (let count = 0; ; count++) {
+      sent.push(`${topic}:${cycle}:${count}`);
+      yield [sent[count]!.padEnd(count % 3000, ".")];
+    }
+  }
+  let answers = 0;
+  try {
+    for await (const { offset } of client.produceMany(batches(), { topic })) {
+      note(topic, offset, sent[answers]!.padEnd(answers % 3000, "."));
+      answers++;
+    }
+  } catch {
+    // The end that was made for it.
+  }
+}
+
+async function follow(client: Client, topic: string, note: Note): Promise<void> {
+  try {
+    for await (const { offset, value } of client.follow({ topic, from: "latest" }))
+      note(topic, offset, value.toString());
+  } catch {
+    // The topic is not there yet, or the end that was made for it.
+  }
+}
+
+async function checkAll(client: Client, known: ReadonlyMap<string, ReadonlyMap<bigint, string>>): Promise<void> {
+  for (const [topic, records] of known) {
+    let next = 0n;
+    let found = 0;
+    for (let end = 1n; next < end;) {
+      const read = await client.consume({ topic, from: next, maxRecords: 10_000, maxBytes: 3 << 20 });
+      end = read.highWaterMark;
+      for (const { offset, value } of read.records) {
+        expect(offset).toBe(next++);
+        const wanted = records.get(offset);
+        if (wanted === undefined) continue;
+        if (wanted !== value.toString()) expect.fail(`${topic} at ${offset}: ${value.toString()} instead of ${wanted}`);
+        found++;
+      }
+    }
+    expect(found, topic).toBe(records.size);
+  }
+}
+
+function deferred(): { promise: Promise<unknown>; resolve: (value: unknown) => void } {
+  let resolve: (value: unknown) => void = () => undefined;
+  const promise = new Promise<unknown>((settle) => (resolve = settle));
+  return { promise, resolve };
+}

@@ -1,0 +1,161 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { type ConnectionOptions, type TLSSocket, connect as connectTls, createSecureContext } from "node:tls";
+import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type IssueOptions, TestAuthority } from "../support/certificates.js";
+import { type TestNode, startTestNode } from "../support/test-node.js";
+
+let node: TestNode;
+let other: TestAuthority;
+let namesake: TestAuthority;
+beforeAll(async () => {
+  node = await startTestNode();
+  other = await TestAuthority.create();
+  const { subject } = new X509Certificate(node.authority.caPem);
+  namesake = await TestAuthority.create({ commonName: subject.replace("CN=", "") });
+});
+afterAll(() => node[Symbol.asyncDispose]());
+
+const principal = "acme/root";
+
+interface Stranger {
+  readonly keys: () => ConnectionOptions;
+  /** What the server's log says. */
+  readonly says: RegExp;
+}
+
+function issued(authority: () => TestAuthority, options: IssueOptions): () => ConnectionOptions {
+  return () => {
+    const { certPem, keyPem } = authority().issue(options);
+    return { cert: certPem, key: keyPem };
+  };
+}
+
+const ours = (options: IssueOptions) => issued(() => node.authority, { principal, ...options });
+const longAgo = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: new Date(Date.now() - 86_400_000) };
+
+const strangers: Readonly<Record<string, Stranger>> = {
+  "no certificate": { keys: () => ({}), says: /did not return a certificate/ },
+  "another authority's": { keys: issued(() => other, { principal }), says: /./ },
+  "that of an authority of the same name": { keys: issued(() => namesake, { principal }), says: /./ },
+  "one for servers only": { keys: ours({ usages: ["serverAuth"] }), says: /./ },
+  "one without usages": { keys: ours({ usages: "none" }), says: /usage/ },
+  "an expired one": { keys: ours(longAgo), says: /./ },
+  "one that is not valid yet": { keys: ours({ notBefore: new Date(Date.now() + 3_600_000) }), says: /./ },
+  "one with two common names": {
+    keys: ours({
+      subject: [
+        { type: "O", value: "acme" },
+        { type: "CN", value: "root" },
+        { type: "CN", value: "billing" },
+      ],
+    }),
+    says: /CN/,
+  },
+  "one of a tenant that is not declared": { keys: ours({ principal: "initech/root" }), says: /initech/ },
+  "one of the platform": { keys: ours({ principal: "_system/root" }), says: /_system|not a/ },
+  "a TLS 1.2 client's": { keys: () => ({ ...node.keysOf(principal), maxVersion: "TLSv1.2" }), says: /protocol/i },
+  "a client's that speaks no HTTP/2": {
+    keys: () => ({ ...node.keysOf(principal), ALPNProtocols: ["http/1.1"] }),
+    says: /./,
+  },
+};
+
+describe("whoever shows a certificate that makes no principal never reaches HTTP/2", () => {
+  for (const [name, { keys, says }] of Object.entries(strangers)) {
+    test(name, async () => {
+      const refused = await node.metric("aclog_refused_connections_total");
+      const before = node.log.lines.length;
+      const socket = connectTls({
+        host: "127.0.0.1",
+        servername: "localhost",
+        port: node.port,
+        ca: node.authority.caPem,
+        ALPNProtocols: ["h2"],
+        ...keys(),
+      });
+      expect(await bytesUntilClosed(socket)).toBe(0);
+      await node.metricReaches("aclog_refused_connections_total", refused + 1);
+      const line = node.log.lines.slice(before).find(({ msg }) => msg === "connection refused");
+      expect(line).toMatchObject({ level: 40, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string });
+      expect(line!["reason"]).toMatch(says);
+      await node.as(principal).produce("v", { topic: "a" });
+    });
+  }
+});
+
+test("a gRPC client with another authority's certificate sees UNAVAILABLE", async () => {
+  const { certPem, keyPem } = other.issue({ principal });
+  const context = createSecureContext({ ca: node.authority.caPem, cert: certPem, key: keyPem });
+  const client = new GrpcClient(node.address, credentials.createFromSecureContext(context));
+  const asIs = (bytes: Buffer): Buffer => bytes;
+  const error = await new Promise<{ code: number } | null>((resolve) => {
+    client.makeUnaryRequest("/log.v1.Log/Produce", asIs, asIs, Buffer.alloc(0), (failure) => resolve(failure));
+  });
+  expect(error?.code).toBe(14);
+  client.close();
+});
+
+test("a session cannot be resumed", async () => {
+  const options = {
+    host: "127.0.0.1",
+    servername: "localhost",
+    port: node.port,
+    ALPNProtocols: ["h2"],
+    ...node.keysOf(principal),
+  };
+  const first = connectTls(options);
+  const sessions: Buffer[] = [];
+  first.on("session", (session) => sessions.push(session));
+  await once(first, "secureConnect");
+  // The server's first HTTP/2 bytes come behind any ticket.
+  await once(first, "data");
+  const session = sessions[0] ?? first.getSession();
+  first.destroy();
+  const second = connectTls({ ...options, ...(session === undefined ? {} : { session }) });
+  await once(second, "data");
+  expect(second.isSessionReused()).toBe(false);
+  second.destroy();
+});
+
+const garbage: Readonly<Record<string, Buffer>> = {
+  "HTTP/1 in the clear": Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
+  "HTTP/2 in the clear": Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+  zeros: Buffer.alloc(4096),
+  "a handshake that is none": Buffer.concat([Buffer.from([0x16, 3, 1, 0x40, 0]), Buffer.alloc(0x4000, 0xff)]),
+};
+test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async (_name, bytes) => {
+  const refused = await node.metric("aclog_refused_connections_total");
+  const socket = connectTcp(node.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.resume();
+  socket.write(bytes);
+  await once(socket, "close");
+  await node.metricReaches("aclog_refused_connections_total", refused + 1);
+  await node.as(principal).produce("v", { topic: "a" });
+});
+
+test("what is no HTTP/2 behind a good handshake ends that connection alone", async () => {
+  const options = { host: "127.0.0.1", servername: "localhost", port: node.port, ALPNProtocols: ["h2"] };
+  for (const [name, bytes] of Object.entries(garbage)) {
+    // That is how HTTP/2 begins, and may be quiet afterwards.
+    if (name.startsWith("HTTP/2")) continue;
+    const socket = connectTls({ ...options, ...node.keysOf("acme/nobody") });
+    socket.on("error", () => undefined);
+    socket.resume();
+    socket.write(bytes);
+    await once(socket, "close");
+    await node.as(principal).produce("v", { topic: "a" });
+  }
+});
+
+/** Application data that comes before the connection ends; an end of any kind is what is waited for. */
+async function bytesUntilClosed(socket: TLSSocket): Promise<number> {
+  let bytes = 0;
+  socket.on("data", (chunk: Buffer) => (bytes += chunk.length));
+  socket.on("error", () => undefined);
+  await new Promise((resolve) => socket.once("close", resolve));
+  return bytes;
+}

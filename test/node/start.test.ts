@@ -1,0 +1,126 @@
+import { type Server, type Socket, connect as connectTcp, createServer } from "node:net";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Config } from "../../src/config/index.js";
+import { OperatorError } from "../../src/errors.js";
+import { startNode } from "../../src/node/index.js";
+import { TestAuthority } from "../support/certificates.js";
+import { LogLines, type TestNode, startTestNode } from "../support/test-node.js";
+
+let node: TestNode;
+let taken: Server;
+let directory: string;
+let port: number;
+beforeAll(async () => {
+  node = await startTestNode();
+  directory = await mkdtemp(join(tmpdir(), "aclog-start-"));
+  const other = (await TestAuthority.create()).server();
+  const expired = node.authority.issue({ principal: "a/b", notAfter: new Date(Date.now() - 1000) });
+  await writeFile(join(directory, "empty"), "");
+  await writeFile(join(directory, "garbage"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  await writeFile(join(directory, "other.key"), other.keyPem);
+  await writeFile(join(directory, "expired.crt"), expired.certPem);
+  await writeFile(join(directory, "expired.key"), expired.keyPem);
+  await mkdir(join(directory, "no-policy"));
+  taken = createServer().listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  port = (taken.address() as AddressInfo).port;
+});
+afterAll(async () => {
+  taken.close();
+  await rm(directory, { recursive: true });
+  await node[Symbol.asyncDispose]();
+});
+
+describe("what whoever runs it can mend is an OperatorError that says what, and nothing stays open", () => {
+  const tls = (changes: Partial<Config["tls"]>) => (): Partial<Config> => ({ tls: { ...node.config.tls, ...changes } });
+  const file = (name: string) => join(directory, name);
+  const mistakes: Readonly<Record<string, readonly [() => Partial<Config>, RegExp]>> = {
+    "a missing authority": [
+      () => tls({ ca: file("missing") })(),
+      /missing: this is not an authority's certificate: ENOENT/,
+    ],
+    "an empty authority": [() => tls({ ca: file("empty") })(), /empty: this is not an authority's certificate, as PEM/],
+    "an authority that is none": [() => tls({ ca: node.config.tls.cert })(), /not an authority's/],
+    "a certificate that is none": [() => tls({ cert: file("garbage") })(), /garbage: this is not a certificate/],
+    "a key that is none": [() => tls({ key: file("garbage") })(), /garbage: this is not a private key/],
+    "another certificate's key": [() => tls({ key: file("other.key") })(), /other\.key: this key does not belong/],
+    "an expired certificate": [
+      () => tls({ cert: file("expired.crt"), key: file("expired.key") })(),
+      /expired\.crt: this certificate expired/,
+    ],
+    "a port that is taken": [
+      () => ({ listen: { host: "127.0.0.1", port } }),
+      /cannot listen on 127\.0\.0\.1:\d+: something else/,
+    ],
+    "a probe port that is taken": [
+      () => ({ adminListen: { host: "127.0.0.1", port } }),
+      /cannot listen on 127\.0\.0\.1:\d+/,
+    ],
+    "an address of another machine": [() => ({ listen: { host: "192.0.2.1", port: 0 } }), /does not have that address/],
+    "a data directory in use": [() => ({ dataDir: node.config.dataDir }), /data/],
+    "a policy that is missing": [() => ({ policyDir: file("no-policy") }), /no-policy/],
+  };
+  test.each(Object.entries(mistakes))("%s", async (_name, [changes, words]) => {
+    const config = { ...node.config, dataDir: join(directory, "data"), ...changes() };
+    const failure = await startNode(config, new LogLines().logger).then(
+      () => expect.fail("it started"),
+      (error: unknown) => error,
+    );
+    expect(failure).toBeInstanceOf(OperatorError);
+    expect((failure as OperatorError).message).toMatch(words);
+    // The data directory is free again, and so is every port: the same configuration without the mistake starts.
+    const started = await startNode({ ...node.config, dataDir: join(directory, "data") }, new LogLines().logger);
+    await started.drain();
+  });
+
+  test("every mistake in the certificates at once", async () => {
+    const config = { ...node.config, ...tls({ ca: file("empty"), cert: file("garbage"), key: file("missing") })() };
+    const failure = startNode({ ...config, dataDir: join(directory, "data") }, new LogLines().logger);
+    await expect(failure).rejects.toMatchObject({ findings: [{}, {}, {}] });
+  });
+});
+
+describe("the probe port", () => {
+  test.each([
+    ["/healthz", 200, "ok\n"],
+    ["/readyz", 200, "ready\n"],
+    ["/readyz?verbose", 200, "ready\n"],
+    ["/", 404, "there are /healthz, /readyz and /metrics\n"],
+    ["/metrics/acme", 404, "there are /healthz, /readyz and /metrics\n"],
+  ])("answers %s with %i", async (path, status, body) => {
+    expect(await node.probe(path)).toEqual({ status, body });
+  });
+
+  test("gives metrics that Prometheus can read, and that name no tenant", async () => {
+    await node.as("acme/root").produce("v", { topic: "secret.topic" });
+    await node
+      .as("acme/nobody")
+      .produce("v")
+      .catch(() => undefined);
+    const { body } = await node.probe("/metrics");
+    const sample = /^([a-z_0-9]+)(\{[a-z_]+="[^"\n]*"(,[a-z_]+="[^"\n]*")*\})? (-?[\d.e+-]+|NaN|\+Inf)$/;
+    for (const line of body.trimEnd().split("\n"))
+      if (!line.startsWith("# ") && line !== "") expect(line).toMatch(sample);
+    expect(body).toMatch(/aclog_denials_total\{action="produce"\} [1-9]/);
+    expect(body).toMatch(/aclog_call_duration_seconds_count\{method="\/log.v1.Log\/Produce",code="OK"\} [1-9]/);
+    expect(body).toMatch(/^aclog_ready 1$/m);
+    for (const name of ["acme", "globex", "billing", "root", "nobody", "secret"]) expect(body).not.toContain(name);
+  });
+});
+
+test("a connection that never begins its handshake does not hold up the end", async () => {
+  const own = await startTestNode();
+  const silent: Socket = connectTcp(own.port, "127.0.0.1");
+  silent.on("error", () => undefined);
+  await once(silent, "connect");
+  // It has been accepted when a later one was served.
+  await own.as("acme/root").produce("v");
+  const closed = once(silent.resume(), "close");
+  await own[Symbol.asyncDispose]();
+  await closed;
+});

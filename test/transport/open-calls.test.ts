@@ -1,0 +1,59 @@
+import { expect, test } from "vitest";
+import { PermissionDenied, ShuttingDown } from "../../src/errors.js";
+import { OpenCalls } from "../../src/transport/index.js";
+
+function call(ended: string[], name: string, judgeAgain?: () => void) {
+  return {
+    admitted: judgeAgain === undefined ? undefined : { judgeAgain },
+    end: ({ details }: { details: string }) => ended.push(`${name}: ${details}`),
+  };
+}
+
+test("a judgement ends those that may not go on, and only those", () => {
+  const [calls, ended] = [new OpenCalls(), [] as string[]];
+  calls.add(call(ended, "open to everyone"));
+  calls.add(call(ended, "kept", () => undefined));
+  calls.add(
+    call(ended, "revoked", () => {
+      throw new PermissionDenied("no");
+    }),
+  );
+  calls.add(
+    call(ended, "broken", () => {
+      throw new Error("a defect");
+    }),
+  );
+  expect(calls.consumes).toBe(3);
+  calls.judgeAgain();
+  expect(ended).toEqual(["revoked: no", "broken: internal error"]);
+  calls.judgeAgain();
+  expect([ended.length, calls.consumes]).toEqual([2, 1]);
+});
+
+test("once all were ended, whoever comes later is ended too", () => {
+  const [calls, ended] = [new OpenCalls(), [] as string[]];
+  const forget = calls.add(call(ended, "gone", () => undefined));
+  calls.add(call(ended, "there"));
+  forget();
+  calls.endAll(new ShuttingDown());
+  calls.add(call(ended, "late"));
+  expect(ended.map((text) => text.split(":")[0])).toEqual(["there", "late"]);
+  expect(calls.consumes).toBe(0);
+});
+
+test("what is under way is waited for, however it ends, and what comes later is not", async () => {
+  const calls = new OpenCalls();
+  const order: string[] = [];
+  let succeed: () => void = () => undefined;
+  let fail: () => void = () => undefined;
+  calls.track(new Promise<void>((resolve) => (succeed = () => resolve(void order.push("done")))));
+  calls.track(new Promise<void>((_, reject) => (fail = () => reject(new Error(`${order.push("failed")}`)))));
+  const settled = calls.settled().then(() => order.push("settled"));
+  calls.track(new Promise(() => undefined));
+  await new Promise(setImmediate);
+  fail();
+  await new Promise(setImmediate);
+  succeed();
+  await settled;
+  expect(order).toEqual(["failed", "done", "settled"]);
+});

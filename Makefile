@@ -3,7 +3,6 @@
 .PHONY: help build check test run certs generate clean
 .DELETE_ON_ERROR:
 
-NODE_MAJOR := $(shell node -p 'process.versions.node.split(".")[0]' 2>/dev/null)
 BIN := node_modules/.bin
 
 help: ## list the targets
@@ -11,7 +10,7 @@ help: ## list the targets
 
 # npm ci runs only when the lockfile differs from the one that was installed.
 .make/installed: package-lock.json package.json
-	@if [ -z "$(NODE_MAJOR)" ] || [ "$(NODE_MAJOR)" -lt 20 ]; then echo "aclog needs Node 20 or later (found: $$(node --version 2>&1 | head -n 1))" >&2; exit 1; fi
+	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' || { echo "aclog needs Node 20.19 or later (found: $$(node --version 2>&1 | head -n 1))" >&2; exit 1; }
 	@mkdir -p .make
 	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json .make/installed-lock; fi
 	@touch $@

@@ -4,6 +4,9 @@ import type { Config } from "../config/index.js";
 import { type Finding, OperatorError } from "../errors.js";
 import type { TlsMaterial } from "../transport/index.js";
 
+/** Source: RFC 5280, id-kp-serverAuth. */
+const serverAuth = "1.3.6.1.5.5.7.3.1";
+
 /**
  * Reads the authority, certificate and key of the server, and tries whether they are what they are said to be: OpenSSL
  * would take an authority that is none without a word, and then let nobody in.
@@ -30,6 +33,13 @@ export async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
   }
   if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed)) {
     findings.push({ source: files.key, problem: `this key does not belong to the certificate in ${files.cert}` });
+  }
+  // Without the extension a certificate is for everything.
+  if (cert?.parsed.keyUsage?.includes(serverAuth) === false) {
+    findings.push({
+      source: files.cert,
+      problem: "this certificate is not for servers: it lacks the serverAuth usage",
+    });
   }
   if (cert !== undefined && Date.parse(cert.parsed.validTo) < Date.now()) {
     findings.push({ source: files.cert, problem: `this certificate expired on ${cert.parsed.validTo}` });

@@ -11,6 +11,7 @@ import {
 import { formatAddress } from "../address.js";
 import { IdentityRefused, type Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
+import { whyHandshakeFailed } from "./handshake-failure.js";
 import { listenOn } from "./listen.js";
 import { resetUndelivered } from "./reset-undelivered.js";
 
@@ -104,7 +105,7 @@ export class GrpcServer implements AsyncDisposable {
       }
     });
     tls.on("tlsClientError", (error, socket) =>
-      onRefused({ peer: peerOf(rawSocketOf(socket)), reason: error.message }),
+      onRefused({ peer: peerOf(rawSocketOf(socket)), reason: whyHandshakeFailed(error, socket) }),
     );
     // A connection that has not finished its handshake is known to nobody else.
     const sockets = new Set<Socket>();

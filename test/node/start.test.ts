@@ -25,6 +25,9 @@ beforeAll(async () => {
   await writeFile(join(directory, "other.key"), other.keyPem);
   await writeFile(join(directory, "expired.crt"), expired.certPem);
   await writeFile(join(directory, "expired.key"), expired.keyPem);
+  const client = node.authority.issue({ principal: "a/b" });
+  await writeFile(join(directory, "client.crt"), client.certPem);
+  await writeFile(join(directory, "client.key"), client.keyPem);
   await mkdir(join(directory, "no-policy"));
   taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
@@ -52,6 +55,10 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
     "an expired certificate": [
       () => tls({ cert: file("expired.crt"), key: file("expired.key") })(),
       /expired\.crt: this certificate expired/,
+    ],
+    "a client's certificate": [
+      () => tls({ cert: file("client.crt"), key: file("client.key") })(),
+      /client\.crt: this certificate is not for servers/,
     ],
     "a port that is taken": [
       () => ({ listen: { host: "127.0.0.1", port } }),

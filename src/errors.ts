@@ -131,13 +131,13 @@ export class LimitExceeded extends ServiceError {
   }
 }
 
-/** The disk has too little space for what waits and for the journal; nothing was stored. */
+/** The disk has too little space for what waits and for the journal, or no more files can be opened; nothing was stored. */
 export class StorageFull extends ServiceError {
   readonly reason = "STORAGE_FULL";
   override readonly retryAfterMs = 1000;
 
   constructor() {
-    super("the server's disk is full; nothing was stored");
+    super("the server is out of disk space or of open files; nothing was stored");
   }
 }
 

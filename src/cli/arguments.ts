@@ -23,3 +23,9 @@ export function parseTopic(text: string): string {
   if (!isTopicName(text)) throw new InvalidArgumentError(`A topic's name is ${nameRules.topic}.`);
   return text;
 }
+
+/** @throws InvalidArgumentError for an empty text, as an unset variable of a script leaves it */
+export function parsePath(text: string): string {
+  if (text === "") throw new InvalidArgumentError("A path must not be empty.");
+  return text;
+}

@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { whyUnreadable } from "../config/index.js";
 import { OperatorError } from "../errors.js";
-import { parsePrincipal, type Principal } from "../names.js";
+import { formatPrincipal, parsePrincipal, type Principal } from "../names.js";
 import type { CertificateSummary } from "../pki/index.js";
 import { defaultCertificates } from "./connection.js";
 import { print } from "./output.js";
+import { whyUnwritable } from "./unwritable.js";
 
 interface MakingFlags {
   readonly dir: string;
@@ -16,9 +17,13 @@ interface MakingFlags {
 }
 
 export function addCerts(program: Command): void {
-  const certs = program.command("certs").description("Make, issue and inspect certificates.");
+  const certs = program
+    .command("certs")
+    .summary("make, issue and inspect certificates")
+    .description("Make, issue and inspect certificates.");
   certs
     .command("init")
+    .summary("make an authority and its first certificates")
     .description("Make an authority, a server for localhost and the clients that the example policy speaks about.")
     .option("--dir <DIR>", "where to", defaultCertificates)
     .option("--force", "make everything anew; what the old authority issued is trusted no longer")
@@ -27,6 +32,7 @@ export function addCerts(program: Command): void {
     .action(init);
   certs
     .command("issue")
+    .summary("make one more client certificate")
     .description("Make one more client certificate.")
     .argument("<TENANT/NAME>", "who it is for, such as acme/shipping", parseWhom)
     .option("--dir <DIR>", "where the authority is", defaultCertificates)
@@ -36,6 +42,7 @@ export function addCerts(program: Command): void {
     .action(issue);
   certs
     .command("inspect")
+    .summary("show what a certificate says about itself")
     .description("Show what a certificate says about itself. Nothing is verified.")
     .argument("<FILE>", "PEM or DER")
     .option("--json", "print one object")
@@ -45,12 +52,27 @@ export function addCerts(program: Command): void {
 
 async function init({ dir, force = false, json }: MakingFlags): Promise<void> {
   const { examplePrincipals, initCertificates } = await import("../pki/index.js");
-  await printMade(dir, await initCertificates(dir, { principals: examplePrincipals, force }), json);
+  await printMade(dir, await writing(dir, initCertificates(dir, { principals: examplePrincipals, force })), json);
 }
 
 async function issue(principal: Principal, { dir, force = false, json }: MakingFlags): Promise<void> {
   const { issueCertificate } = await import("../pki/index.js");
-  await printMade(dir, await issueCertificate(dir, principal, { force }), json);
+  await printMade(dir, await writing(dir, issueCertificate(dir, principal, { force })), json);
+  if (json) return;
+  await print(
+    `The server lets it in once tenants.yaml declares ${principal.tenant}, and to what policy.csv gives ${formatPrincipal(principal)}.\n`,
+  );
+}
+
+/** What a system call says about a path inside, as it concerns the folder that was named. */
+async function writing<T>(directory: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof Error && "syscall" in error)) throw error;
+    const problem = `cannot make certificates in ${directory}: ${whyUnwritable(error)}; name another folder with --dir`;
+    throw new OperatorError(problem, [], { cause: error });
+  }
 }
 
 async function printMade(directory: string, paths: readonly string[], json: true | undefined): Promise<void> {
@@ -60,13 +82,14 @@ async function printMade(directory: string, paths: readonly string[], json: true
 
 async function inspect(path: string, { json }: { readonly json?: true }): Promise<void> {
   const { inspectCertificate } = await import("../pki/index.js");
-  const summary = inspectCertificate(await read(path));
+  const bytes = await read(path);
+  const summary = naming(path, () => inspectCertificate(bytes));
   await print(json ? `${JSON.stringify(summary)}\n` : table(summary));
 }
 
 function table(summary: CertificateSummary): string {
   const { notBefore, notAfter, daysLeft } = summary;
-  const validity = daysLeft < 0 ? "expired" : `${daysLeft} days left`;
+  const validity = daysLeft < 0 ? "expired" : notBefore > new Date() ? "not valid yet" : `${daysLeft} days left`;
   const rows: Readonly<Record<string, string>> = {
     subject: summary.subject,
     issuer: summary.issuer,
@@ -90,6 +113,16 @@ async function read(path: string): Promise<Buffer> {
     return await readFile(path);
   } catch (error) {
     throw new OperatorError("cannot inspect:", [{ source: path, problem: whyUnreadable(error) }], { cause: error });
+  }
+}
+
+/** The room that inspects knows bytes, and not where they came from. */
+function naming<T>(path: string, inspected: () => T): T {
+  try {
+    return inspected();
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    throw new OperatorError("cannot inspect:", [{ source: path, problem: error.message }], { cause: error });
   }
 }
 

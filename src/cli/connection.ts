@@ -1,13 +1,15 @@
 /** Which server, and under which certificate: what every client command needs first. */
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { Client } from "../client/index.js";
 import { parseAddress } from "../address.js";
-import { clientVariables, whyUnreadable } from "../config/index.js";
+import { clientVariables, unknownVariables, whyUnreadable } from "../config/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { formatPrincipal, parsePrincipal } from "../names.js";
 import { CallFailure } from "./failure.js";
+import { shortened } from "./unreachable.js";
 
 export const defaultAddress = "localhost:8400";
 export const defaultCertificates = "certs";
@@ -35,18 +37,24 @@ export function addConnectionOptions(command: Command): Command {
 
 /**
  * Runs `use` with a connected client and closes it.
+ * @param resume asked when a call fails: how to go on after what was printed, if there is something to say
  * @throws OperatorError for flags, variables and certificate files; CallFailure for what a call throws
  */
-export async function withClient(flags: ConnectionFlags, use: (client: Client) => Promise<void>): Promise<void> {
+export async function withClient(
+  flags: ConnectionFlags,
+  use: (client: Client) => Promise<void>,
+  resume: () => string | undefined = () => undefined,
+): Promise<void> {
   const { address, files } = locate(flags);
-  const [ca, cert, key] = await Promise.all([read(files, files.ca), read(files, files.cert), read(files, files.key)]);
+  const [ca, cert, key] = await Promise.all([read(files, "ca"), read(files, "cert"), read(files, "key")]);
+  refuseMistaken(files, { ca, cert, key });
   // grpc-js takes a while to load; a wrong flag should not have to wait for it.
   const { CallError, Client } = await import("../client/index.js");
   await using client = connect(() => Client.connect({ address, ca, cert, key }), files);
   try {
     await use(client);
   } catch (error) {
-    throw error instanceof CallError ? new CallFailure(error, address) : error;
+    throw error instanceof CallError ? new CallFailure(error, address, resume()) : error;
   }
 }
 
@@ -54,12 +62,16 @@ interface CertificateFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** What each of them is called when it is the one to mend. */
+  readonly roles: Readonly<Record<Role, string>>;
   /** What to do when one of them is missing. */
   readonly remedy: string;
 }
 
+type Role = "ca" | "cert" | "key";
+
 function locate(flags: ConnectionFlags): { address: string; files: CertificateFiles } {
-  const findings: Finding[] = [];
+  const findings: Finding[] = unknownVariables(process.env);
   const [address, addressSource] = pick(flags.address, "--address", clientVariables.address) ?? [defaultAddress, ""];
   if (!parseAddress(address)?.port) {
     findings.push({ source: addressSource, problem: `${JSON.stringify(address)} is not HOST:PORT` });
@@ -74,7 +86,8 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   if (ca !== undefined || cert !== undefined || key !== undefined) {
     if (flags.as !== undefined) findings.push({ source: "--as", problem: "goes without --ca, --cert and --key" });
     if (ca !== undefined && cert !== undefined && key !== undefined) {
-      return { ca, cert, key, remedy: "check --ca, --cert and --key" };
+      const roles = { ca: "--ca", cert: "--cert", key: "--key" };
+      return { ca, cert, key, roles, remedy: "check --ca, --cert and --key" };
     }
     for (const [source, file] of Object.entries({ "--ca": ca, "--cert": cert, "--key": key })) {
       if (file === undefined) findings.push({ source, problem: "is missing: --ca, --cert and --key go together" });
@@ -93,11 +106,17 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   }
   const [directory] = pick(flags.certs, "--certs", clientVariables.certs) ?? [defaultCertificates];
   const stem = join(directory, "clients", principal.tenant, principal.name);
+  const client = formatPrincipal(principal);
   return {
     ca: join(directory, "ca.crt"),
     cert: `${stem}.crt`,
     key: `${stem}.key`,
-    remedy: `\`make certs\` makes the first ones, \`aclog certs issue ${formatPrincipal(principal)}\` one more`,
+    roles: { ca: "the authority's certificate", cert: `${client}'s certificate`, key: `${client}'s private key` },
+    remedy:
+      directory === defaultCertificates
+        ? `\`make certs\` makes the first ones, \`aclog certs issue ${client}\` one more`
+        : `\`aclog certs init --dir ${directory}\` makes the first ones there, ` +
+          `\`aclog certs issue ${client} --dir ${directory}\` one more`,
   };
 }
 
@@ -108,20 +127,37 @@ function pick(flag: string | undefined, flagName: string, variable: string): [st
   return value === undefined ? undefined : [value, variable];
 }
 
-async function read(files: CertificateFiles, path: string): Promise<Buffer> {
+async function read(files: CertificateFiles, role: Role): Promise<Buffer> {
+  const source = files[role];
   try {
-    return await readFile(path);
+    return await readFile(source);
   } catch (error) {
-    const finding = { source: path, problem: `${whyUnreadable(error)}; ${files.remedy}` };
-    throw new OperatorError("a certificate cannot be read:", [finding], { cause: error });
+    const problem = `${whyUnreadable(error)}; ${files.remedy}`;
+    throw new OperatorError(`${files.roles[role]} cannot be read:`, [{ source, problem }], { cause: error });
   }
+}
+
+/** OpenSSL says of a file in the wrong place where in OpenSSL that was noticed, and takes an authority that is none. */
+function refuseMistaken(files: CertificateFiles, { ca, cert, key }: Readonly<Record<Role, Buffer>>): void {
+  const findings: Finding[] = [];
+  const attempt = (role: Role, what: string, parse: () => unknown) => {
+    try {
+      parse();
+    } catch {
+      findings.push({ source: files[role], problem: `is not ${what}, as ${files.roles[role]} has to be` });
+    }
+  };
+  attempt("ca", "a certificate in PEM", () => new X509Certificate(ca));
+  attempt("cert", "a certificate in PEM", () => new X509Certificate(cert));
+  attempt("key", "a private key in PEM without a passphrase", () => createPrivateKey(key));
+  if (findings.length > 0) throw new OperatorError("cannot call the server with these certificates:", findings);
 }
 
 function connect(open: () => Client, { cert, key }: CertificateFiles): Client {
   try {
     return open();
   } catch (error) {
-    const problem = `cannot be used with ${key}: ${error instanceof Error ? error.message : String(error)}`;
+    const problem = `cannot be used with ${key}: ${shortened(error instanceof Error ? error.message : String(error))}`;
     throw new OperatorError("the certificate does not work:", [{ source: cert, problem }], { cause: error });
   }
 }

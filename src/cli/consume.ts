@@ -6,6 +6,7 @@ import { defaultTopic } from "../names.js";
 import { parseCount, parseOffset, parseTopic } from "./arguments.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
 import { print } from "./output.js";
+import { visible, visibleJson } from "./terminal.js";
 
 interface ConsumeFlags extends ConnectionFlags {
   readonly topic: string;
@@ -32,7 +33,9 @@ export function addConsume(program: Command): void {
       "after",
       "\nExamples:\n" +
         "  aclog consume --as acme/reports --topic orders --from earliest\n" +
-        "  aclog consume --as acme/reports --topic orders --from latest --follow --json",
+        "  aclog consume --as acme/reports --topic orders --from latest --follow --json\n\n" +
+        "Values are printed as they are into a pipe or a file. On a terminal, control characters other than the tab,\n" +
+        "and bytes that are no UTF-8, are shown as \\xNN, so that no record can send the terminal commands.",
     )
     .action(consume);
 }
@@ -43,10 +46,19 @@ async function consume(flags: ConsumeFlags): Promise<void> {
     const records = flags.follow ? client.follow(flags) : recordsUntilNow(client, flags);
     let printed = 0;
     for await (const record of records) {
-      await print(flags.json ? `${toJson(record)}\n` : Buffer.concat([record.value, newline]));
+      await print(flags.json ? jsonLine(record) : valueLine(record));
       if (++printed === max) break;
     }
   });
+}
+
+function jsonLine(record: ConsumedRecord): string {
+  const json = toJson(record);
+  return `${process.stdout.isTTY ? visibleJson(json) : json}\n`;
+}
+
+function valueLine({ value }: ConsumedRecord): string | Buffer {
+  return process.stdout.isTTY ? `${visible(value)}\n` : Buffer.concat([value, newline]);
 }
 
 /** Up to the high-water mark that the first answer names, however fast the topic grows meanwhile. */

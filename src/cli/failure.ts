@@ -3,19 +3,23 @@ import { CommanderError } from "commander";
 import type { CallError } from "../client/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { ReaderGone } from "./output.js";
+import { shortened, whyUnreachable } from "./unreachable.js";
 
 /** Wrong flags or arguments. */
 export class UsageError extends Error {}
 
-/** A call failed; who called, and where. */
+/** A call failed, and where. */
 export class CallFailure extends Error {
   readonly call: CallError;
   readonly address: string;
+  /** How to go on after what was printed; undefined before the first answer, and where nothing is to be said. */
+  readonly resume: string | undefined;
 
-  constructor(call: CallError, address: string) {
+  constructor(call: CallError, address: string, resume: string | undefined) {
     super(call.message, { cause: call });
     this.call = call;
     this.address = address;
+    this.resume = resume;
   }
 }
 
@@ -62,31 +66,39 @@ function describe(error: unknown): Failure {
   return { exitCode: 1, error: "FAILED", message };
 }
 
-function describeCall({ call, address }: CallFailure): Failure {
+function describeCall({ call, address, resume }: CallFailure): Failure {
   return {
     exitCode: 1,
     error: call.codeName,
-    // grpc-js ends some messages with a label that nothing follows.
-    message: call.message.replace(/\.? Resolution note: *$/, ""),
-    next: nextStep(call, address),
+    message: shortened(call.message),
+    next: nextStep(call, address, resume),
     reason: call.reason,
     facts: call.facts,
   };
 }
 
-function nextStep(call: CallError, address: string): string | undefined {
+function nextStep(call: CallError, address: string, resume: string | undefined): string | undefined {
   const { decision, base, next } = call.facts;
   if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
     return `The server's administrator can look up why: decision ${decision} in the server's log.`;
   }
-  if (call.codeName === "UNAVAILABLE" && call.reason === undefined) {
-    return `Nobody answered at ${address}: the server may be down, or it does not accept this certificate.`;
+  if (isBrokenConnection(call)) {
+    return resume === undefined
+      ? whyUnreachable(call.details, address)
+      : `The connection to ${address} was lost. ${resume}`;
   }
   if (call.reason === "OFFSET_OUT_OF_RANGE" && base !== undefined && next !== undefined) {
     return base === next
       ? `The topic holds no records; the next one gets offset ${next}. --follow waits for it.`
       : `The topic holds offsets ${base} to ${BigInt(next) - 1n}. --follow waits for later ones.`;
   }
+  // Whoever tries the whole again would store twice what was stored before the refusal.
+  if (resume !== undefined && (call.retryAfterMs !== undefined || call.codeName === "UNAVAILABLE")) return resume;
   if (call.retryAfterMs !== undefined) return `Trying again may help after ${call.retryAfterMs} ms.`;
   return undefined;
+}
+
+/** grpc-js has several codes for a connection that breaks; none of them comes with a reason of aclog's. */
+function isBrokenConnection({ codeName, details, reason }: CallError): boolean {
+  return reason === undefined && (codeName === "UNAVAILABLE" || /RST_STREAM|ECONNRESET|EPIPE/.test(details));
 }

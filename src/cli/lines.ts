@@ -2,30 +2,49 @@
 
 const maxBatchRecords = 500;
 const maxBatchBytes = 256 * 1024;
-const maxLineBytes = 4 * 1024 * 1024;
 
 const newline = 0x0a;
+
+/** A line that no record can hold. */
+export class LineTooLong extends Error {
+  /** Counts from 1. */
+  readonly line: number;
+
+  constructor(line: number) {
+    super(`line ${line} is too long`);
+    this.line = line;
+  }
+}
 
 /**
  * The lines of `input` without their newlines, in batches of at most 500 lines and 256 KiB, or one longer line. A line
  * that is there is never held back for more to come. A last line without a newline counts; an empty line is a line.
- * @throws RangeError for a line of more than 4 MiB, which no request could carry
+ * @throws LineTooLong for a line of more than `maxLineBytes`, once every line before it is given
  */
-export async function* batchesOfLines(input: AsyncIterable<Buffer>): AsyncGenerator<Buffer[], void, undefined> {
+export async function* batchesOfLines(
+  input: AsyncIterable<Buffer>,
+  maxLineBytes: number,
+): AsyncGenerator<Buffer[], void, undefined> {
+  let count = 0;
   let begun: Buffer[] = [];
   let begunBytes = 0;
   for await (const chunk of input) {
     const lines: Buffer[] = [];
     let start = 0;
+    let isTooLong = false;
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
+      isTooLong = begunBytes + end - start > maxLineBytes;
+      if (isTooLong) break;
       lines.push(Buffer.concat([...begun, chunk.subarray(start, end)]));
       [begun, begunBytes] = [[], 0];
       start = end + 1;
     }
     if (start < chunk.length) begun.push(chunk.subarray(start));
     begunBytes += chunk.length - start;
+    count += lines.length;
     yield* inBatches(lines);
-    if (begunBytes > maxLineBytes) throw new RangeError(`a line is longer than ${maxLineBytes} bytes`);
+    // Before its end has come: a line without one must not fill the memory.
+    if (isTooLong || begunBytes > maxLineBytes) throw new LineTooLong(count + 1);
   }
   if (begunBytes > 0) yield [Buffer.concat(begun)];
 }

@@ -3,23 +3,28 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addCerts } from "./certs.js";
 import { addConsume } from "./consume.js";
+import { OperatorError } from "../errors.js";
 import { reportFailure } from "./failure.js";
-import { tolerateBrokenPipes } from "./output.js";
+import { watchOutput } from "./output.js";
 import { addPolicy } from "./policy.js";
 import { addProduce } from "./produce.js";
 import { addServe } from "./serve.js";
+import { whyUnwritable } from "./unwritable.js";
 
 /**
  * Runs one command; `argv` is as in `process.argv`. Never rejects: the process exits, once everything is written, with
  * 0 for success, 1 for refused or failed, 2 for wrong use.
  */
 export async function main(argv: readonly string[]): Promise<void> {
-  tolerateBrokenPipes();
   const json = argv.includes("--json");
+  watchOutput((error) => {
+    process.exitCode = reportFailure(new OperatorError(`cannot write to stdout: ${whyUnwritable(error)}`), json);
+  });
   try {
     await program(json).parseAsync(argv);
   } catch (error) {
-    process.exitCode = reportFailure(error, json);
+    // A failure to write may have been reported already.
+    process.exitCode ||= reportFailure(error, json);
   }
 }
 
@@ -30,7 +35,7 @@ function program(json: boolean): Command {
   const aclog = new Command("aclog")
     .description("A commit log that many tenants can share without trusting each other.")
     .version(version)
-    .helpCommand(false)
+    .helpCommand("help [command]", "explain a command")
     .exitOverride()
     .showHelpAfterError("Add --help for what there is.")
     .addHelpText(
@@ -40,6 +45,8 @@ function program(json: boolean): Command {
     );
   // With --json, stderr is one object; reportFailure writes it.
   if (json) aclog.configureOutput({ writeErr: () => undefined });
+  // What commander refuses begins like every other failure.
+  aclog.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "aclog: ")) });
   for (const add of [addServe, addProduce, addConsume, addCerts, addPolicy]) add(aclog);
   return aclog;
 }

@@ -29,19 +29,29 @@ Try these in a second terminal, in the same directory:
 ${probe}${reload}`;
 }
 
-// Inside a checkout its launcher; never a bare name that npx would look up elsewhere.
+// Inside a checkout its launcher, elsewhere what the launcher starts: a bare name may be nobody's, or someone else's.
 function launcher(): string {
   const path = fileURLToPath(new URL("../../aclog", import.meta.url));
-  if (!existsSync(path)) return "aclog";
-  const fromHere = relative(process.cwd(), path);
-  return fromHere.startsWith(".") ? fromHere : `./${fromHere}`;
+  if (existsSync(path)) return fromHere(path);
+  return `node ${fromHere(fileURLToPath(new URL("../../bin/aclog.cjs", import.meta.url)))}`;
+}
+
+function fromHere(path: string): string {
+  const shortest = relative(process.cwd(), path);
+  return quoted(shortest.startsWith(".") ? shortest : `./${shortest}`);
+}
+
+/** For a shell, where it needs that: a space would end the word, and brackets would stand for file names. */
+function quoted(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
 function addressFlag(address: string): string {
   const { host = "", port } = parseAddress(reachable(address)) ?? {};
   // The server's certificate is for localhost too, and a name spares the client an address without one.
-  const named = ["127.0.0.1", "::1", "localhost"].includes(host) ? `localhost:${port}` : reachable(address);
-  return named === defaultAddress ? "" : ` --address ${named}`;
+  // Not so ::1, because localhost may be 127.0.0.1 alone.
+  const named = host === "127.0.0.1" ? `localhost:${port}` : reachable(address);
+  return named === defaultAddress ? "" : ` --address ${quoted(named)}`;
 }
 
 /** A server that listens everywhere is called at localhost. */

@@ -1,32 +1,31 @@
 /** Writing to stdout at the reader's pace. */
-import { once } from "node:events";
 
-/** Someone stopped reading our output, as `| head` does: no failure, only the end. */
+/** Nobody takes our output any more. Where someone stopped reading, as `| head` does, that is no failure, only the end. */
 export class ReaderGone extends Error {}
 
 /**
- * Resolves once stdout can take more.
- * @throws ReaderGone when nobody reads it any more
+ * Resolves once stdout has taken it.
+ * @throws ReaderGone when nothing can be written any more; `watchOutput` tells why
  */
 export async function print(output: string | Uint8Array): Promise<void> {
   const { stdout } = process;
-  try {
-    if (stdout.destroyed || stdout.errored) throw stdout.errored ?? new ReaderGone();
-    if (!stdout.write(output)) await once(stdout, "drain");
-  } catch (error) {
-    throw isBrokenPipe(error) ? new ReaderGone() : error;
-  }
+  await new Promise<void>((resolve, reject) => {
+    stdout.write(output, (error) => (error ? reject(new ReaderGone("", { cause: error })) : resolve()));
+  });
 }
 
-/** Without a listener a broken pipe ends the process with a stack trace, wherever it happens to be. */
-export function tolerateBrokenPipes(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on("error", (error) => {
-      if (!isBrokenPipe(error)) throw error;
-    });
-  }
+/**
+ * Without a listener a stream that breaks ends the process with a stack trace, wherever it happens to be. `onFailure`
+ * is told when stdout breaks for another reason than that nobody reads it, such as a full disk.
+ */
+export function watchOutput(onFailure: (error: Error) => void): void {
+  process.stdout.on("error", (error: Error) => {
+    if (!isBrokenPipe(error)) onFailure(error);
+  });
+  // There is no other place to complain in.
+  process.stderr.on("error", () => undefined);
 }
 
-function isBrokenPipe(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EPIPE";
+function isBrokenPipe(error: Error): boolean {
+  return "code" in error && error.code === "EPIPE";
 }

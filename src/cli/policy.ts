@@ -5,9 +5,10 @@ import { formatFinding } from "../errors.js";
 import { print } from "./output.js";
 
 export function addPolicy(program: Command): void {
-  const policy = program.command("policy").description("Work on a policy's files.");
+  const policy = program.command("policy").summary("work on a policy's files").description("Work on a policy's files.");
   policy
     .command("check")
+    .summary("print every mistake in a policy's files")
     .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
     .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
     .option("--json", "print one object")

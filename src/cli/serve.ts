@@ -1,4 +1,5 @@
 /** `aclog serve`: runs the server until it is told to stop. */
+import { resolve, sep } from "node:path";
 import type { Command } from "commander";
 import { destination, type Logger, pino, stdTimeFunctions } from "pino";
 import {
@@ -11,10 +12,12 @@ import {
   type ConfigFlags,
   type Setting,
 } from "../config/index.js";
+import { OperatorError } from "../errors.js";
 import type { RunningNode } from "../node/index.js";
 import { nextSteps } from "./next-steps.js";
 import { print, ReaderGone } from "./output.js";
-import { removeReadyFile, writeReadyFile } from "./ready-file.js";
+import { checkReadyFile, removeReadyFile, writeReadyFile } from "./ready-file.js";
+import { whyUnwritable } from "./unwritable.js";
 
 export function addServe(program: Command): void {
   const command = program
@@ -45,6 +48,7 @@ function asWritten(command: Command, flags: Readonly<Record<string, string | tru
 
 async function serve(flags: ConfigFlags, json: string | true | undefined): Promise<void> {
   const config = await loadConfig({ flags, env: process.env });
+  if (config.readyFile !== undefined) await checkReadyFile(config.readyFile);
   const logger = await openLogger(config.logLevel, process.stderr.isTTY && !json);
   // Also what nobody caught in a promise: whatever state it left behind, going on could acknowledge what is not stored.
   process.on("uncaughtException", (error) => {
@@ -52,7 +56,9 @@ async function serve(flags: ConfigFlags, json: string | true | undefined): Promi
     process.exit(1);
   });
   const { startNode } = await import("../node/index.js");
-  const node = await startNode(config, logger);
+  const node = await startNode(config, logger).catch((error: unknown) => {
+    throw explained(error, config.dataDir);
+  });
   obeySignals(node, config.readyFile, logger);
   const { address, adminAddress } = node;
   try {
@@ -63,6 +69,21 @@ async function serve(flags: ConfigFlags, json: string | true | undefined): Promi
     throw error;
   }
   await announce(config, node, json);
+}
+
+/** What the rooms below say about the data directory, with what to do about it; anything else as it is. */
+function explained(error: unknown, dataDir: string): unknown {
+  if (error instanceof OperatorError && error.message.endsWith("is in use by another process")) {
+    const question = "is another `aclog serve` or `make run` running?";
+    return new OperatorError(`${error.message}: ${question}`, error.findings, { cause: error });
+  }
+  const path =
+    error instanceof Error && "syscall" in error && "path" in error ? resolve(String(error.path)) : undefined;
+  const whole = resolve(dataDir);
+  if (path === undefined || !(whole === path || path.startsWith(whole + sep) || whole.startsWith(path + sep)))
+    return error;
+  const problem = `cannot keep data in ${dataDir}: ${whyUnwritable(error)}; name another folder with --data`;
+  return new OperatorError(problem, [], { cause: error });
 }
 
 async function announce(config: Config, { address, adminAddress }: RunningNode, json: unknown): Promise<void> {
@@ -103,7 +124,12 @@ async function shutDown(node: RunningNode, readyFile: string | undefined): Promi
 /** Logs to stderr, so that stdout stays what a program can read. Written at once: the last line may be the reason. */
 async function openLogger(level: Config["logLevel"], isForPeople: boolean): Promise<Logger> {
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
-  if (!isForPeople) return pino(options, destination({ fd: 2, sync: true }));
-  const { PinoPretty } = await import("pino-pretty");
-  return pino(options, PinoPretty({ destination: 2, sync: true, singleLine: true, translateTime: "HH:MM:ss.l" }));
+  if (isForPeople) {
+    const { PinoPretty } = await import("pino-pretty");
+    return pino(options, PinoPretty({ destination: 2, sync: true, singleLine: true, translateTime: "HH:MM:ss.l" }));
+  }
+  const stderr = destination({ fd: 2, sync: true });
+  // A log that cannot be written, as on a full disk, is no reason to stop serving.
+  stderr.on("error", () => undefined);
+  return pino(options, stderr);
 }

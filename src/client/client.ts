@@ -6,6 +6,7 @@ import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
 import { toCallError } from "./call-error.js";
 import { channelTo, type ConnectOptions } from "./channel.js";
+import { expected, requireOptions } from "./misuse.js";
 import { fromWire, type ConsumedRecord, type RecordInput } from "./records.js";
 import { consumeRequest, produceRequest, type ReadOptions, type TopicOptions } from "./requests.js";
 import { produceRequests, sendAll } from "./sending.js";
@@ -75,6 +76,7 @@ export class Client implements AsyncDisposable {
 
   /**
    * Does not dial yet: a wrong address shows as UNAVAILABLE in the first call.
+   * @throws TypeError for an address without a port, or where a certificate or the key is missing
    * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
    */
   static connect(options: ConnectOptions): Client {
@@ -100,6 +102,8 @@ export class Client implements AsyncDisposable {
     batches: Iterable<readonly RecordInput[]> | AsyncIterable<readonly RecordInput[]>,
     options: ProduceManyOptions = {},
   ): AsyncGenerator<ProduceResult, void, undefined> {
+    requireOptions(options);
+    requireIterable(batches);
     options.signal?.throwIfAborted();
     using open = this.#open(this.#stub.produceStream(), options.signal);
     const sending = sendAll(produceRequests(batches, options), open.call, open.ended);
@@ -195,6 +199,12 @@ export class Client implements AsyncDisposable {
       },
     };
   }
+}
+
+function requireIterable(batches: unknown): void {
+  const isIterable =
+    typeof batches === "object" && batches !== null && (Symbol.iterator in batches || Symbol.asyncIterator in batches);
+  if (!isIterable) throw expected("batches", "an iterable of arrays of records", batches);
 }
 
 interface OpenCall {

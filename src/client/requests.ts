@@ -1,6 +1,7 @@
 /** What callers ask for, as the wire has it. */
 import type { ConsumeRequest } from "../wire/generated/log/v1/ConsumeRequest.js";
 import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
+import { expected, requireOptions } from "./misuse.js";
 import { toWire, type RecordInput } from "./records.js";
 
 /** An offset, the first record that is still there, behind the last one, or the first record of a time or later. */
@@ -24,23 +25,26 @@ export interface ReadOptions extends TopicOptions {
   readonly maxBytes?: number | undefined;
 }
 
-/** @throws RangeError for an expected offset that is no uint64 */
+/** @throws TypeError for what is no record, or none at all; RangeError for an expected offset that is no uint64 */
 export function produceRequest(
   records: RecordInput | readonly RecordInput[],
   options: TopicOptions & { readonly expectedOffset?: bigint | undefined },
 ): ProduceRequest {
+  requireOptions(options);
   const list: readonly RecordInput[] = isList(records) ? records : [records];
+  if (list.length === 0) throw new TypeError("records: expected at least one record, got an empty array");
   return {
     ...named(options),
-    records: list.map(toWire),
+    records: list.map((record, at) => toWire(record, isList(records) ? `records[${at}]` : "records")),
     ...(options.expectedOffset === undefined
       ? {}
       : { expectedOffset: uint64("expectedOffset", options.expectedOffset) }),
   };
 }
 
-/** @throws RangeError for an offset that is no uint64, a count that is no uint32, or a date that is none */
+/** @throws TypeError for a starting point that is none; RangeError for an offset that is no uint64, a count that is no uint32, or a date that is none */
 export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: number | undefined }): ConsumeRequest {
+  requireOptions(options);
   return {
     ...named(options),
     ...start(options.from ?? "earliest"),
@@ -55,6 +59,9 @@ function named({
   tenant = "",
   topicId,
 }: TopicOptions): Pick<ConsumeRequest, "topic" | "tenant" | "topicId"> {
+  if (typeof topic !== "string") throw expected("topic", "text", topic);
+  if (typeof tenant !== "string") throw expected("tenant", "text", tenant);
+  if (topicId !== undefined && !Buffer.isBuffer(topicId)) throw expected("topicId", "a Buffer", topicId);
   return { topic, tenant, ...(topicId === undefined ? {} : { topicId }) };
 }
 
@@ -62,11 +69,17 @@ function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "
   if (from === "earliest") return { start: "EARLIEST" };
   if (from === "latest") return { start: "LATEST" };
   if (typeof from === "bigint") return { start: "OFFSET", offset: uint64("from", from) };
-  return { start: "TIME", startTimeMs: BigInt(from.time.getTime()) };
+  const time: unknown = (from as Partial<typeof from> | null)?.time;
+  if (!(time instanceof Date)) {
+    throw expected("from", '"earliest", "latest", an offset as a bigint, or { time: a Date }', from);
+  }
+  if (Number.isNaN(time.getTime())) throw new RangeError("from.time: the date is not valid");
+  return { start: "TIME", startTimeMs: BigInt(time.getTime()) };
 }
 
 // The codec would send -1 and 1.9 as something else without a word.
 function uint64(name: string, value: bigint): bigint {
+  if (typeof value !== "bigint") throw expected(name, "a bigint", value);
   if (value < 0n || value >= 1n << 64n) throw new RangeError(`${name}: ${value} is not an offset`);
   return value;
 }

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
+import { expected } from "./misuse.js";
 import type { RecordInput } from "./records.js";
 import { produceRequest, type TopicOptions } from "./requests.js";
 
@@ -12,6 +13,7 @@ export async function* produceRequests(
 ): AsyncGenerator<ProduceRequest, void, undefined> {
   let { expectedOffset } = options;
   for await (const batch of batches) {
+    if (!Array.isArray(batch)) throw expected("batches", "arrays of records", batch);
     yield produceRequest(batch, { ...options, expectedOffset });
     if (expectedOffset !== undefined) expectedOffset += BigInt(batch.length);
   }

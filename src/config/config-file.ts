@@ -13,6 +13,9 @@ export interface GivenValue {
   readonly place: Omit<Finding, "problem">;
 }
 
+/** What the parser refuses although it could read it. */
+const meaningErrors: ReadonlySet<string> = new Set(["DUPLICATE_KEY", "MULTIPLE_DOCS"]);
+
 /** Everything that the file gives and everything that is wrong with it; a file that cannot be read is one finding. */
 export async function readConfigFile(path: string): Promise<{ values: GivenValue[]; findings: Finding[] }> {
   let text;
@@ -42,8 +45,12 @@ function parseConfigFile(source: string, text: string): { values: GivenValue[]; 
     }
     return { values, findings };
   }
+  const unreadable = document.errors.filter(({ code }) => !meaningErrors.has(code)).map(({ pos: [start] }) => start);
   for (const pair of contents.items) {
     const [key, value] = [pair.key as Node, pair.value as Node | null];
+    // What the parser made of text that it could not read is nothing that someone wrote.
+    const [from, to] = [key.range?.[0] ?? 0, (value ?? key).range?.[2] ?? 0];
+    if (unreadable.some((position) => from <= position && position <= to)) continue;
     const keyPlace = place(key.range?.[0] ?? 0);
     const word = isScalar(key) ? (key.source ?? "") : "";
     const name = settingNames.find((known) => known === word);

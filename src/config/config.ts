@@ -43,7 +43,7 @@ export async function loadConfig(sources: {
     if (parsed.success) values.set(given.name, parsed.data);
     else findings.push(...parsed.error.issues.map(({ message }) => ({ ...given.place, problem: message })));
   }
-  if (findings.length > 0) throw new OperatorError("the configuration has mistakes:", findings);
+  if (findings.length > 0) throw new OperatorError("the configuration has mistakes:", inLineOrder(findings));
   return toConfig((name) => values.get(name) as never);
 }
 
@@ -82,7 +82,15 @@ function given(name: SettingName, text: string | undefined, source: string): Giv
   return text === undefined ? [] : [{ name, text, place: { source } }];
 }
 
-function unknownVariables(env: NodeJS.ProcessEnv): Finding[] {
+/** Those of the file as an editor shows them, then the others as they came. */
+function inLineOrder(findings: readonly Finding[]): Finding[] {
+  const placed = findings.filter(({ line }) => line !== undefined);
+  placed.sort((a, b) => a.line! - b.line! || (a.column ?? 0) - (b.column ?? 0));
+  return [...placed, ...findings.filter(({ line }) => line === undefined)];
+}
+
+/** Variables that begin like aclog's own and are none: most likely one that was mistyped. */
+export function unknownVariables(env: NodeJS.ProcessEnv): Finding[] {
   const known = [...settingNames.map(variableOf), configVariable, ...Object.values(clientVariables)];
   return Object.keys(env)
     .filter((variable) => variable.startsWith("ACLOG_") && !known.includes(variable))

@@ -1,5 +1,5 @@
 /** Flags, environment and file become one frozen `Config`. */
-export { loadConfig, type Config, type ConfigFlags } from "./config.js";
+export { loadConfig, unknownVariables, type Config, type ConfigFlags } from "./config.js";
 export {
   clientVariables,
   configVariable,

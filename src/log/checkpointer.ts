@@ -1,5 +1,5 @@
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
-import { isDiskFull } from "./durable-files.js";
+import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
 import type { Published } from "./group-commit.js";
 import type { Journal } from "./journal.js";
@@ -81,7 +81,7 @@ export class Checkpointer {
     try {
       await this.#run();
     } catch (error) {
-      if (!isDiskFull(error)) this.#onFailure(error);
+      if (!isExhausted(error)) this.#onFailure(error);
       else if (!this.#stopped) {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => this.start(), retryFullDiskMs);

@@ -1,7 +1,8 @@
-import { mkdir, open, readFile, readdir, type FileHandle } from "node:fs/promises";
+import { open, readFile, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock, unlock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
+import { makeDirectory } from "../make-directory.js";
 import { isMissing, replaceFile, syncDirectory } from "./durable-files.js";
 
 /** The layout of a data directory (docs/format.md). */
@@ -29,7 +30,7 @@ export class DataDirectory implements AsyncDisposable {
 
   /** @throws OperatorError when another process has it, or it is of another format; nothing is changed then */
   static async open(path: string): Promise<DataDirectory> {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeDirectory(path, 0o700);
     // Opened without truncating or creating anything else: a refused second process leaves no trace.
     const lock = await open(join(path, layout.lock), "a", 0o600);
     try {

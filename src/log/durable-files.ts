@@ -51,9 +51,9 @@ export function isMissing(error: unknown): boolean {
   return hasCode(error, "ENOENT");
 }
 
-/** True for the errors that a full disk or a used-up quota gives. */
-export function isDiskFull(error: unknown): boolean {
-  return hasCode(error, "ENOSPC") || hasCode(error, "EDQUOT");
+/** True for the errors that pass when something is given back: space on the disk, a quota, open files. */
+export function isExhausted(error: unknown): boolean {
+  return ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"].some((code) => hasCode(error, code));
 }
 
 function hasCode(error: unknown, code: string): boolean {

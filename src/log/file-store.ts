@@ -6,7 +6,7 @@ import { type CatalogEntry, createTopic, readCatalog, removeUnfinishedTopics } f
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
 import { DataDirectory, layout } from "./data-directory.js";
-import { isDiskFull } from "./durable-files.js";
+import { isExhausted } from "./durable-files.js";
 import { Flusher } from "./flusher.js";
 import { FreeSpace } from "./free-space.js";
 import { GroupCommit } from "./group-commit.js";
@@ -102,7 +102,7 @@ export class FileStore implements LogStore {
       await this.#commits.close();
       // Nothing is lost without a last checkpoint: the journal has it all.
       await checkpointer.stop().catch((error: unknown) => {
-        if (!isDiskFull(error)) onFailure(error);
+        if (!isExhausted(error)) onFailure(error);
       });
     });
   }
@@ -172,7 +172,7 @@ export class FileStore implements LogStore {
     try {
       return this.#add(await createTopic(this.#tenantsDirectory, tenant, topic), emptyEnd);
     } catch (error) {
-      throw isDiskFull(error) ? new StorageFull() : error;
+      throw isExhausted(error) ? new StorageFull() : error;
     }
   }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isDiskFull } from "./durable-files.js";
+import { isExhausted } from "./durable-files.js";
 import type { FreeSpace } from "./free-space.js";
 import type { TopicLog } from "./topic-log.js";
 
@@ -54,7 +54,7 @@ export class Flusher {
         return;
       } catch (error) {
         // A full disk is nobody's failure: the journal has the records, and nothing more is taken meanwhile.
-        if (!isDiskFull(error) || this.#stopped) throw error;
+        if (!isExhausted(error) || this.#stopped) throw error;
         this.#space.reportFull();
         await delay(retryFullDiskMs);
       }
@@ -93,7 +93,7 @@ export class Flusher {
         await this.flush(log);
       } catch (error) {
         // With a full disk that is not waited for, the journal keeps the records.
-        if (!isDiskFull(error)) this.#onFailure(error);
+        if (!isExhausted(error)) this.#onFailure(error);
       }
     }
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
 import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
 import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
-import { isDiskFull } from "./durable-files.js";
+import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
 import type { FreeSpace } from "./free-space.js";
 import type { Journal, JournalPlace } from "./journal.js";
@@ -173,7 +173,7 @@ export class GroupCommit implements Appender {
     } catch (error) {
       let failure: Error;
       // Closed with a full disk: who still waits was told nothing, and the journal is as good as before.
-      if (this.#closed && (isDiskFull(error) || error instanceof StorageFull)) failure = new StorageFull();
+      if (this.#closed && (isExhausted(error) || error instanceof StorageFull)) failure = new StorageFull();
       else {
         this.#onFailure(error);
         failure = this.#journal.fail(error);
@@ -201,7 +201,7 @@ export class GroupCommit implements Appender {
         await this.#journal.makeRoom(groupBytes);
         return;
       } catch (error) {
-        if (!isDiskFull(error) || this.#closed) throw error;
+        if (!isExhausted(error) || this.#closed) throw error;
         this.#space.reportFull();
         await delay(retryFullDiskMs);
       }

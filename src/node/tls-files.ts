@@ -4,6 +4,12 @@ import type { Config } from "../config/index.js";
 import { type Finding, OperatorError } from "../errors.js";
 import type { TlsMaterial } from "../transport/index.js";
 
+/** Node says undefined where the extension is missing; its types do not. */
+function isForOthers(certificate: X509Certificate): boolean {
+  const usages = certificate.keyUsage as readonly string[] | undefined;
+  return usages !== undefined && !usages.includes(serverAuth);
+}
+
 /** Source: RFC 5280, id-kp-serverAuth. */
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 
@@ -35,7 +41,7 @@ export async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
     findings.push({ source: files.key, problem: `this key does not belong to the certificate in ${files.cert}` });
   }
   // Without the extension a certificate is for everything.
-  if (cert?.parsed.keyUsage?.includes(serverAuth) === false) {
+  if (cert !== undefined && isForOthers(cert.parsed)) {
     findings.push({
       source: files.cert,
       problem: "this certificate is not for servers: it lacks the serverAuth usage",

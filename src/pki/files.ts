@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, mkdir, open, rename, unlink } from "node:fs/promises";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Finding, OperatorError } from "../errors.js";
+import { makeDirectory } from "../make-directory.js";
 
 /** A file to make, its path relative to the set's directory. */
 export interface NewFile {
@@ -25,10 +26,10 @@ export async function writeSet(
 ): Promise<string[]> {
   const staged: { readonly temporary: string; readonly path: string }[] = [];
   try {
-    await mkdir(directory, { recursive: true });
+    await makeDirectory(directory);
     for (const file of files) {
       const target = join(directory, file.path);
-      if (dirname(file.path) !== ".") await mkdir(dirname(target), { recursive: true, mode: 0o700 });
+      if (dirname(file.path) !== ".") await makeDirectory(dirname(target), 0o700);
       const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}.tmp`);
       staged.push({ temporary, path: file.path });
       await writeSynced(temporary, file);
@@ -45,18 +46,31 @@ export async function writeSet(
 }
 
 /**
- * @throws OperatorError naming every path (relative to `directory`) that exists, and whose other half does not
+ * @throws OperatorError that counts the paths (relative to `directory`) that exist, and names those whose other half
+ *   does not
  */
 export async function refuseExisting(directory: string, paths: readonly string[]): Promise<void> {
   const present = new Set<string>();
   for (const path of paths) if (await exists(join(directory, path))) present.add(path);
   if (present.size === 0) return;
-  const findings: Finding[] = [...present].map((path) => {
+  const findings: Finding[] = [...present].flatMap((path) => {
     const half = path.endsWith(".key") ? path.replace(/key$/, "crt") : path.replace(/crt$/, "key");
-    const problem = present.has(half) ? "exists" : `exists, but ${half} does not: half a set`;
-    return { source: join(directory, path), problem };
+    return present.has(half)
+      ? []
+      : [{ source: join(directory, path), problem: `exists, but ${half} does not: half a set` }];
   });
-  throw new OperatorError("there are certificates already; --force makes them anew", findings);
+  // A whole set is many files; where they are and what to do says more than their names.
+  throw new OperatorError(
+    `${join(directory, commonFolder(paths))} has ${present.size} of these ${paths.length} files already, and nothing was made: ` +
+      "use them as they are, or make them anew with --force",
+    findings,
+  );
+}
+
+/** Of paths that all lie in one folder, that folder; else where the set begins. */
+function commonFolder(paths: readonly string[]): string {
+  const [folder, ...others] = new Set(paths.map((path) => dirname(path)));
+  return folder === undefined || others.length > 0 ? "." : folder;
 }
 
 /** Also true for a dangling symbolic link: nothing can be made there. */

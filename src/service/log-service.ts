@@ -1,4 +1,4 @@
-import { Cancelled, OffsetOutOfRange } from "../errors.js";
+import { Cancelled, OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
 import {
   type Appended,
   type CommitLog,
@@ -52,8 +52,14 @@ export class LogService {
     records: RecordBatch,
     options: { expectedOffset: bigint | undefined; mayCreate: () => boolean },
   ): Promise<Produced> {
-    const log = await this.#logs.findOrCreate(target, options.mayCreate);
-    const { durable } = await log.append(records, { expectedOffset: options.expectedOffset });
+    const { expectedOffset } = options;
+    const log = await this.#logs.findOrCreate(target, () => {
+      if (!options.mayCreate()) return false;
+      // A refused batch leaves nothing behind, and an empty topic would be something.
+      if (expectedOffset !== undefined && expectedOffset !== 0n) throw new UnexpectedOffset(expectedOffset, 0n);
+      return true;
+    });
+    const { durable } = await log.append(records, { expectedOffset });
     return { topicId: log.topicId, durable };
   }
 

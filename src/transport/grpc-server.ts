@@ -18,6 +18,9 @@ import { resetUndelivered } from "./reset-undelivered.js";
 /** The largest message that a client may send, in bytes. */
 export const maxMessageBytes = 4 * 1024 * 1024;
 
+/** Calls that one connection may have open: each can make the server hold a message that is still to be finished. */
+const maxConcurrentStreams = 256;
+
 /** A handshake that is not finished by then is cut. */
 const handshakeTimeoutMs = 10_000;
 
@@ -79,6 +82,7 @@ export class GrpcServer implements AsyncDisposable {
       "grpc.keepalive_time_ms": 60_000,
       "grpc.keepalive_timeout_ms": 20_000,
       "grpc.max_receive_message_length": maxMessageBytes,
+      "grpc.max_concurrent_streams": maxConcurrentStreams,
     });
     for (const { definition, handlers } of options.services) grpc.addService(definition, handlers);
     for (const extension of options.extensions) extension.addToServer(grpc);
@@ -104,9 +108,13 @@ export class GrpcServer implements AsyncDisposable {
         onRefused({ peer, reason: error instanceof IdentityRefused ? error.message : String(error) });
       }
     });
-    tls.on("tlsClientError", (error, socket) =>
-      onRefused({ peer: peerOf(rawSocketOf(socket)), reason: whyHandshakeFailed(error, socket) }),
-    );
+    tls.on("tlsClientError", (error, socket) => {
+      const raw = rawSocketOf(socket);
+      onRefused({ peer: peerOf(raw), reason: whyHandshakeFailed(error, socket) });
+      // Node reports a handshake that took too long, and leaves the connection open.
+      socket.destroy();
+      raw.destroy();
+    });
     // A connection that has not finished its handshake is known to nobody else.
     const sockets = new Set<Socket>();
     tls.on("connection", (socket: Socket) => {

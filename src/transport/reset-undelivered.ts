@@ -7,8 +7,8 @@ import { type ServerInterceptor, ServerInterceptingCall, type ServerIntercepting
  * such a call would last as long as the client likes, although it is over. Must be the first interceptor.
  */
 export function resetUndelivered(afterMs: number): ServerInterceptor {
-  return (method, call) => {
-    const stream = method.requestStream || method.responseStream ? streamOf(call) : undefined;
+  return (_method, call) => {
+    const stream = streamOf(call);
     let timer: NodeJS.Timeout | undefined;
     stream?.once("close", () => clearTimeout(timer));
     return new ServerInterceptingCall(call, {

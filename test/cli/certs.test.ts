@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, test } from "vitest";
+import { TestAuthority } from "../support/certificates.js";
 import { run, Workplace, type Outcome } from "./command.js";
 
 let workplace: Workplace;
@@ -28,8 +29,23 @@ test("init again is refused, and nothing is overwritten", async () => {
   const before = await readFile(join(workplace.path, "certs/ca.crt"), "utf8");
   const { code, stderr } = await aclog("certs", "init");
   assert.equal(code, 1);
-  assert.match(stderr, /--force/);
+  assert.match(stderr, /^aclog: certs has 18 of these 18 files already, .*--force\n$/);
   assert.equal(await readFile(join(workplace.path, "certs/ca.crt"), "utf8"), before);
+});
+
+test("issue says what else a client needs", async () => {
+  const { stdout } = await aclog("certs", "issue", "nosuch/x");
+  assert.match(stdout, /\n.*tenants\.yaml declares nosuch, .*policy\.csv gives nosuch\/x\.\n$/);
+});
+
+test("a folder that cannot be is refused in words", async () => {
+  await writeFile(join(workplace.path, "file"), "");
+  const places = process.platform === "linux" ? ["file", "file/below", "/proc/aclog"] : ["file", "file/below"];
+  for (const dir of places) {
+    const { code, stderr } = await aclog("certs", "init", "--dir", dir);
+    assert.equal(code, 1);
+    assert.match(stderr, new RegExp(`^aclog: cannot make certificates in ${dir}: there is .*--dir\n$`));
+  }
 });
 
 test("issue makes one more client, once", async () => {
@@ -60,9 +76,19 @@ test("inspect shows a certificate as a table and as an object", async () => {
   assert.equal(summary["isCa"], false);
 });
 
+test("inspect says of a certificate that it is not valid yet", async () => {
+  const authority = await TestAuthority.create();
+  const day = 86_400_000;
+  const [notBefore, notAfter] = [new Date(Date.now() + day), new Date(Date.now() + 2 * day)];
+  const { certPem } = authority.issue({ principal: "acme/later", notBefore, notAfter });
+  await writeFile(join(workplace.path, "later.crt"), certPem);
+  assert.match((await aclog("certs", "inspect", "later.crt")).stdout, /^valid .*\(not valid yet\)$/m);
+});
+
 test("inspect refuses what is no certificate, and what is not there", async () => {
   await writeFile(join(workplace.path, "text"), "hello");
-  assert.equal((await aclog("certs", "inspect", "text")).code, 1);
+  const text = await aclog("certs", "inspect", "text");
+  assert.deepEqual([text.code, text.stderr.includes("text: this is not a certificate")], [1, true]);
   const { code, stderr } = await aclog("certs", "inspect", "missing.crt");
   assert.deepEqual([code, stderr], [1, "aclog: cannot inspect:\n  missing.crt: there is no such file\n"]);
 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, open, writeFile } from "node:fs/promises";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { join } from "node:path";
 import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
 import { afterEach, beforeEach, test } from "vitest";
@@ -10,6 +11,7 @@ import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/Produ
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
 import type { Record as WireRecord } from "../../src/wire/generated/log/v1/Record.js";
 import { BareServer, refusal } from "../client/server.js";
+import { TestAuthority } from "../support/certificates.js";
 import { outcomeOf, run, start, Workplace, type Outcome, type RunOptions } from "./command.js";
 
 const topicId = Buffer.alloc(16, 7);
@@ -98,6 +100,22 @@ function placed(options: RunOptions = {}): RunOptions {
   return { cwd: workplace.path, ...options, env };
 }
 
+async function listening(answer: (socket: Socket) => void): Promise<AsyncDisposable & { readonly port: number }> {
+  const other = createServer((socket) => {
+    // What the client still sends finds nobody.
+    socket.on("error", () => undefined).resume();
+    answer(socket);
+  }).listen(0, "127.0.0.1");
+  await once(other, "listening");
+  return {
+    port: (other.address() as AddressInfo).port,
+    [Symbol.asyncDispose]: async () => {
+      other.close();
+      await once(other, "close");
+    },
+  };
+}
+
 function values(): string[] {
   return stored.map(({ value }) => Buffer.from(value as Buffer).toString("latin1"));
 }
@@ -171,7 +189,7 @@ test("produce prints what was stored before a refusal, and ends although stdin i
 
 test("produce from a file that is not there stores nothing", async () => {
   const { code, stderr } = await aclog(["produce", "--file", "missing"]);
-  assert.deepEqual([code, stderr], [1, "aclog: cannot read on:\n  missing: there is no such file\n"]);
+  assert.deepEqual([code, stderr], [1, "aclog: cannot read missing: there is no such file\n"]);
   assert.deepEqual(stored, []);
 });
 
@@ -253,7 +271,84 @@ test("a server that is not there is named, with what may be the matter", async (
   await server[Symbol.asyncDispose]();
   const { code, stderr } = await aclog(["produce", "--value", "a"]);
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`UNAVAILABLE.*\n  Nobody answered at localhost:${server.port}`));
+  assert.match(stderr, new RegExp(`UNAVAILABLE.*\n  Nobody listens at localhost:${server.port}`));
+});
+
+test("a server that was reached is not said to be down, but what is the matter with it", async () => {
+  const { authority } = server;
+  const { certPem, keyPem } = authority.issue({ principal: "acme/billing" });
+  await writeFile(join(workplace.path, "other.crt"), (await TestAuthority.create()).caPem);
+  await writeFile(join(workplace.path, "client.crt"), certPem);
+  await writeFile(join(workplace.path, "client.key"), keyPem);
+  const ways = ["--ca", "other.crt", "--cert", "client.crt", "--key", "client.key"];
+  assert.match((await aclog(["consume", ...ways], { env: { ACLOG_AS: "a/b" } })).stderr, /\n {2}.*check --ca/);
+
+  await using elsewhere = await BareServer.start({}, ["example.com"]);
+  await writeFile(join(workplace.path, "certs/ca.crt"), elsewhere.authority.caPem);
+  const misnamed = await aclog(["consume"], { env: { ACLOG_ADDRESS: `localhost:${elsewhere.port}` } });
+  assert.match(misnamed.stderr, /\n {2}The server's certificate is not for the name in localhost/);
+
+  await using plain = await listening((socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  const { stderr } = await aclog(["consume"], { env: { ACLOG_ADDRESS: `localhost:${plain.port}` } });
+  assert.match(stderr, /^aclog: UNAVAILABLE: [^\n]*wrong version number\n {2}.* does not speak TLS.*\n$/);
+  assert.doesNotMatch(stderr, /openssl|:error:/);
+
+  await using closing = await listening((socket) => socket.destroy());
+  const closed = await aclog(["consume"], { env: { ACLOG_ADDRESS: `localhost:${closing.port}` } });
+  assert.match(closed.stderr, /closed the connection: most likely it does not accept this certificate/);
+});
+
+test("a connection that is lost in the middle of lines: what is acknowledged, and how to go on", async () => {
+  const child = start(["produce"], placed());
+  const ended = outcomeOf(child);
+  child.stdin.write("a\nb\n");
+  await once(child.stdout, "data");
+  await server[Symbol.asyncDispose]();
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, "0\n1\n"]);
+  assert.match(stderr, /\n {2}The connection to .* was lost\. .* up to offset 1; .*--expected-offset 2,/);
+});
+
+test("a line that no record can hold is named; those before it are stored", async () => {
+  const long = "x".repeat(1024 * 1024 + 1);
+  const { code, stdout, stderr } = await aclog(["produce"], { input: `a\nb\n${long}\nc\n` });
+  assert.deepEqual([code, stdout], [1, "0\n1\n"]);
+  assert.match(stderr, /^aclog: line 3 of stdin is too long: a record holds at most 1,048,576 bytes; /);
+  assert.deepEqual(values(), ["a", "b"]);
+  const keyed = await aclog(["produce", "--record-key", "k"], { input: long.slice(1) });
+  assert.match(keyed.stderr, /line 1 of stdin is too long: .*, its key among them/);
+});
+
+test.runIf(process.platform === "linux")("a full disk under stdout is one line, and exit code 1", async () => {
+  stored = [{ value: Buffer.from("a") }];
+  const full = await open("/dev/full", "w");
+  for (const args of [["consume"], ["produce", "--value", "v"], ["--help"]]) {
+    const child = start(args, placed(), ["pipe", full.fd, "pipe"]);
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    const [code] = (await once(child, "close")) as [number];
+    assert.deepEqual([code, stderr], [1, "aclog: cannot write to stdout: no space is left on the device\n"]);
+  }
+  await full.close();
+});
+
+test("a file in the place of another is named with its role", async () => {
+  const files = {
+    "--ca": "certs/ca.crt",
+    "--cert": "certs/clients/acme/billing.crt",
+    "--key": "certs/clients/acme/billing.key",
+  };
+  const attempt = async (changed: Partial<typeof files>) => {
+    const args = Object.entries({ ...files, ...changed }).flat();
+    return (await aclog(["consume", ...args], { env: { ACLOG_AS: "a/b" } })).stderr;
+  };
+  assert.match(
+    await attempt({ "--cert": files["--key"] }),
+    /billing\.key: is not a certificate in PEM, as --cert has to/,
+  );
+  assert.match(await attempt({ "--key": files["--cert"] }), /billing\.crt: is not a private key .*, as --key has to/);
+  assert.match(await attempt({ "--ca": files["--key"] }), /billing\.key: is not a certificate in PEM, as --ca has to/);
+  assert.match(await attempt({ "--ca": "certs" }), /^aclog: --ca cannot be read:\n {2}certs: is a directory/);
 });
 
 test("certificates can be given one by one, and a key of another certificate is noticed", async () => {

@@ -1,5 +1,5 @@
 /** Runs the built command line as its users do. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, type StdioOptions, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -23,10 +23,14 @@ export interface RunOptions {
 }
 
 /** The command, running. Whoever starts it waits for its end. */
-export function start(args: readonly string[], options: RunOptions = {}): ChildProcessWithoutNullStreams {
+export function start(
+  args: readonly string[],
+  options: RunOptions = {},
+  stdio: StdioOptions = "pipe",
+): ChildProcessWithoutNullStreams {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ACLOG_"));
   const env = { ...Object.fromEntries(inherited), ...options.env };
-  return spawn(process.execPath, [entry, ...args], { cwd: options.cwd, env });
+  return spawn(process.execPath, [entry, ...args], { cwd: options.cwd, env, stdio }) as ChildProcessWithoutNullStreams;
 }
 
 /** The command, from start to end. */

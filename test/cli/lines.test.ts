@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { batchesOfLines } from "../../src/cli/lines.js";
+import { batchesOfLines, LineTooLong } from "../../src/cli/lines.js";
+
+const mebibyte = 1024 * 1024;
 
 const cases: readonly (readonly [what: string, chunks: readonly string[], lines: readonly string[]])[] = [
   ["nothing", [], []],
@@ -33,7 +35,7 @@ test("a line that is there is not held back for more", async () => {
     // Whoever types waits for an answer before going on.
     await new Promise(() => undefined);
   }
-  const { value } = await batchesOfLines(typed()).next();
+  const { value } = await batchesOfLines(typed(), mebibyte).next();
   assert.deepEqual(value?.map(String), ["first"]);
 });
 
@@ -45,16 +47,35 @@ test("a line that no request could carry is refused before it fills the memory",
       yield Buffer.alloc(64 * 1024, "x");
     }
   }
-  await assert.rejects(batchesOfLines(endless()).next(), RangeError);
-  assert.equal(given, 65);
+  await assert.rejects(batchesOfLines(endless(), mebibyte).next(), { line: 1 });
+  assert.equal(given, 17);
 });
 
+for (const chunks of [["a\nbc\n1234567\nd\n"], ["a\nb", "c\n123", "4567\nd\n"], ["a\nbc\n", "1234567"]]) {
+  test(`a line that is too long is named, after those before it: ${JSON.stringify(chunks)}`, async () => {
+    const given: string[] = [];
+    await assert.rejects(
+      async () => {
+        for await (const batch of batchesOfLines(chunked(chunks), 6)) given.push(...batch.map(String));
+      },
+      (error) => error instanceof LineTooLong && error.line === 3,
+    );
+    assert.deepEqual(given, ["a", "bc"]);
+  });
+}
+
+test("a line of exactly the limit is a record", async () => {
+  assert.deepEqual(await batches(["1234\n5678"], 4), [["1234"], ["5678"]]);
+});
+
+async function* chunked(chunks: readonly string[]): AsyncGenerator<Buffer> {
+  for (const chunk of chunks) yield Buffer.from(chunk, "latin1");
+}
+
 /** The batches, every byte as one character. */
-async function batches(chunks: readonly string[]): Promise<string[][]> {
-  async function* input() {
-    for (const chunk of chunks) yield Buffer.from(chunk, "latin1");
-  }
+async function batches(chunks: readonly string[], maxLineBytes = mebibyte): Promise<string[][]> {
   const all: string[][] = [];
-  for await (const batch of batchesOfLines(input())) all.push(batch.map((line) => line.toString("latin1")));
+  for await (const batch of batchesOfLines(chunked(chunks), maxLineBytes))
+    all.push(batch.map((line) => line.toString("latin1")));
   return all;
 }

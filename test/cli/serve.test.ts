@@ -92,7 +92,67 @@ test("a client of a tenant that is not declared gets no answer, and is told what
   assert.equal((await run(["certs", "issue", "initech/billing"], { cwd: workplace.path })).code, 0);
   const { code, stderr } = await server.aclog("initech/billing", ["produce", "--value", "v"]);
   assert.equal(code, 1);
-  assert.match(stderr, /^aclog: UNAVAILABLE: .*\n {2}Nobody answered at .* does not accept this certificate/);
+  assert.match(
+    stderr,
+    /^aclog: UNAVAILABLE: .*\n {2}.*closed the connection: .*does not accept this certificate; its log says why/,
+  );
+});
+
+test("a server that stops in the middle of lines invites nobody to send them again", async () => {
+  await using server = await Served.start(workplace.path);
+  const producing = start(["produce", "--topic", "orders"], server.as("acme/billing"));
+  const ended = outcomeOf(producing);
+  producing.stdin.write("first\n");
+  await once(producing.stdout, "data");
+  const stopped = server.stop("SIGTERM");
+  const { code, stdout, stderr } = await ended;
+  assert.equal((await stopped).code, 0);
+  assert.deepEqual([code, stdout], [1, "0\n"]);
+  assert.match(stderr, /UNAVAILABLE.*\n.*up to offset 0; .*--expected-offset 1,/);
+  assert.doesNotMatch(stderr, /Trying again/);
+});
+
+test("the printed commands call a server on ::1 there, in words that a shell leaves alone", async () => {
+  await using server = await Served.start(workplace.path, ["--listen", "[::1]:0"]);
+  const printed = await server.printed(/kill -HUP/);
+  assert.ok(printed.includes(` --address '${server.ready.address}' `), printed);
+  const produce = printed.split("\n").find((line) => line.startsWith("    ") && line.includes(" produce "))!;
+  assert.equal((await promisify(exec)(produce, { cwd: workplace.path })).stdout, "0\n");
+});
+
+const unusable = [
+  // what                          flags                       says
+  [
+    "data in a file",
+    ["--data", "file"],
+    /cannot keep data in file: there is a file .*; name another folder with --data/,
+  ],
+  ["data below a file", ["--data", "file/data"], /cannot keep data in file\/data: .*--data/],
+  ["a ready file that is a folder", ["--ready-file", "policy"], /cannot write --ready-file policy: it is a directory/],
+  [
+    "a ready file in no folder",
+    ["--ready-file", "none/r"],
+    /cannot write --ready-file none\/r: there is no such folder/,
+  ],
+] as const;
+for (const [what, flags, says] of unusable) {
+  test(`${what} is refused in words, before anything is served`, async () => {
+    await writeFile(join(workplace.path, "file"), "");
+    const ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+    const { code, stdout, stderr } = await run(["serve", ...ports, ...flags], { cwd: workplace.path });
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, says);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+  });
+}
+
+test("a data directory in use: the question that leads to the other server", async () => {
+  await using server = await Served.start(workplace.path);
+  const args = ["serve", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+  const { code, stderr } = await run(args, { cwd: workplace.path });
+  assert.equal(code, 1);
+  assert.match(stderr, /in use by another process: is another `aclog serve` or `make run` running\?\n$/);
+  assert.ok(await server.isReady());
 });
 
 test("SIGHUP puts another policy in force, and a mistake in it changes nothing", async () => {

@@ -37,6 +37,7 @@ const wrong = [
   ["no command", [], /Usage/],
   ["an unknown command", ["prodcue"], /Did you mean produce/],
   ["an unknown flag", ["produce", "--tpic", "x"], /Did you mean --topic/],
+  ["an empty path", ["produce", "--file", ""], /path must not be empty/],
   ["an argument too many", ["produce", "x"], /too many arguments/],
   ["a topic that is no name", ["produce", "--topic", "A b"], /topic's name is 1 to 200/],
   ["a start that is none", ["consume", "--from", "-1"], /earliest, latest or an offset/],
@@ -58,6 +59,7 @@ for (const [what, args, says] of wrong) {
     const { code, stdout, stderr } = await run(args);
     assert.deepEqual([code, stdout], [2, ""]);
     assert.match(stderr, says);
+    if (args.length > 0) assert.match(stderr, /^aclog: /);
   });
   test(`${what}, with --json: stderr is one object`, async () => {
     const { code, stdout, stderr } = await run([...args, "--json"]);
@@ -71,6 +73,25 @@ test("variables name server and client; what is wrong in them is wrong use too",
   const { code, stderr } = await run(["produce", "--value", "a"], { env });
   assert.equal(code, 2);
   assert.match(stderr, /ACLOG_ADDRESS: "nowhere" is not HOST:PORT\n {2}ACLOG_AS: "me" is not TENANT\/NAME/);
+});
+
+test("a variable that is mistyped is wrong use of a client command too", async () => {
+  const { code, stderr } = await run(["consume"], { env: { ACLOG_ASS: "acme/billing" } });
+  assert.equal(code, 2);
+  assert.match(stderr, /ACLOG_ASS: unknown variable; did you mean "ACLOG_AS"\?/);
+});
+
+test("help is --help, also with --json", async () => {
+  const { stdout } = await run(["--help"]);
+  assert.deepEqual(await run(["help"]), { code: 0, stdout, stderr: "" });
+  assert.deepEqual(await run(["--help", "--json"]), { code: 0, stdout, stderr: "" });
+  assert.deepEqual(await run(["help", "serve"]), await run(["serve", "--help"]));
+});
+
+test("certificates elsewhere that are not there: the remedy makes them there", async () => {
+  const { code, stderr } = await run(["consume", "--as", "acme/shop", "--certs", "/nonexistent"]);
+  assert.equal(code, 1);
+  assert.match(stderr, /certs init --dir \/nonexistent.*certs issue acme\/shop --dir \/nonexistent/);
 });
 
 test("a certificate that is not there: exit code 1, and what to do about it", async () => {

@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
-import { test } from "vitest";
+import { test, vi } from "vitest";
 import { CallError, Client, type ProduceResult } from "../../src/client/index.js";
 import type { ConsumeRequestOutput } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
 import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/ProduceRequest.js";
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
+import { TestAuthority } from "../support/certificates.js";
 import { BareServer, refusal } from "./server.js";
 
 type ProduceCall = ServerDuplexStream<ProduceRequestOutput, ProduceResponse>;
@@ -90,6 +92,99 @@ test("numbers that the wire cannot hold are refused before anything is sent", as
     await assert.rejects(client.consume(wrong), RangeError, JSON.stringify(wrong, bigintAsText));
   }
   await assert.rejects(client.produce("v", { expectedOffset: -1n }), RangeError);
+});
+
+const notRecords = [
+  // what                  records                                                    says
+  ["nothing", undefined, /^records: expected text, bytes or .* got undefined/],
+  ["no records", [], /^records: expected at least one record/],
+  ["a number among records", ["a", 5], /^records\[1\]: .* got a number/],
+  ["a list in a list", [["a"]], /^records\[0\]: .* got an array/],
+  ["an object of other fields", [{ valeu: "v" }], /^records\[0\]: .* got an object/],
+  ["bytes of another kind", [new ArrayBuffer(3)], /^records\[0\]: /],
+  ["a value that is none", { value: 5 }, /^records\.value: expected text or bytes, got a number/],
+  ["a key that is none", [{ key: null }], /^records\[0\]\.key: .* got null/],
+  ["headers as an object", [{ headers: { a: "b" } }], /^records\[0\]\.headers: expected an array/],
+  ["a header without a name", [{ headers: [{ value: "v" }] }], /^records\[0\]\.headers\[0\]\.name: /],
+  ["a header that is null", [{ headers: [null] }], /^records\[0\]\.headers\[0\]\.name: /],
+] as const;
+for (const [what, records, message] of notRecords) {
+  test(`${what} to produce is a TypeError that says what was expected, and nothing is sent`, async () => {
+    let called = false;
+    await using server = await BareServer.start({
+      Produce: (_call, answer) => {
+        called = true;
+        answer(null, {});
+      },
+    });
+    await using client = server.client();
+    await assert.rejects(client.produce(records as never), { name: "TypeError", message });
+    assert.equal(called, false);
+  });
+}
+
+test("options that are none are TypeErrors with the argument's name", async () => {
+  await using server = await BareServer.start({ ProduceStream: answering(() => ({ offset: 0n, count: 1 })) });
+  await using client = server.client();
+  const rejected = (promise: Promise<unknown>, message: RegExp) =>
+    assert.rejects(promise, { name: "TypeError", message }, String(message));
+  await rejected(client.consume({ from: 3 as never }), /^from: expected "earliest", .* got a number/);
+  await rejected(client.consume({ from: "bogus" as never }), /^from: .* got "bogus"/);
+  await rejected(client.consume({ from: { time: "today" } as never }), /^from: .* got an object/);
+  await rejected(client.consume({ topic: 5 as never }), /^topic: expected text/);
+  await rejected(client.consume(null as never), /^options: expected an object, got null/);
+  await rejected(client.produce("v", { expectedOffset: 3 as never }), /^expectedOffset: expected a bigint/);
+  await rejected(collect(client.produceMany(undefined as never)), /^batches: expected an iterable/);
+  await rejected(collect(client.produceMany(["text"] as never)), /^batches: expected arrays of records, got "text"/);
+  await rejected(collect(client.follow({ from: 3 as never })), /^from: /);
+});
+
+test("connecting without a port, an authority or a certificate is a TypeError", async () => {
+  const authority = await TestAuthority.create();
+  const { certPem: cert, keyPem: key } = authority.issue({ principal: "acme/billing" });
+  const good = { address: "localhost:8400", ca: authority.caPem, cert, key };
+  await Client.connect(good).close();
+  for (const [name, wrong] of Object.entries({
+    address: ["localhost", "localhost:0", "::1:8400", "", undefined],
+    ca: ["", undefined],
+    cert: [undefined, Buffer.alloc(0)],
+    key: [null],
+  })) {
+    for (const value of wrong) {
+      const message = new RegExp(`^${name}: expected `);
+      assert.throws(() => Client.connect({ ...good, [name]: value }), { name: "TypeError", message });
+    }
+  }
+});
+
+test("a connection that died without a word is noticed while a stream waits on it", async () => {
+  let arrived!: () => void;
+  const following = new Promise<void>((resolve) => (arrived = resolve));
+  await using server = await BareServer.start({ ConsumeStream: () => arrived() });
+  const sockets: Socket[] = [];
+  const between = createServer((near) => {
+    const far = connect(server.port, "127.0.0.1");
+    for (const socket of [near, far]) sockets.push(socket.on("error", () => undefined));
+    near.pipe(far).pipe(near);
+  }).listen(0, "127.0.0.1");
+  await once(between, "listening");
+  const { certPem, keyPem } = server.authority.issue({ principal: "acme/billing" });
+  const address = `localhost:${(between.address() as AddressInfo).port}`;
+  // Only what grpc-js waits for goes by this clock; the sockets are real.
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    await using client = Client.connect({ address, ca: server.authority.caPem, cert: certPem, key: keyPem });
+    const ended = assert.rejects(collect(client.follow()), { codeName: "UNAVAILABLE" });
+    await following;
+    for (const socket of sockets) socket.unpipe().pause();
+    await vi.advanceTimersByTimeAsync(20_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    await ended;
+  } finally {
+    vi.useRealTimers();
+    between.close();
+    for (const socket of sockets) socket.destroy();
+  }
 });
 
 test("a refusal carries its reason, facts, fields and when to try again", async () => {

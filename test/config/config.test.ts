@@ -132,7 +132,6 @@ test("every mistake in every source is reported at once, with its place", async 
     }),
     [
       { source: "yaml", line: 2, column: 1, problem: 'unknown setting "polcy"; did you mean "policy"?' },
-      { source: "ACLOG_LISTNE", problem: 'unknown variable; did you mean "ACLOG_LISTEN"?' },
       { source: "yaml", line: 5, column: 13, problem: '"1" is not true or false' },
       {
         source: "yaml",
@@ -140,6 +139,7 @@ test("every mistake in every source is reported at once, with its place", async 
         column: 9,
         problem: '"ok:70000" is not HOST:PORT, such as 127.0.0.1:8400 or [::1]:8400',
       },
+      { source: "ACLOG_LISTNE", problem: 'unknown variable; did you mean "ACLOG_LISTEN"?' },
       {
         source: "ACLOG_ADMIN_LISTEN",
         problem: '"::1:8401" is not HOST:PORT, such as 127.0.0.1:8400 or [::1]:8400',
@@ -174,6 +174,31 @@ for (const [what, yaml, line, column, problem] of wrongFiles) {
     const [finding, ...more] = await mistakes({ yaml });
     assert.deepEqual([finding?.source, finding?.line, finding?.column, more.length], ["yaml", line, column, 0]);
     assert.match(finding!.problem, problem);
+  });
+}
+
+test("findings of the file come in the order of its lines", async () => {
+  const findings = await mistakes({ yaml: "listen: x\npolcy: p\ndrain-ms: y\nlog-level: [a]\n" });
+  assert.deepEqual(
+    findings.map(({ line }) => line),
+    [1, 2, 3, 4],
+  );
+});
+
+const brokenFiles = [
+  // the file                                            lines with a finding
+  ["listen: [::1]:8400\ndrain-ms: x\n", [1, 2]],
+  ["reflection: 1\nlisten: [::1]:8400\nlog-level: 2\n", [1, 2, 3]],
+  ["drain-ms: a: b\n", [1]],
+  ["drain-ms: 'a\nlisten: y\n", [3]],
+  ["drain-ms: @x\n", [1]],
+] as const;
+for (const [yaml, lines] of brokenFiles) {
+  test(`one finding for each mistake in ${JSON.stringify(yaml)}`, async () => {
+    assert.deepEqual(
+      (await mistakes({ yaml })).map(({ line }) => line),
+      lines,
+    );
   });
 }
 

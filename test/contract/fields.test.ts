@@ -48,6 +48,16 @@ test("default exists before anything was produced", async () => {
   expect((await node.as("ops/root").consume({ from: "earliest" })).records).toEqual([]);
 });
 
+test("a batch that expects records in a topic that is missing is refused, and does not create it", async () => {
+  const raw = node.raw("acme/root");
+  const request = produceBytes({ topic: "not-there", records: ["a"], expectedOffset: 5n });
+  expect(await raw.call("Produce", [request])).toMatchObject({
+    code: "FAILED_PRECONDITION",
+    facts: { expected: "5", actual: "0" },
+  });
+  expect(await raw.call("Consume", [consumeBytes({ topic: "not-there" })])).toMatchObject({ code: "NOT_FOUND" });
+});
+
 test("expected_offset 0 is an expectation, and a batch is stored at the expected offset or not at all", async () => {
   const raw = node.raw("acme/root");
   const request = produceBytes({ topic: "expected", records: ["a", "b"], expectedOffset: 0n });

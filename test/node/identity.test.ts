@@ -140,6 +140,17 @@ test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async
   await node.as(principal).produce("v", { topic: "a" });
 });
 
+test("a connection that never begins its handshake is cut after ten seconds", async () => {
+  const socket = connectTcp(node.port, "127.0.0.1");
+  socket.on("error", () => undefined);
+  socket.resume();
+  await once(socket, "close");
+  expect(node.log.lines.at(-1)).toMatchObject({
+    msg: "connection refused",
+    reason: expect.stringMatching(/timeout/) as string,
+  });
+});
+
 test("what is no HTTP/2 behind a good handshake ends that connection alone", async () => {
   const options = { host: "127.0.0.1", servername: "localhost", port: node.port, ALPNProtocols: ["h2"] };
   for (const [name, bytes] of Object.entries(garbage)) {

@@ -1,0 +1,28 @@
+/** Arguments as plain JavaScript may give them: the codec would send many a wrong one as something else, or as nothing. */
+
+/** What a caller got wrong: the argument, what was expected there, and what came instead. */
+export function expected(name: string, what: string, got: unknown): TypeError {
+  return new TypeError(`${name}: expected ${what}, got ${kindOf(got)}`);
+}
+
+/** @throws TypeError unless it is an object to read options from */
+export function requireOptions(options: unknown): void {
+  if (typeof options !== "object" || options === null) throw expected("options", "an object", options);
+}
+
+/** @throws TypeError unless it is text or bytes */
+export function requireContent(name: string, content: unknown): void {
+  if (!isContent(content)) throw expected(name, "text or bytes", content);
+}
+
+export function isContent(value: unknown): value is string | Uint8Array {
+  return typeof value === "string" || value instanceof Uint8Array;
+}
+
+function kindOf(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "object") return "an object";
+  return `a ${typeof value}`;
+}

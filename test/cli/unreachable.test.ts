@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "vitest";
+import { shortened, whyUnreachable } from "../../src/cli/unreachable.js";
+
+const before = "No connection established. Last error: ";
+const failures = [
+  // what grpc-js says                                                    short                             advice
+  ["Error: connect ECONNREFUSED ::1:1. Resolution note: ", "connect ECONNREFUSED ::1:1", /Nobody listens/],
+  ["read ECONNRESET (2026-01-02T03:04:05.678Z)", "read ECONNRESET", /does not accept this certificate; its log/],
+  ["Failed to connect (2026-01-02T03:04:05.678Z)", "Failed to connect", /does not accept this certificate; its log/],
+  ["Error: socket hang up", "socket hang up", /does not accept this certificate; its log/],
+  ["Error: unable to verify the first certificate", "unable to verify the first certificate", /check --ca/],
+  ["Error: certificate has expired", "certificate has expired", /has expired: its operator/],
+  [
+    "Error: 805C061F4B7F0000:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/openssl/openssl/ssl/record/ssl3_record.c:350:\n",
+    "wrong version number",
+    /does not speak TLS/,
+  ],
+  ["Error [ERR_TLS_CERT_ALTNAME_INVALID]: Host: a.", "ERR_TLS_CERT_ALTNAME_INVALID: Host: a.", /not for the name in/],
+  ["Error: something new", "something new", /^No answer came from host:1\.$/],
+] as const;
+for (const [said, short, advice] of failures) {
+  test(`${JSON.stringify(said)} is told on one line, with advice`, () => {
+    assert.equal(shortened(before + said), before + short);
+    assert.match(whyUnreachable(before + said, "host:1"), advice);
+  });
+}

@@ -35,9 +35,11 @@ export class FreeSpace {
     this.#takenBytes += bytes;
   }
 
-  /** A write met a full disk: nothing is taken until a look says otherwise. */
+  /** A write met a full disk: nothing is taken until a look says otherwise, which comes by itself. */
   reportFull(): void {
     this.#freeBytes = 0;
+    // Otherwise it would take a caller, refused for what is over, to find out.
+    setTimeout(() => void this.#look(), maxAgeMs).unref();
   }
 
   async #look(): Promise<void> {

@@ -26,7 +26,7 @@ export class FreeSpace {
 
   /** True if `bytes` more can be taken. Costs no system call: the answer is at most a quarter of a second old. */
   hasRoomFor(bytes: number): boolean {
-    if (Date.now() - this.#lookedAt > maxAgeMs && !this.#looking) void this.#look();
+    if (Date.now() - this.#lookedAt > maxAgeMs) void this.#look();
     return this.#freeBytes - this.#takenBytes - bytes > this.#reserveBytes;
   }
 
@@ -43,6 +43,8 @@ export class FreeSpace {
   }
 
   async #look(): Promise<void> {
+    // Two at a time would both count the same bytes as seen.
+    if (this.#looking) return;
     this.#looking = true;
     const seenBytes = this.#takenBytes;
     try {

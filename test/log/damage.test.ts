@@ -1,7 +1,7 @@
 import { cp, mkdir, readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { RecordCorrupt } from "../../src/errors.js";
 import { commitHeaderBytes } from "../../src/log/commit.js";
 import { Journal } from "../../src/log/journal.js";
@@ -15,32 +15,49 @@ import {
 } from "../../src/log/journal-format.js";
 import { replay } from "../../src/log/replay.js";
 import { indexIntervalBytes } from "../../src/log/sparse-index.js";
+import type { CommitLog } from "../../src/log/port.js";
 import {
   append,
   consumeResponseType,
   everything,
   fingerprint,
+  killed,
+  messageFrom,
   openStore,
   pathsEndingWith,
   readAll,
   readOnce,
   readValues,
+  startChild,
   temporaryDirectory,
   valuesBatch,
 } from "../support/log-harness.js";
+
+/** Copies an open data directory between two checkpoints: the one that comes with idleness is held back meanwhile. */
+async function copiedOpen(live: string, data: string, fill: (log: CommitLog) => Promise<void>, options = {}) {
+  vi.useFakeTimers({ toFake: ["setTimeout"] });
+  await using open = await openStore(live, options);
+  await fill(await open.store.open("acme", "orders"));
+  await cp(live, data, { recursive: true });
+  vi.useRealTimers();
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 /** A data directory as a crash leaves it: `groups` groups above the checkpoint, of which no segment has anything yet. */
 async function crashed(directory: string, groups: number, options = {}): Promise<{ data: string; values: string[] }> {
   const live = join(directory, "live");
   const data = join(directory, "data");
   const values: string[] = [];
-  await using open = await openStore(live, options);
-  const log = await open.store.open("acme", "orders");
-  for (let n = 0; n < groups; n++) {
-    values.push(`${n}:${"v".repeat((n * 97) % 300)}`);
-    await append(log, values.at(-1)!);
-  }
-  await cp(live, data, { recursive: true });
+  const fill = async (log: CommitLog): Promise<void> => {
+    for (let n = 0; n < groups; n++) {
+      values.push(`${n}:${"v".repeat((n * 97) % 300)}`);
+      await append(log, values.at(-1)!);
+    }
+  };
+  await copiedOpen(live, data, fill, options);
   for (const path of await pathsEndingWith(data, ".log")) await rm(path);
   return { data, values };
 }
@@ -249,39 +266,38 @@ describe("a journal", () => {
   test("never takes a client's bytes, or what an earlier use of the file left, for a group", async () => {
     await using directory = await temporaryDirectory();
     const options = { journalFiles: 2, segmentBytes: 64 * 1024 };
-    const live = join(directory.path, "live");
-    let stored: unknown;
-    const copy = join(directory.path, "copy");
-    {
-      await using open = await openStore(live, options);
-      const log = await open.store.open("acme", "orders");
-      // Groups as a client may know them from the documentation, at every block boundary of a large record: with the
-      // sequences that come next, and a nonce of its own, since it cannot know the file's.
-      for (let n = 0; n < 24; n++) {
-        const payload = Buffer.alloc(5 * blockBytes);
-        for (let at = 0; at < payload.length; at += 64) {
-          const forged = payload.subarray(at, at + 64);
-          sealGroup(forged, BigInt(n + 2), BigInt(n + 1), 0, Buffer.alloc(16, 7));
-        }
-        await append(log, payload, `after ${n}`);
+    const child = startChild("obey", directory.path, options);
+    await messageFrom(child, ({ kind }) => kind === "open");
+    const stored: string[] = [];
+    const appended = async (...values: (string | Buffer)[]): Promise<void> => {
+      const sent = values.map((value) => Buffer.from(value));
+      child.send(sent.map((value) => value.toString("base64")));
+      await messageFrom(child, ({ kind }) => kind === "acked");
+      stored.push(...sent.map(String));
+    };
+    // Groups as a client may know them from the documentation, at every block boundary of a large record: with the
+    // sequences that come next, and a nonce of its own, since it cannot know the file's.
+    for (let n = 0; n < 24; n++) {
+      const payload = Buffer.alloc(5 * blockBytes);
+      for (let at = 0; at < payload.length; at += 64) {
+        const forged = payload.subarray(at, at + 64);
+        sealGroup(forged, BigInt(n + 2), BigInt(n + 1), 0, Buffer.alloc(16, 7));
       }
-      // Many times around: the files hold old groups of theirs behind the new ones.
-      for (let n = 0; n < 60; n++) await append(log, `round ${n}`);
-      stored = await readAll(log);
-      await cp(live, copy, { recursive: true });
+      await appended(payload, `after ${n}`);
     }
-    await using open = await openStore(copy, options);
+    // Many times around: the files hold old groups of theirs behind the new ones.
+    for (let n = 0; n < 60; n++) await appended(`round ${n}`);
+    await killed(child);
+    await using open = await openStore(directory.path, options);
     expect(open.report.torn).toBeUndefined();
-    expect(await readAll(open.store.find("acme", "orders")!)).toEqual(stored);
+    expect(await readValues(open.store.find("acme", "orders")!)).toEqual(stored);
   });
 
   test("whose torn last group holds what a client knows of groups is cut all the same", async () => {
     await using directory = await temporaryDirectory();
     const live = join(directory.path, "live");
     const data = join(directory.path, "data");
-    {
-      await using open = await openStore(live);
-      const log = await open.store.open("acme", "orders");
+    await copiedOpen(live, data, async (log) => {
       await append(log, "first");
       // The record's bytes begin behind the headers of group, entry, commit and frame; the forged header is made to lie
       // where a group could begin. It claims that everything was durable.
@@ -290,8 +306,7 @@ describe("a journal", () => {
       const forged = payload.subarray(blockBytes - begin, blockBytes - begin + 64);
       sealGroup(forged, 9n, 8n, 0, Buffer.alloc(16, 7));
       await append(log, payload);
-      await cp(live, data, { recursive: true });
-    }
+    });
     for (const path of await pathsEndingWith(data, ".log")) await rm(path);
     const wal = join(data, "journal/00000000000000000001.wal");
     const bytes = await readFile(wal);

@@ -1,4 +1,5 @@
 // Runs the built engine in a process of its own, so that it can be killed, stopped and starved.
+import { on } from "node:events";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
@@ -39,6 +40,17 @@ const reasonOf = (error) => error.reason ?? error.name;
 const modes = {
   /** Holds the data directory until it is killed. */
   hold: () => new Promise(() => setInterval(() => undefined, 1000)),
+
+  /** Appends what the parent sends, each message a batch, in order. */
+  async obey() {
+    const log = await store.open("acme", "orders");
+    for await (const [values] of on(process, "message")) {
+      await (
+        await log.append(batch(values.map((value) => Buffer.from(value, "base64"))), {})
+      ).durable;
+      await say({ kind: "acked" });
+    }
+  },
 
   /** Appends to several topics for ever, and reports every answer. */
   async append() {

@@ -55,11 +55,14 @@ async function serve(flags: ConfigFlags, json: string | true | undefined): Promi
     logger.fatal({ err: error }, "a defect ends the server");
     process.exit(1);
   });
-  const { startNode } = await import("../node/index.js");
-  const node = await startNode(config, logger).catch((error: unknown) => {
+  const starting = import("../node/index.js").then(({ startNode }) => startNode(config, logger));
+  // Asked while it starts, which may take a while, it reads the policy once more when it serves. The outcome, also a
+  // refused policy, is in the log: nobody waits for it here.
+  process.on("SIGHUP", () => void starting.then((node) => node.reloadPolicy()).catch(() => undefined));
+  const node = await starting.catch((error: unknown) => {
     throw explained(error, config.dataDir);
   });
-  obeySignals(node, config.readyFile, logger);
+  obeyStopSignals(node, config.readyFile, logger);
   const { address, adminAddress } = node;
   try {
     if (config.readyFile !== undefined)
@@ -97,9 +100,7 @@ async function announce(config: Config, { address, adminAddress }: RunningNode, 
   });
 }
 
-function obeySignals(node: RunningNode, readyFile: string | undefined, logger: Logger): void {
-  // The outcome, also a refused policy, is in the log: nobody waits for it here.
-  process.on("SIGHUP", () => void node.reloadPolicy().catch(() => undefined));
+function obeyStopSignals(node: RunningNode, readyFile: string | undefined, logger: Logger): void {
   let isStopping = false;
   const stop = (signal: NodeJS.Signals) => {
     // Whoever asks twice does not want to wait for calls under way.

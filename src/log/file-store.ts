@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LogClosed, StorageFull } from "../errors.js";
 import { Closers } from "../lifecycle.js";
+import type { RecordBatch } from "../wire/records.js";
 import { type CatalogEntry, createTopic, readCatalog, removeUnfinishedTopics } from "./catalog.js";
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
@@ -160,6 +161,10 @@ export class FileStore implements LogStore {
     const created = this.#create(tenant, topic).finally(() => this.#creating.delete(key));
     this.#creating.set(key, created);
     return created;
+  }
+
+  admit(tenant: string, batch: RecordBatch): void {
+    this.#commits.admit(tenant, batch);
   }
 
   /** Answers all that waits, makes a last checkpoint, and lets go of the data directory. */

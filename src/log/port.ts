@@ -79,8 +79,14 @@ export interface CommitLog {
 export interface LogStore extends AsyncDisposable {
   find(tenant: string, topic: string): CommitLog | undefined;
 
-  /** The topic's log, created durably if there was none. */
+  /** The topic's log, created durably if there was none. @throws StorageFull, JournalFailed, LogClosed */
   open(tenant: string, topic: string): Promise<CommitLog>;
+
+  /**
+   * Refuses what `append` would refuse at the moment in any topic of the tenant: no topic is made for a batch that is not
+   * taken. @throws BacklogFull, LimitExceeded, StorageFull, JournalFailed, LogClosed
+   */
+  admit(tenant: string, batch: RecordBatch): void;
 
   /** Why nothing can be stored at the moment, if so. */
   readonly failure: Error | undefined;

@@ -57,6 +57,7 @@ export class LogService {
       if (!options.mayCreate()) return false;
       // A refused batch leaves nothing behind, and an empty topic would be something.
       if (expectedOffset !== undefined && expectedOffset !== 0n) throw new UnexpectedOffset(expectedOffset, 0n);
+      this.#logs.admit(target.tenant, records);
       return true;
     });
     const { durable } = await log.append(records, { expectedOffset });

@@ -1,5 +1,5 @@
 import { TopicIdMismatch, TopicNotFound } from "../errors.js";
-import type { CommitLog, LogStore } from "../log/index.js";
+import type { CommitLog, LogStore, RecordBatch } from "../log/index.js";
 import { defaultTopic, isTopicName } from "../names.js";
 
 /** Which topic a caller means, by whole names: nothing is left for anyone to fill in. */
@@ -39,6 +39,11 @@ export class TenantLogs {
     const isNew = target.topic !== defaultTopic && target.topicId === undefined && isTopicName(target.topic);
     if (!isNew || !mayCreate()) return this.find(target);
     return this.#store.open(target.tenant, target.topic);
+  }
+
+  /** Refuses what no log of the tenant would take at the moment. @throws as `LogStore.admit` */
+  admit(tenant: string, batch: RecordBatch): void {
+    this.#store.admit(tenant, batch);
   }
 }
 

@@ -25,8 +25,16 @@ export class Served implements AsyncDisposable {
     this.ready = ready;
   }
 
-  /** Resolves once the server serves; rejects with what it said if it ends before. `directory` holds certs and policy. */
-  static async start(directory: string, flags: readonly string[] = []): Promise<Served> {
+  /**
+   * Resolves once the server serves; rejects with what it said if it ends before. `directory` holds certs and policy.
+   *
+   * @param meanwhile what happens to the process before it serves
+   */
+  static async start(
+    directory: string,
+    flags: readonly string[] = [],
+    meanwhile: (child: ChildProcessWithoutNullStreams) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Served> {
     const path = join(directory, readyFile);
     const watching = new AbortController();
     // Watching begins before the server does, so that the file cannot come unseen.
@@ -35,7 +43,7 @@ export class Served implements AsyncDisposable {
     const child = start(["serve", ...ports, "--ready-file", readyFile, ...flags], { cwd: directory });
     const output = new Output(child);
     try {
-      await Promise.race([appeared, output.endTooSoon()]);
+      await Promise.race([Promise.all([appeared, meanwhile(child)]), output.endTooSoon()]);
     } finally {
       watching.abort();
     }

@@ -108,6 +108,19 @@ describe("a topic is created only where it is missing, may be, and is nobody's b
     expect(store.find("acme", "refused")).toBeUndefined();
   });
 
+  test("it is not created for a batch that is not taken at the moment", async () => {
+    const log = await store.open("flooded", "orders");
+    const large = batch("x".repeat(1024 * 1024));
+    const attempts = Array.from({ length: 70 }, () => log.append(large, {}));
+    const options = { expectedOffset: undefined, mayCreate: () => true };
+    const late = service.produce({ ...target("late"), tenant: "flooded" }, large, options);
+    await expect(late).rejects.toMatchObject({ reason: "BACKLOG_FULL" });
+    expect(store.find("flooded", "late")).toBeUndefined();
+    const taken = (await Promise.allSettled(attempts)).filter((attempt) => attempt.status === "fulfilled");
+    expect(taken.length).toBeLessThan(70);
+    for (const { value } of taken) await value.durable;
+  });
+
   test("two who create it at once get the same", async () => {
     const [one, other] = await Promise.all([1, 2].map(() => logs.findOrCreate(target("at.once"), () => true)));
     expect(one).toBe(other);

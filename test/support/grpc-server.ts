@@ -106,6 +106,7 @@ function storeOf(log: Partial<CommitLog>): LogStore {
   return {
     find: () => whole,
     open: async () => whole,
+    admit: () => undefined,
     failure: undefined,
     [Symbol.asyncDispose]: async () => undefined,
   };

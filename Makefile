@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run certs generate clean
+.PHONY: help build check test run matrix certs generate bench clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -39,6 +39,13 @@ generate: .make/installed ## write the types of proto/ to src/wire/generated
 run: build ## make certificates if there are none, and serve on 127.0.0.1:8400
 	@[ -f certs/ca.crt ] || ./aclog certs init
 	@exec node bin/aclog.cjs serve
+
+matrix: build ## try on the wire what policy/matrix.csv states; make certificates if there are none
+	@[ -f certs/ca.crt ] || ./aclog certs init
+	@./aclog matrix
+
+bench: build ## measure it beside a bare grpc-js server (BENCH="--seconds 1 --json")
+	@node bench/run.mjs $(BENCH)
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules .make coverage

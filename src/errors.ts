@@ -5,6 +5,8 @@
  * `transport/status.ts` alone knows which gRPC code a reason has.
  */
 
+import type { TenantLimits } from "./tenant-limits.js";
+
 /** Stable names that a client may branch on. They travel on the wire: add, never rename. */
 export type Reason =
   | "MALFORMED_MESSAGE"
@@ -12,16 +14,19 @@ export type Reason =
   | "UNAUTHENTICATED"
   | "PERMISSION_DENIED"
   | "TOPIC_NOT_FOUND"
+  | "TOPIC_EXISTS"
   | "TOPIC_ID_MISMATCH"
   | "UNEXPECTED_OFFSET"
   | "OFFSET_OUT_OF_RANGE"
   | "LIMIT_EXCEEDED"
+  | "QUOTA_EXCEEDED"
   | "STORAGE_FULL"
   | "BACKLOG_FULL"
   | "RECORD_CORRUPT"
   | "JOURNAL_FAILED"
   | "LOG_CLOSED"
   | "SHUTTING_DOWN"
+  | "CONNECTION_TOO_OLD"
   | "CANCELLED"
   | "NOT_IMPLEMENTED";
 
@@ -32,7 +37,9 @@ export abstract class ServiceError extends Error {
   /** The request field that is to blame, as in `records[3].key`. */
   readonly field?: string;
   /** When trying again may help: how long to wait first, in milliseconds. */
-  readonly retryAfterMs?: number;
+  readonly retryAfterMs?: number | undefined;
+  /** Whose limit was passed, as in `tenant:acme`, where that is the reason. */
+  readonly quotaSubject?: string;
 
   constructor(message: string, facts: Readonly<Record<string, string>> = {}, options?: ErrorOptions) {
     super(message, options);
@@ -80,6 +87,14 @@ export class TopicNotFound extends ServiceError {
   }
 }
 
+export class TopicExists extends ServiceError {
+  readonly reason = "TOPIC_EXISTS";
+
+  constructor(tenant: string, topic: string) {
+    super(`topic ${tenant}/${topic} exists already`, { tenant, topic });
+  }
+}
+
 /** The request names a topic id that the topic no longer has: it was deleted and created again. */
 export class TopicIdMismatch extends ServiceError {
   readonly reason = "TOPIC_ID_MISMATCH";
@@ -117,7 +132,7 @@ export class OffsetOutOfRange extends ServiceError {
 export class LimitExceeded extends ServiceError {
   readonly reason = "LIMIT_EXCEEDED";
   override readonly field: string;
-  readonly limit: string;
+  override readonly quotaSubject: string;
 
   constructor(field: string, limit: string, maximum: number, actual: number, unit: string) {
     super(`${field}: ${actual} ${unit}, and ${limit} is ${maximum}`, {
@@ -127,13 +142,31 @@ export class LimitExceeded extends ServiceError {
       actual: `${actual}`,
     });
     this.field = field;
-    this.limit = limit;
+    this.quotaSubject = limit;
+  }
+}
+
+/** A limit of a tenant, as `tenants.yaml` states it, is passed; nothing was stored. */
+export class QuotaExceeded extends ServiceError {
+  readonly reason = "QUOTA_EXCEEDED";
+  override readonly quotaSubject: string;
+  override readonly retryAfterMs: number | undefined;
+
+  /**
+   * @param limit its key in `tenants.yaml`
+   * @param retryAfterMs for what passes by itself, such as open streams
+   */
+  constructor(tenant: string, limit: keyof TenantLimits, maximum: number, retryAfterMs?: number) {
+    super(`tenant ${tenant} is at its limit: ${limit} is ${maximum}`, { tenant, limit, maximum: `${maximum}` });
+    this.quotaSubject = `tenant:${tenant}`;
+    this.retryAfterMs = retryAfterMs;
   }
 }
 
 /** The disk has too little space for what waits and for the journal, or no more files can be opened; nothing was stored. */
 export class StorageFull extends ServiceError {
   readonly reason = "STORAGE_FULL";
+  override readonly quotaSubject = "server:storage";
   override readonly retryAfterMs = 1000;
 
   constructor() {
@@ -144,6 +177,7 @@ export class StorageFull extends ServiceError {
 /** More waits to be written than the server is willing to hold in memory; nothing was stored. */
 export class BacklogFull extends ServiceError {
   readonly reason = "BACKLOG_FULL";
+  override readonly quotaSubject = "server:backlog";
   override readonly retryAfterMs = 100;
 
   constructor(maximumBytes: number) {
@@ -185,6 +219,16 @@ export class ShuttingDown extends ServiceError {
 
   constructor() {
     super("the server is shutting down");
+  }
+}
+
+/** The connection has reached the server's limit of age: the same call goes on, on another connection, at once. */
+export class ConnectionTooOld extends ServiceError {
+  readonly reason = "CONNECTION_TOO_OLD";
+  override readonly retryAfterMs = 0;
+
+  constructor() {
+    super("the connection has reached the server's limit of age");
   }
 }
 

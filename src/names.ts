@@ -20,6 +20,7 @@ export const nameRules = {
   tenant: "1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit",
   principal: "1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit",
   topic: "1 to 200 of a-z 0-9 . _ -, beginning with a letter or digit",
+  group: "1 to 200 of a-z 0-9 . _ -, beginning with a letter or digit",
 } as const;
 
 /** A tenant that a client may name or a certificate may carry. */
@@ -34,6 +35,11 @@ export function isPrincipalName(name: string): boolean {
 
 /** A topic that a client may name. */
 export function isTopicName(name: string): boolean {
+  return topic.test(name);
+}
+
+/** A consumer group that a client may name. */
+export function isGroupName(name: string): boolean {
   return topic.test(name);
 }
 

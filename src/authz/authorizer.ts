@@ -1,4 +1,5 @@
 import type { Principal } from "../names.js";
+import type { TenantLimits } from "../tenant-limits.js";
 import type { Action } from "./actions.js";
 
 /** One question to the policy. `tenant` is the tenant whose topic it is, not the caller's. */
@@ -7,6 +8,8 @@ export interface AccessRequest {
   readonly action: Action;
   readonly tenant: string;
   readonly topic: string;
+  /** Of the call that asks, so that the log can name it. No part of the decision. */
+  readonly requestId?: string | undefined;
 }
 
 /**
@@ -15,6 +18,8 @@ export interface AccessRequest {
  */
 export interface Denial {
   readonly id: string;
+  /** Of the call that asked, if it was one. */
+  readonly requestId: string | undefined;
   /** `acme/billing` */
   readonly principal: string;
   readonly tenant: string;
@@ -40,6 +45,21 @@ export interface Authorizer {
    * @throws PermissionDenied for every other outcome, including a malformed request and a failure inside
    */
   authorize(request: AccessRequest): void;
+
+  /**
+   * The same question about what a list may show: an answer, and no denial to report. Never to let a call through.
+   * False for every outcome that `authorize` would throw for.
+   */
+  permits(request: AccessRequest): boolean;
+
+  /**
+   * False: `permits` is, for every topic of the tenant. A list that can show nothing is then made without a look at what
+   * there is, and takes no longer where there is much. True says nothing.
+   */
+  permitsSome(request: Omit<AccessRequest, "topic">): boolean;
+
+  /** What the tenant may use, as the files in force state it; the defaults for a tenant that is not declared. */
+  limitsOf(tenant: string): TenantLimits;
 
   /** Calls `listener` each time after another policy came into force. Returns what takes it off again. */
   onChange(listener: () => void): () => void;

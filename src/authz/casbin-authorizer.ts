@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { OperatorError, PermissionDenied } from "../errors.js";
+import type { TenantLimits } from "../tenant-limits.js";
 import { isTenantName, parsePrincipal, systemTenant } from "../names.js";
 import { actionPhrases, isAction } from "./actions.js";
 import type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
@@ -51,6 +52,22 @@ export class CasbinAuthorizer implements Authorizer {
       decision = { allowed: false, rule: undefined, reason: `the decision failed: ${String(error)}` };
     }
     if (!decision.allowed) throw this.#refusal(request, policy.version, decision);
+  }
+
+  permits(request: AccessRequest): boolean {
+    try {
+      return this.#policy.permits(request);
+    } catch {
+      return false;
+    }
+  }
+
+  permitsSome(request: Omit<AccessRequest, "topic">): boolean {
+    return this.#policy.permitsSome(request);
+  }
+
+  limitsOf(tenant: string): TenantLimits {
+    return this.#policy.limitsOf(tenant);
   }
 
   onChange(listener: () => void): () => void {
@@ -110,16 +127,22 @@ async function load(directory: string, versionInForce?: string): Promise<Compile
   throw new OperatorError(`the policy in ${directory} cannot be used${stays}`, report.findings);
 }
 
-type Asked = Pick<Denial, "principal" | "tenant" | "topic" | "action">;
+type Asked = Pick<Denial, "requestId" | "principal" | "tenant" | "topic" | "action">;
 
 /** Reads whatever was passed as a request, without trusting its type: a refusal must come out in any case. */
 function readable(request: unknown): Asked {
   try {
-    const { principal, tenant, topic, action } = request as Record<string, unknown>;
+    const { requestId, principal, tenant, topic, action } = request as Record<string, unknown>;
     const { tenant: home, name } = (principal ?? {}) as Record<string, unknown>;
-    return { principal: `${cut(home)}/${cut(name)}`, tenant: cut(tenant), topic: cut(topic), action: cut(action) };
+    return {
+      requestId: requestId === undefined ? undefined : cut(requestId),
+      principal: `${cut(home)}/${cut(name)}`,
+      tenant: cut(tenant),
+      topic: cut(topic),
+      action: cut(action),
+    };
   } catch {
-    return { principal: "/", tenant: "", topic: "", action: "" };
+    return { requestId: undefined, principal: "/", tenant: "", topic: "", action: "" };
   }
 }
 

@@ -55,6 +55,14 @@ function toMatrixRow(row: Row): MatrixRow {
   };
 }
 
+/** One question to the policy, with every `*` spelled out. */
+export interface MatrixCase {
+  readonly principal: string;
+  readonly tenant: string;
+  readonly topic: string;
+  readonly action: Action;
+}
+
 /**
  * Asks the policy everything that the matrix states; what comes out otherwise is an error at the row that states it.
  * @throws Error when the matcher cannot be evaluated
@@ -65,26 +73,40 @@ export async function runMatrix(
   policy: CompiledPolicy,
   findings: Findings,
 ): Promise<void> {
-  const topicsOf = new Map(
-    [...policy.tenants, systemTenant].map((tenant) => [tenant, topicsWorthAsking(tenant, rows, matrix)]),
-  );
+  const casesOf = spelledOut(matrix, rows, policy.tenants);
   for (const row of matrix) {
     const failures: string[] = [];
-    for (const tenant of row.tenant === wildcard ? policy.tenants : [row.tenant]) {
-      for (const topic of row.topic === wildcard ? withinReach(topicsOf.get(tenant)!, row.expected) : [row.topic]) {
-        for (const action of row.action === wildcard ? actions : [row.action]) {
-          const { allowed, rule, reason } = policy.evaluate(row.principal, action, tenant, topic);
-          if (allowed === (row.expected === "allow")) continue;
-          const why = rule === undefined ? `: ${reason}` : ` by ${rule.place}`;
-          const got = `${allowed ? "allow" : "deny"}${why}`;
-          failures.push(`${row.principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`);
-        }
-      }
+    for (const { principal, tenant, topic, action } of casesOf(row)) {
+      const { allowed, rule, reason } = policy.evaluate(principal, action, tenant, topic);
+      if (allowed === (row.expected === "allow")) continue;
+      const why = rule === undefined ? `: ${reason}` : ` by ${rule.place}`;
+      const got = `${allowed ? "allow" : "deny"}${why}`;
+      failures.push(`${principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`);
     }
     const more = failures.length > 1 ? ` (and ${failures.length - 1} more of this line)` : "";
     if (failures.length > 0) findings.error({ line: row.line }, `${failures[0]!}${more}`);
     await breathe();
   }
+}
+
+/** Gives every case of a row of this matrix. */
+export function spelledOut(
+  matrix: readonly MatrixRow[],
+  rows: PolicyRows,
+  tenants: readonly string[],
+): (row: MatrixRow) => Generator<MatrixCase, void, undefined> {
+  const topicsOf = new Map(
+    [...tenants, systemTenant].map((tenant) => [tenant, topicsWorthAsking(tenant, rows, matrix)]),
+  );
+  return function* (row) {
+    for (const tenant of row.tenant === wildcard ? tenants : [row.tenant]) {
+      for (const topic of row.topic === wildcard ? withinReach(topicsOf.get(tenant)!, row.expected) : [row.topic]) {
+        for (const action of row.action === wildcard ? actions : [row.action]) {
+          yield { principal: row.principal, tenant, topic, action };
+        }
+      }
+    }
+  };
 }
 
 /**

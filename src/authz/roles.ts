@@ -27,6 +27,12 @@ export function warnOfIdleRoles(rows: PolicyRows, findings: Findings): void {
   warnOfIdleAssignments(rows, scopes, findings);
 }
 
+/** The principal, and the roles that it has in the tenant, directly or through other roles. */
+export function rolesOf(principal: string, tenant: string, { assignments }: PolicyRows): ReadonlySet<string> {
+  const concerned = assignments.filter((row) => concernsTenant(row, tenant));
+  return reachable([principal], groupBy(concerned, "member", "role"));
+}
+
 function warnOfIdleRules(rows: PolicyRows, scopes: readonly Scope[], findings: Findings): void {
   const warned = new Set<string>();
   for (const rule of rows.rules) {

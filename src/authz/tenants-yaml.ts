@@ -1,17 +1,19 @@
 import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from "yaml";
 import { z } from "zod";
 import { isTenantName, nameRules } from "../names.js";
+import type { TenantLimits } from "../tenant-limits.js";
 import { type Findings, type Place, quote } from "./findings.js";
+import { readLimits } from "./limits-yaml.js";
 import type { SourceFile } from "./source-file.js";
 import { didYouMean } from "../suggest.js";
 
-/** What can be said about one tenant. Nothing yet: a name alone declares it. */
-const tenantShape = z.strictObject({}).nullable();
+/** What can be said about one tenant. A name alone declares it. */
+const tenantShape = z.strictObject({ limits: z.unknown().optional() }).nullable();
 const fileShape = z.strictObject({ tenants: z.record(z.string(), tenantShape) });
 
-/** Reads `tenants.yaml`: the declared tenants, sorted. Names that were refused are left out. */
-export function parseTenants(file: SourceFile): readonly string[] {
-  if (file.bytes === undefined) return [];
+/** Reads `tenants.yaml`: the declared tenants, sorted, with what each may use. Names that were refused are left out. */
+export function parseTenants(file: SourceFile): ReadonlyMap<string, TenantLimits> {
+  if (file.bytes === undefined) return new Map();
   return new TenantsFile(file.text, file.findings).read();
 }
 
@@ -35,12 +37,12 @@ class TenantsFile {
     });
   }
 
-  read(): readonly string[] {
+  read(): ReadonlyMap<string, TenantLimits> {
     this.#checkSyntax();
-    if (this.#findings.errors.length > 0) return [];
+    if (this.#findings.errors.length > 0) return new Map();
     this.#checkShape();
     const tenants = this.#document.get("tenants", true);
-    return isMap(tenants) ? this.#readNames(tenants) : [];
+    return isMap(tenants) ? this.#readTenants(tenants) : new Map<string, TenantLimits>();
   }
 
   #checkSyntax(): void {
@@ -76,7 +78,7 @@ class TenantsFile {
     for (const issue of result.error?.issues ?? []) {
       const parent = issue.path.length === 0 ? this.#document.contents : this.#document.getIn(issue.path, true);
       if (issue.code === "unrecognized_keys") {
-        const known = issue.path.length === 0 ? Object.keys(fileShape.shape) : [];
+        const known = issue.path.length === 0 ? Object.keys(fileShape.shape) : Object.keys(tenantShape.unwrap().shape);
         for (const key of issue.keys) {
           this.#findings.error(this.#ofKey(parent, key), `unknown key ${quote(key)}${didYouMean(key, known)}`);
         }
@@ -90,15 +92,18 @@ class TenantsFile {
   }
 
   /** From the keys as they are written: an object in between could lose one, such as `__proto__`. */
-  #readNames(tenants: YAMLMap): readonly string[] {
+  #readTenants(tenants: YAMLMap): ReadonlyMap<string, TenantLimits> {
     if (tenants.items.length === 0) this.#findings.error(this.#of(tenants), "at least one tenant must be declared");
-    const names = tenants.items.flatMap(({ key }) => {
+    const read = tenants.items.flatMap(({ key, value }): [string, TenantLimits][] => {
       const name = isScalar(key) ? String(key.value) : "";
-      if (isTenantName(name)) return [name];
+      const limits = isMap(value) ? value.get("limits", true) : undefined;
+      const what = `tenants.${name}.limits`;
+      const limited = readLimits(limits, what, this.#findings, (node) => this.#of(node));
+      if (isTenantName(name)) return [[name, limited]];
       this.#findings.error(this.#of(key), `${quote(name)} is not a tenant name: expected ${nameRules.tenant}`);
       return [];
     });
-    return names.toSorted();
+    return new Map(read.toSorted(([one], [other]) => (one < other ? -1 : 1)));
   }
 
   #ofKey(parent: unknown, key: string): Place {

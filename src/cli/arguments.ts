@@ -1,6 +1,6 @@
 /** Values of flags that are more than text. */
 import { InvalidArgumentError } from "commander";
-import { isTopicName, nameRules } from "../names.js";
+import { isGroupName, isTopicName, nameRules } from "../names.js";
 
 /** @throws InvalidArgumentError unless it is a whole number that an offset can be */
 export function parseOffset(text: string): bigint {
@@ -21,6 +21,12 @@ export function parseCount(text: string): number {
 /** @throws InvalidArgumentError unless it could be a topic's name */
 export function parseTopic(text: string): string {
   if (!isTopicName(text)) throw new InvalidArgumentError(`A topic's name is ${nameRules.topic}.`);
+  return text;
+}
+
+/** @throws InvalidArgumentError unless it could be a consumer group's name */
+export function parseGroup(text: string): string {
+  if (!isGroupName(text)) throw new InvalidArgumentError(`A consumer group's name is ${nameRules.group}.`);
   return text;
 }
 

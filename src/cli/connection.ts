@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { Client } from "../client/index.js";
+import type { CallError, Client } from "../client/index.js";
 import { parseAddress } from "../address.js";
 import { clientVariables, unknownVariables, whyUnreadable } from "../config/index.js";
 import { OperatorError, type Finding } from "../errors.js";
@@ -16,7 +16,7 @@ export const defaultCertificates = "certs";
 
 /** What the options below give. */
 export interface ConnectionFlags {
-  readonly address?: string;
+  readonly address?: readonly string[];
   readonly as?: string;
   readonly certs?: string;
   readonly ca?: string;
@@ -27,7 +27,11 @@ export interface ConnectionFlags {
 export function addConnectionOptions(command: Command): Command {
   const { address, as, certs } = clientVariables;
   return command
-    .option("--address <HOST:PORT>", `the server (${address}; default ${defaultAddress})`)
+    .option(
+      "--address <HOST:PORT>",
+      `the server; several, with commas or repeated, take turns (${address}; default ${defaultAddress})`,
+      (text, before: readonly string[] | undefined) => [...(before ?? []), text],
+    )
     .option("--as <TENANT/NAME>", `call as this client, whose certificate is under certs/ (${as})`)
     .option("--certs <DIR>", `where the certificates are (${certs}; default ./${defaultCertificates})`)
     .option("--ca <FILE>", "instead of --as: who vouches for the server")
@@ -37,24 +41,24 @@ export function addConnectionOptions(command: Command): Command {
 
 /**
  * Runs `use` with a connected client and closes it.
- * @param resume asked when a call fails: how to go on after what was printed, if there is something to say
+ * @param hint asked when a call fails: what the command has to add, such as how to go on after what was printed
  * @throws OperatorError for flags, variables and certificate files; CallFailure for what a call throws
  */
 export async function withClient(
   flags: ConnectionFlags,
   use: (client: Client) => Promise<void>,
-  resume: () => string | undefined = () => undefined,
+  hint: (call: CallError) => string | undefined = () => undefined,
 ): Promise<void> {
-  const { address, files } = locate(flags);
+  const { addresses, files } = locate(flags);
   const [ca, cert, key] = await Promise.all([read(files, "ca"), read(files, "cert"), read(files, "key")]);
   refuseMistaken(files, { ca, cert, key });
   // grpc-js takes a while to load; a wrong flag should not have to wait for it.
   const { CallError, Client } = await import("../client/index.js");
-  await using client = connect(() => Client.connect({ address, ca, cert, key }), files);
+  await using client = connect(() => Client.connect({ address: addresses, ca, cert, key }), files);
   try {
     await use(client);
   } catch (error) {
-    throw error instanceof CallError ? new CallFailure(error, address, resume()) : error;
+    throw error instanceof CallError ? new CallFailure(error, addresses.join(", "), hint(error)) : error;
   }
 }
 
@@ -70,15 +74,16 @@ interface CertificateFiles {
 
 type Role = "ca" | "cert" | "key";
 
-function locate(flags: ConnectionFlags): { address: string; files: CertificateFiles } {
+function locate(flags: ConnectionFlags): { addresses: string[]; files: CertificateFiles } {
   const findings: Finding[] = unknownVariables(process.env);
-  const [address, addressSource] = pick(flags.address, "--address", clientVariables.address) ?? [defaultAddress, ""];
-  if (!parseAddress(address)?.port) {
-    findings.push({ source: addressSource, problem: `${JSON.stringify(address)} is not HOST:PORT` });
+  const [text, source] = pick(flags.address?.join(","), "--address", clientVariables.address) ?? [defaultAddress, ""];
+  const addresses = text.split(",").map((address) => address.trim());
+  for (const address of addresses) {
+    if (!parseAddress(address)?.port) findings.push({ source, problem: `${JSON.stringify(address)} is not HOST:PORT` });
   }
   const files = locateCertificates(flags, findings);
   if (files === undefined || findings.length > 0) throw new OperatorError("cannot call the server:", findings);
-  return { address, files };
+  return { addresses, files };
 }
 
 function locateCertificates(flags: ConnectionFlags, findings: Finding[]): CertificateFiles | undefined {

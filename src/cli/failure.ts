@@ -12,14 +12,14 @@ export class UsageError extends Error {}
 export class CallFailure extends Error {
   readonly call: CallError;
   readonly address: string;
-  /** How to go on after what was printed; undefined before the first answer, and where nothing is to be said. */
-  readonly resume: string | undefined;
+  /** What the command has to add, such as how to go on after what was printed; undefined where that is nothing. */
+  readonly hint: string | undefined;
 
-  constructor(call: CallError, address: string, resume: string | undefined) {
+  constructor(call: CallError, address: string, hint: string | undefined) {
     super(call.message, { cause: call });
     this.call = call;
     this.address = address;
-    this.resume = resume;
+    this.hint = hint;
   }
 }
 
@@ -66,36 +66,56 @@ function describe(error: unknown): Failure {
   return { exitCode: 1, error: "FAILED", message };
 }
 
-function describeCall({ call, address, resume }: CallFailure): Failure {
+function describeCall({ call, address, hint }: CallFailure): Failure {
   return {
     exitCode: 1,
     error: call.codeName,
     message: shortened(call.message),
-    next: nextStep(call, address, resume),
+    next: nextStep(call, address, hint),
     reason: call.reason,
     facts: call.facts,
   };
 }
 
-function nextStep(call: CallError, address: string, resume: string | undefined): string | undefined {
-  const { decision, base, next } = call.facts;
+function nextStep(call: CallError, address: string, hint: string | undefined): string | undefined {
+  const sentences = [advice(call, address, hint !== undefined), hint].filter((each) => each !== undefined);
+  return sentences.length === 0 ? undefined : sentences.join(" ");
+}
+
+function advice(call: CallError, address: string, hasBegun: boolean): string | undefined {
+  const { decision, base, next, requested, tenant, limit, topic } = call.facts;
   if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
     return `The server's administrator can look up why: decision ${decision} in the server's log.`;
   }
   if (isBrokenConnection(call)) {
-    return resume === undefined
-      ? whyUnreachable(call.details, address)
-      : `The connection to ${address} was lost. ${resume}`;
+    return hasBegun ? `The connection to ${address} was lost.` : whyUnreachable(call.details, address);
   }
   if (call.reason === "OFFSET_OUT_OF_RANGE" && base !== undefined && next !== undefined) {
+    if (requested !== undefined && BigInt(requested) < BigInt(base)) return gone(base, next);
     return base === next
-      ? `The topic holds no records; the next one gets offset ${next}. --follow waits for it.`
-      : `The topic holds offsets ${base} to ${BigInt(next) - 1n}. --follow waits for later ones.`;
+      ? `The topic holds no records; the next one gets offset ${next}.`
+      : `The topic holds offsets ${base} to ${BigInt(next) - 1n}.`;
+  }
+  if (call.reason === "QUOTA_EXCEEDED" && tenant !== undefined && limit !== undefined) {
+    const raise = `The administrator of the policy can raise ${limit} for tenant ${tenant} in tenants.yaml.`;
+    return call.retryAfterMs === undefined || hasBegun ? raise : `${again(call.retryAfterMs)} ${raise}`;
+  }
+  if (call.reason === "TOPIC_NOT_FOUND" && topic !== undefined) {
+    return `\`aclog topics list\` shows which there are, \`aclog topics create ${topic}\` makes it.`;
   }
   // Whoever tries the whole again would store twice what was stored before the refusal.
-  if (resume !== undefined && (call.retryAfterMs !== undefined || call.codeName === "UNAVAILABLE")) return resume;
-  if (call.retryAfterMs !== undefined) return `Trying again may help after ${call.retryAfterMs} ms.`;
-  return undefined;
+  return call.retryAfterMs === undefined || hasBegun ? undefined : again(call.retryAfterMs);
+}
+
+function again(afterMs: number): string {
+  return `Trying again may help after ${afterMs} ms.`;
+}
+
+/** What retention or a truncation has removed. */
+function gone(base: string, next: string): string {
+  return base === next
+    ? `What was before offset ${base} is gone, and nothing is behind it yet.`
+    : `What was before offset ${base} is gone; the topic holds offsets ${base} to ${BigInt(next) - 1n}.`;
 }
 
 /** grpc-js has several codes for a connection that breaks; none of them comes with a reason of aclog's. */

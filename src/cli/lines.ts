@@ -35,7 +35,8 @@ export async function* batchesOfLines(
     for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, start)) {
       isTooLong = begunBytes + end - start > maxLineBytes;
       if (isTooLong) break;
-      lines.push(Buffer.concat([...begun, chunk.subarray(start, end)]));
+      const rest = chunk.subarray(start, end);
+      lines.push(begun.length === 0 ? rest : Buffer.concat([...begun, rest]));
       [begun, begunBytes] = [[], 0];
       start = end + 1;
     }

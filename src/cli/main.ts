@@ -2,14 +2,32 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { addCerts } from "./certs.js";
+import { addCompletion } from "./completion.js";
 import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
 import { reportFailure } from "./failure.js";
+import { addImport } from "./import.js";
+import { addOffsets } from "./offsets.js";
+import { addMatrix } from "./matrix.js";
 import { watchOutput } from "./output.js";
 import { addPolicy } from "./policy.js";
 import { addProduce } from "./produce.js";
 import { addServe } from "./serve.js";
+import { addTopics } from "./topics.js";
 import { whyUnwritable } from "./unwritable.js";
+
+const commands = [
+  addServe,
+  addProduce,
+  addConsume,
+  addImport,
+  addTopics,
+  addOffsets,
+  addCerts,
+  addPolicy,
+  addMatrix,
+  addCompletion,
+] as const;
 
 /**
  * Runs one command; `argv` is as in `process.argv`. Never rejects: the process exits, once everything is written, with
@@ -47,6 +65,6 @@ function program(json: boolean): Command {
   if (json) aclog.configureOutput({ writeErr: () => undefined });
   // What commander refuses begins like every other failure.
   aclog.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "aclog: ")) });
-  for (const add of [addServe, addProduce, addConsume, addCerts, addPolicy]) add(aclog);
+  for (const add of commands) add(aclog);
   return aclog;
 }

@@ -1,14 +1,11 @@
 /** `aclog produce`: values, lines of a file or lines of stdin become records; their offsets are printed. */
-import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
 import { type Command, Option } from "commander";
-import type { Client, ProduceResult, RecordInput } from "../client/index.js";
-import { whyUnreadable } from "../config/index.js";
+import type { Client, ProduceResult } from "../client/index.js";
 import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
-import { batchesOfLines, LineTooLong } from "./lines.js";
+import { LineSource, plainLines, UnusableInput } from "./line-source.js";
 import { print } from "./output.js";
 
 interface ProduceFlags extends ConnectionFlags {
@@ -20,9 +17,6 @@ interface ProduceFlags extends ConnectionFlags {
   readonly expectedOffset?: bigint;
   readonly json?: true;
 }
-
-/** Key and value of one record (docs/errors.md, limits). */
-const maxRecordBytes = 1024 * 1024;
 
 export function addProduce(program: Command): void {
   const command = program
@@ -66,7 +60,8 @@ async function produce(flags: ProduceFlags): Promise<void> {
     );
   } else {
     await withClient(flags, async (client) => {
-      await printOffsets(await client.produce(value.map(toRecord(flags)), flags), flags);
+      const records = value.map((each) => ({ value: each, key: flags.recordKey }));
+      await printOffsets(await client.produce(records, flags), flags);
     });
   }
 }
@@ -86,37 +81,17 @@ function howToResume({ next }: Printed): string | undefined {
 }
 
 async function produceLines(client: Client, flags: ProduceFlags, printed: Printed): Promise<void> {
-  const input = flags.file === undefined ? process.stdin : createReadStream(flags.file);
-  if (input === process.stdin && process.stdin.isTTY) process.stderr.write("Each line is a record; Ctrl-D ends.\n");
+  using source = new LineSource(flags.file);
   try {
-    for await (const answer of client.produceMany(batches(input, flags), flags)) {
+    for await (const answer of client.produceMany(source.records(plainLines(flags.recordKey)), flags)) {
       await printOffsets(answer, flags);
       printed.next = answer.offset + BigInt(answer.count);
     }
-  } finally {
-    // After a refusal nobody reads on, and an open stdin would keep the process waiting for a line.
-    input.destroy();
-  }
-}
-
-async function* batches(input: Readable, flags: ProduceFlags): AsyncGenerator<RecordInput[], void, undefined> {
-  const source = flags.file ?? "stdin";
-  const keyBytes = Buffer.byteLength(flags.recordKey ?? "");
-  try {
-    for await (const lines of batchesOfLines(input, maxRecordBytes - keyBytes)) yield lines.map(toRecord(flags));
   } catch (error) {
-    // Checked here, because the server could only name the record by its place in the request.
-    const problem =
-      error instanceof LineTooLong
-        ? `line ${error.line} of ${source} is too long: a record holds at most ${maxRecordBytes.toLocaleString("en")} bytes` +
-          `${keyBytes === 0 ? "" : ", its key among them"}; the lines before it were sent`
-        : `cannot read ${source}: ${whyUnreadable(error)}`;
-    throw new OperatorError(problem, [], { cause: error });
+    if (!(error instanceof UnusableInput)) throw error;
+    const sent = printed.next === undefined ? "" : "; the lines before it were sent";
+    throw new OperatorError(`${error.message}${sent}`, [], { cause: error });
   }
-}
-
-function toRecord({ recordKey }: ProduceFlags): (value: Buffer | string) => RecordInput {
-  return (value) => ({ value, key: recordKey });
 }
 
 async function printOffsets({ offset, count }: ProduceResult, { topic, json }: ProduceFlags): Promise<void> {

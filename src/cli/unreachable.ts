@@ -4,6 +4,11 @@
 export function shortened(message: string): string {
   return (
     message
+      // With several addresses it tells this once for all of them and once more for one.
+      .replace(
+        /(?:(?:round_robin: )?No connection established\. Last error: )+/,
+        "No connection established. Last error: ",
+      )
       // grpc-js ends some messages with a label that nothing follows.
       .replace(/\.? Resolution note: *$/, "")
       .replace(/[0-9A-F]+:error:[0-9A-F]+:[^:]*:[^:]*:([^:]*):[^:\s]*:\d+:(\s|$)+/g, "$1")

@@ -9,6 +9,13 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** One limit that was passed. */
+export interface QuotaViolation {
+  /** Whose limit, such as `tenant:acme`, or which one. */
+  readonly subject: string;
+  readonly description: string;
+}
+
 /** The server, or the way to it, answered with a status other than OK. */
 export class CallError extends Error {
   /** A gRPC status code. */
@@ -19,9 +26,13 @@ export class CallError extends Error {
   readonly details: string;
   /** A stable word to branch on, such as `OFFSET_OUT_OF_RANGE`; undefined if the status is not one of aclog's own. */
   readonly reason: string | undefined;
-  /** What goes with the reason, such as the range that an offset is outside of. */
+  /**
+   * What goes with the reason, such as the range that an offset is outside of; with PERMISSION_DENIED `decision`, by
+   * which the server's administrator finds out why.
+   */
   readonly facts: Readonly<Record<string, string>>;
   readonly fieldViolations: readonly FieldViolation[];
+  readonly quotaViolations: readonly QuotaViolation[];
   /** How long to wait before trying again may help, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
@@ -35,8 +46,17 @@ export class CallError extends Error {
     this.reason = decoded?.ErrorInfo?.reason;
     this.facts = decoded?.ErrorInfo?.metadata ?? {};
     this.fieldViolations = decoded?.BadRequest?.fieldViolations ?? [];
+    this.quotaViolations = decoded?.QuotaFailure?.violations ?? [];
     const delay = decoded?.RetryInfo?.retryDelay;
     this.retryAfterMs = delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined;
+  }
+}
+
+/** A method was called after `close`. */
+export class ClientClosed extends Error {
+  constructor() {
+    super("the client was closed");
+    this.name = "ClientClosed";
   }
 }
 

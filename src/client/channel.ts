@@ -1,56 +1,64 @@
-/** How to reach the server: mutual TLS 1.3, whether it is named or dialled by its IP address. */
-import { isIP } from "node:net";
-import { checkServerIdentity, createSecureContext } from "node:tls";
-import { credentials, type ChannelCredentials, type ChannelOptions } from "@grpc/grpc-js";
+/** How to reach the servers: mutual TLS 1.3, whether they are named or dialled by their IP addresses. */
+import { checkServerIdentity } from "node:tls";
+import { Channel, credentials, type ChannelOptions } from "@grpc/grpc-js";
 import { parseAddress } from "../address.js";
-import { expected, isContent, requireOptions } from "./misuse.js";
+import { hostOf, inTurn, serverNameOf, targetOf } from "./balancing.js";
+import type { Identity } from "./credentials.js";
+import { expected } from "./misuse.js";
+import { serviceConfig } from "./service-config.js";
 
-/** Certificates and key are PEM. */
-export interface ConnectOptions {
-  /** `host:port`, or `[address]:port` for IPv6. */
-  readonly address: string;
-  /** Whoever may vouch for the server. */
-  readonly ca: string | Buffer;
-  /** Who the client is. */
-  readonly cert: string | Buffer;
-  readonly key: string | Buffer;
+/** Where the servers are, and how a connection to them is kept. */
+export interface Destination {
+  /** At least one, each `HOST:PORT`. */
+  readonly addresses: readonly string[];
+  readonly keepaliveMs: number;
 }
 
-/**
- * @throws TypeError for an address without a port, or where a certificate or the key is missing
- * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
- */
-export function channelTo(connection: ConnectOptions): {
-  readonly credentials: ChannelCredentials;
-  readonly options: ChannelOptions;
-} {
-  requireOptions(connection);
-  const { address, ca, cert, key } = connection;
-  const parsed = typeof address === "string" ? parseAddress(address) : undefined;
-  if (!parsed?.port) throw expected("address", "HOST:PORT, such as localhost:8400 or [::1]:8400", address);
-  const { host } = parsed;
-  for (const [name, pem] of Object.entries({ ca, cert, key })) {
-    // Without an authority Node would trust everyone that browsers trust.
-    if (!isContent(pem) || pem.length === 0) throw expected(name, "PEM as text or bytes", pem);
-  }
-  const context = createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" });
-  const options: ChannelOptions = {
+/** @throws TypeError unless it is `HOST:PORT` or a list of them */
+export function requireAddresses(address: unknown): readonly string[] {
+  const addresses: readonly unknown[] = Array.isArray(address) ? address : [address];
+  if (addresses.length === 0) throw expected("address", "at least one HOST:PORT", address);
+  return addresses.map((each, at) => {
+    const name = Array.isArray(address) ? `address[${at}]` : "address";
+    if (typeof each === "string" && parseAddress(each)?.port) return each;
+    throw expected(name, "HOST:PORT, such as localhost:8400 or [::1]:8400", each);
+  });
+}
+
+/** Does not dial before the first call. */
+export function openChannel({ addresses, keepaliveMs }: Destination, identity: Identity): Channel {
+  const channelCredentials = credentials.createFromSecureContext(identity.context, {
+    // What counts is that the certificate is for whom was dialled, whatever name the handshake carries.
+    checkServerIdentity: (name, certificate) => checkServerIdentity(hostOf(name), certificate),
+  });
+  const common: ChannelOptions = {
     "grpc.max_receive_message_length": 16 * 1024 * 1024,
     // A connection that died without a word, as under a server that was killed, is noticed while a call waits on it.
-    "grpc.keepalive_time_ms": 20_000,
-    "grpc.keepalive_timeout_ms": 10_000,
+    "grpc.keepalive_time_ms": keepaliveMs,
+    "grpc.keepalive_timeout_ms": Math.min(keepaliveMs, 10_000),
+    // Calls fail at once while the next attempt to connect is waited for; by itself grpc-js waits two minutes.
+    "grpc.initial_reconnect_backoff_ms": 250,
+    "grpc.max_reconnect_backoff_ms": 5_000,
+    // Whoever answers for DNS has no say in what is tried again.
+    "grpc.service_config_disable_resolution": 1,
+  };
+  const [address = ""] = addresses;
+  if (addresses.length > 1) {
+    return new Channel(targetOf(addresses), channelCredentials, {
+      ...common,
+      "grpc.service_config": serviceConfig(inTurn),
+      // It would be asked for the first address only.
+      "grpc.enable_http_proxy": 0,
+    });
+  }
+  const host = parseAddress(address)?.host ?? "";
+  return new Channel(address, channelCredentials, {
+    ...common,
+    "grpc.service_config": serviceConfig("pick_first"),
+    "grpc.ssl_target_name_override": serverNameOf(host),
     // A proxy that is meant for the outside would look for the server on its own loopback.
     ...(isLoopback(host) ? { "grpc.enable_http_proxy": 0 } : {}),
-  };
-  if (isIP(host) === 0) return { credentials: credentials.createFromSecureContext(context), options };
-  return {
-    // What counts is that the certificate is for the address that was dialled, whatever name the handshake carries.
-    credentials: credentials.createFromSecureContext(context, {
-      checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate),
-    }),
-    // RFC 6066 knows no IP address as a server name, and Node warns on stderr about one (DEP0123).
-    options: { ...options, "grpc.ssl_target_name_override": "address.invalid" },
-  };
+  });
 }
 
 function isLoopback(host: string): boolean {

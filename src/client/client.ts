@@ -1,34 +1,46 @@
-/** A connection to one server, under one certificate. */
-import type { CallOptions, ClientUnaryCall, requestCallback } from "@grpc/grpc-js";
-import { LogStub } from "../wire/definition.js";
+/** Produces and consumes under one certificate, over one connection to each server. */
+import type { ClientWritableStream } from "@grpc/grpc-js";
+import { logServiceDefinition } from "../wire/definition.js";
 import type { ConsumeResponseOutput } from "../wire/generated/log/v1/ConsumeResponse.js";
-import type { LogClient } from "../wire/generated/log/v1/Log.js";
+import type { ImportResponseOutput } from "../wire/generated/log/v1/ImportResponse.js";
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
-import { toCallError } from "./call-error.js";
-import { channelTo, type ConnectOptions } from "./channel.js";
-import { expected, requireOptions } from "./misuse.js";
+import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
+import { connectionTo, type ConnectOptions } from "./connect.js";
+import { duration, requireIterable, requireOptions } from "./misuse.js";
+import { Offsets } from "./offsets.js";
 import { fromWire, type ConsumedRecord, type RecordInput } from "./records.js";
 import { consumeRequest, produceRequest, type ReadOptions, type TopicOptions } from "./requests.js";
-import { produceRequests, sendAll } from "./sending.js";
+import { importMessages, produceRequests, sendAll, type Batches, type ImportProgress } from "./sending.js";
+import { Topics } from "./topics.js";
 
-export type { StartingPoint } from "./requests.js";
-
-interface UnaryOptions {
-  /** Ends the call, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal | undefined;
-  /** After this many milliseconds the call fails with DEADLINE_EXCEEDED. Default 30,000 and what the call may wait. */
-  readonly timeoutMs?: number | undefined;
-}
-
-export interface ProduceOptions extends TopicOptions, UnaryOptions {
+export interface ProduceOptions extends TopicOptions, CallOptions {
   /** Fail with FAILED_PRECONDITION unless the first record gets exactly this offset. */
   readonly expectedOffset?: bigint | undefined;
 }
 
-export interface ProduceManyOptions extends TopicOptions {
+export interface ProduceManyOptions extends TopicOptions, CallOptions {
   /** As in `produce`, for the first batch; each further one is then expected right behind the one before. */
   readonly expectedOffset?: bigint | undefined;
-  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ImportOptions extends ProduceManyOptions {
+  /** Called with the sums so far whenever a batch was handed to the connection. What it throws ends the import. */
+  readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
+}
+
+/** What an import has stored. */
+export interface ImportResult {
+  /** How many records. */
+  readonly count: number;
+  /** Offset of the first one. Others may have stored records in between. */
+  readonly firstOffset: bigint;
+  readonly lastOffset: bigint;
+  /** Bytes of the requests that brought them. */
+  readonly bytes: number;
+  /** From the first request to the last one being on disk, as the server measured it. */
+  readonly seconds: number;
+  /** The id of the topic that holds them, 16 bytes. */
+  readonly topicId: Buffer;
 }
 
 /** Where a batch is now. */
@@ -40,7 +52,7 @@ export interface ProduceResult {
   readonly topicId: Buffer;
 }
 
-export interface ConsumeOptions extends ReadOptions, UnaryOptions {
+export interface ConsumeOptions extends ReadOptions, CallOptions {
   /** How long the server may wait for a record at the end of the topic, in milliseconds, at most 60,000. Default 0. */
   readonly maxWaitMs?: number | undefined;
 }
@@ -57,38 +69,49 @@ export interface ConsumeResult {
 export interface FollowOptions extends ReadOptions {
   /** Ends the iteration without an error. */
   readonly signal?: AbortSignal | undefined;
+  /** After this many milliseconds, at most 24 days, the iteration fails with DEADLINE_EXCEEDED. Default: never. */
+  readonly timeoutMs?: number | undefined;
 }
 
-const defaultTimeoutMs = 30_000;
+export interface CloseOptions {
+  /** How long calls under way may take to finish, in milliseconds, at most one hour. Default 5,000. */
+  readonly graceMs?: number | undefined;
+}
+
+const defaultGraceMs = 5_000;
+const longestGraceMs = 3_600_000;
 
 /**
- * Produces and consumes under the certificate it was given. Calls may overlap; they share one connection, which is made
- * with the first of them and again when it was lost. Every method throws `CallError` on a status other than OK.
+ * Produces and consumes under the certificate that it is given. Calls may overlap; they share one connection to each
+ * server, which is made with the first of them and again when it was lost. Every method throws `CallError` on a status
+ * other than OK, `CredentialsError` when there are no certificates to call with, and `ClientClosed` after `close`.
  */
 export class Client implements AsyncDisposable {
-  readonly #stub: LogClient;
-  /** What `close` ends. */
-  readonly #calls = new Set<OpenCall>();
+  readonly topics: Topics;
+  /** Positions of consumer groups. */
+  readonly offsets: Offsets;
+  readonly #calls: Calls;
 
-  private constructor(stub: LogClient) {
-    this.#stub = stub;
+  private constructor(calls: Calls) {
+    this.#calls = calls;
+    this.topics = new Topics(calls);
+    this.offsets = new Offsets(calls);
   }
 
   /**
    * Does not dial yet: a wrong address shows as UNAVAILABLE in the first call.
-   * @throws TypeError for an address without a port, or where a certificate or the key is missing
-   * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
+   * @throws TypeError for an address without a port, or where certificates are missing or given in more than one way
+   * @throws Error of OpenSSL when certificate and key, given as PEM, do not parse or do not belong together
    */
   static connect(options: ConnectOptions): Client {
-    const channel = channelTo(options);
-    return new Client(new LogStub(options.address, channel.credentials, channel.options));
+    return new Client(new Calls(connectionTo(options)));
   }
 
-  /** Appends one atomic batch. Resolves once it is on the server's disk. */
+  /** Appends one atomic batch. Resolves once it is on the server's disk. Is never tried again by itself. */
   async produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
     const request = produceRequest(records, options);
     return toResult(
-      await this.#unary<ProduceResponseOutput>((call, done) => this.#stub.produce(request, call, done), options),
+      await this.#calls.unary<ProduceResponseOutput>(options, ({ log }, ...rest) => log.produce(request, ...rest)),
     );
   }
 
@@ -99,117 +122,101 @@ export class Client implements AsyncDisposable {
    * `batches` throws is thrown once everything before it is answered. After an end it is asked for one more batch at most.
    */
   async *produceMany(
-    batches: Iterable<readonly RecordInput[]> | AsyncIterable<readonly RecordInput[]>,
+    batches: Batches,
     options: ProduceManyOptions = {},
   ): AsyncGenerator<ProduceResult, void, undefined> {
     requireOptions(options);
     requireIterable(batches);
-    options.signal?.throwIfAborted();
-    using open = this.#open(this.#stub.produceStream(), options.signal);
-    const sending = sendAll(produceRequests(batches, options), open.call, open.ended);
+    using call = this.#calls.begin(options);
+    const { log } = await call.dial();
+    const stream = call.started(log.produceStream(call.grpcOptions));
+    const requests = produceRequests(batches, options);
+    // Half-closed also when the source fails, so that due answers still come.
+    const sending = sendAll(requests, stream, call.ended).finally(() => stream.end());
     // It is awaited below. Should the call fail first, what becomes of the rest of the source is of no interest.
     sending.catch(() => undefined);
     try {
-      for await (const response of open.call) yield toResult(response as ProduceResponseOutput);
+      for await (const response of stream) yield toResult(response as ProduceResponseOutput);
     } catch (error) {
-      options.signal?.throwIfAborted();
-      throw toCallError(error);
+      throw call.failure(error);
     }
     await sending;
+  }
+
+  /**
+   * Appends batch after batch to one topic, for millions of records: the server answers once, behind the last of them.
+   * The first refusal ends it, and says in its facts how far it came; batches before it are stored. So may be those that
+   * were sent before an abort, a lost connection, or an error of `batches`, which is thrown at once.
+   */
+  async import(batches: Batches, options: ImportOptions = {}): Promise<ImportResult> {
+    requireOptions(options);
+    requireIterable(batches);
+    using call = this.#calls.begin(options);
+    const { log } = await call.dial();
+    const { path, responseDeserialize } = logServiceDefinition.Import;
+    let stream!: ClientWritableStream<Buffer>;
+    const answer = call.answered<ImportResponseOutput>(
+      (grpcOptions, done) =>
+        (stream = log.makeClientStreamRequest(path, asItIs, responseDeserialize, grpcOptions, done)),
+    );
+    const sending = sendAll(importMessages(batches, options), stream, call.ended).then(() => stream.end());
+    sending.catch(() => undefined);
+    await Promise.race([sending, answer]);
+    const { count, firstOffset, lastOffset, bytes, seconds, topicId } = await answer;
+    return { count: Number(count), firstOffset, lastOffset, bytes: Number(bytes), seconds, topicId };
   }
 
   /** Reads once. An offset past the end is OUT_OF_RANGE unless `maxWaitMs` lets the server wait there. */
   async consume(options: ConsumeOptions = {}): Promise<ConsumeResult> {
     const request = consumeRequest(options);
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs + (options.maxWaitMs ?? 0);
-    const response = await this.#unary<ConsumeResponseOutput>((call, done) => this.#stub.consume(request, call, done), {
-      signal: options.signal,
-      timeoutMs,
-    });
+    const response = await this.#calls.unary<ConsumeResponseOutput>({ ...options, timeoutMs }, ({ log }, ...rest) =>
+      log.consume(request, ...rest),
+    );
     const { records, highWaterMark, topicId } = response;
     return { records: records.map(fromWire), highWaterMark, topicId };
   }
 
   /**
    * Yields record after record and waits at the end of the topic for more, for ever. A slow reader slows the server down
-   * instead of filling memory. Leaving the iteration ends the call.
+   * instead of filling memory. Leaving the iteration ends the call; aborting, and `close`, end the iteration. A lost
+   * connection throws: go on with the offset behind the last record.
    */
   async *follow(options: FollowOptions = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
     const request = consumeRequest(options);
     if (options.signal?.aborted) return;
-    using open = this.#open(this.#stub.consumeStream(request), options.signal);
+    using call = this.#calls.begin(options, { endsOnClose: true });
     try {
+      const { log } = await call.dial();
       // Read in the same tick: a stream without a reader gets no flow control from grpc-js and piles up in memory.
-      for await (const response of open.call) {
+      for await (const response of call.started(log.consumeStream(request, call.grpcOptions))) {
         for (const record of (response as ConsumeResponseOutput).records) {
           yield fromWire(record);
-          if (options.signal?.aborted) return;
+          if (call.isCancelled) return;
         }
       }
     } catch (error) {
-      if (options.signal?.aborted) return;
-      throw toCallError(error);
+      if (call.isCancelled) return;
+      throw call.failure(error);
     }
   }
 
-  /** Ends what is still under way with CANCELLED, and the connection. Safe to repeat. */
-  async close(): Promise<void> {
-    for (const call of this.#calls) call.cancel();
-    this.#stub.close();
+  /**
+   * Takes no more calls, ends what follows, waits for other calls under way, streams of batches among them, for as long
+   * as `graceMs` says, ends what is left with CANCELLED, and closes the connections. Safe to repeat: the first one counts.
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    requireOptions(options);
+    await this.#calls.close(duration("graceMs", options.graceMs ?? defaultGraceMs, 0, longestGraceMs));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-
-  #unary<Response>(
-    start: (options: CallOptions, done: requestCallback<Response>) => ClientUnaryCall,
-    { signal, timeoutMs = defaultTimeoutMs }: UnaryOptions,
-  ): Promise<Response> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
-      const call = start({ deadline: Date.now() + timeoutMs }, (error, response) => {
-        open[Symbol.dispose]();
-        if (response !== undefined) resolve(response);
-        else reject((signal?.aborted ? signal.reason : toCallError(error)) as Error);
-      });
-      const open = this.#open(call, signal);
-    });
-  }
-
-  /** Cancels the call on `close`, on the signal and when it is disposed of, whichever comes first. */
-  #open<Call extends OpenCall>(
-    call: Call,
-    signal: AbortSignal | undefined,
-  ): Disposable & { readonly call: Call; readonly ended: AbortSignal } {
-    const ended = new AbortController();
-    const cancel = () => call.cancel();
-    // A status may arrive when nobody reads any more; without a listener it would end the process.
-    call.on("error", () => undefined);
-    signal?.addEventListener("abort", cancel);
-    this.#calls.add(call);
-    return {
-      call,
-      ended: ended.signal,
-      [Symbol.dispose]: () => {
-        signal?.removeEventListener("abort", cancel);
-        this.#calls.delete(call);
-        call.cancel();
-        ended.abort();
-      },
-    };
-  }
 }
 
-function requireIterable(batches: unknown): void {
-  const isIterable =
-    typeof batches === "object" && batches !== null && (Symbol.iterator in batches || Symbol.asyncIterator in batches);
-  if (!isIterable) throw expected("batches", "an iterable of arrays of records", batches);
-}
-
-interface OpenCall {
-  cancel(): void;
-  on(event: "error", listener: () => void): unknown;
+function asItIs(message: Buffer): Buffer {
+  return message;
 }
 
 function toResult({ offset, count, topicId }: ProduceResponseOutput): ProduceResult {

@@ -1,14 +1,38 @@
 /** The typed client: what `import { Client } from "aclog"` gives. */
-export { CallError, type FieldViolation } from "./call-error.js";
+export { CallError, ClientClosed, type FieldViolation, type QuotaViolation } from "./call-error.js";
+export type { CallOptions } from "./calls.js";
 export {
   Client,
+  type CloseOptions,
   type ConsumeOptions,
   type ConsumeResult,
   type FollowOptions,
+  type ImportOptions,
+  type ImportResult,
   type ProduceManyOptions,
   type ProduceOptions,
   type ProduceResult,
-  type StartingPoint,
 } from "./client.js";
-export type { ConnectOptions } from "./channel.js";
+export type { ConnectOptions } from "./connect.js";
+export { CredentialsError, type CertificateFiles, type Pem } from "./credentials.js";
+export type {
+  CommitOffsetOptions,
+  CommittedOffset,
+  FetchedOffset,
+  ListOffsetsOptions,
+  OffsetOptions,
+  Offsets,
+} from "./offsets.js";
 export type { ConsumedRecord, HeaderInput, RecordInput } from "./records.js";
+export type { ReadOptions, StartingPoint, TopicOptions } from "./requests.js";
+export type { Batches, ImportProgress } from "./sending.js";
+export type { TopicInfo, TopicSettings, TopicSettingsInput } from "./settings.js";
+export type {
+  ChangeTopicOptions,
+  CreateTopicOptions,
+  ListTopicsOptions,
+  TenantOptions,
+  Topics,
+  TruncateTopicOptions,
+  UpdateTopicOptions,
+} from "./topics.js";

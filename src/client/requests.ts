@@ -1,7 +1,7 @@
 /** What callers ask for, as the wire has it. */
 import type { ConsumeRequest } from "../wire/generated/log/v1/ConsumeRequest.js";
 import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
-import { expected, requireOptions } from "./misuse.js";
+import { expected, requireOptions, requireText } from "./misuse.js";
 import { toWire, type RecordInput } from "./records.js";
 
 /** An offset, the first record that is still there, behind the last one, or the first record of a time or later. */
@@ -54,15 +54,20 @@ export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: num
   };
 }
 
-function named({
-  topic = "",
-  tenant = "",
-  topicId,
-}: TopicOptions): Pick<ConsumeRequest, "topic" | "tenant" | "topicId"> {
-  if (typeof topic !== "string") throw expected("topic", "text", topic);
-  if (typeof tenant !== "string") throw expected("tenant", "text", tenant);
+/** @throws TypeError for options, names or an id that are none */
+export function named(options: TopicOptions): {
+  readonly topic: string;
+  readonly tenant: string;
+  readonly topicId?: Buffer;
+} {
+  requireOptions(options);
+  const { topic = "", tenant = "", topicId } = options;
   if (topicId !== undefined && !Buffer.isBuffer(topicId)) throw expected("topicId", "a Buffer", topicId);
-  return { topic, tenant, ...(topicId === undefined ? {} : { topicId }) };
+  return {
+    topic: requireText("topic", topic),
+    tenant: requireText("tenant", tenant),
+    ...(topicId === undefined ? {} : { topicId }),
+  };
 }
 
 function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "startTimeMs"> {
@@ -78,13 +83,13 @@ function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "
 }
 
 // The codec would send -1 and 1.9 as something else without a word.
-function uint64(name: string, value: bigint): bigint {
+export function uint64(name: string, value: bigint): bigint {
   if (typeof value !== "bigint") throw expected(name, "a bigint", value);
   if (value < 0n || value >= 1n << 64n) throw new RangeError(`${name}: ${value} is not an offset`);
   return value;
 }
 
-function uint32(name: string, value: number): number {
+export function uint32(name: string, value: number): number {
   if (!Number.isInteger(value) || value < 0 || value >= 2 ** 32) {
     throw new RangeError(`${name}: ${value} is not a whole number from 0 to ${2 ** 32 - 1}`);
   }

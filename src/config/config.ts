@@ -2,7 +2,15 @@ import type { z } from "zod";
 import { OperatorError, type Finding } from "../errors.js";
 import type { Address } from "../address.js";
 import { readConfigFile, type GivenValue } from "./config-file.js";
-import { clientVariables, configVariable, settingNames, settings, variableOf, type SettingName } from "./settings.js";
+import {
+  clientVariables,
+  configVariable,
+  settingNames,
+  settings,
+  variableOf,
+  type Setting,
+  type SettingName,
+} from "./settings.js";
 import { didYouMean } from "../suggest.js";
 
 /** How the server is to run. Nothing in it has been opened; paths are as they were given, relative to where it runs. */
@@ -18,7 +26,22 @@ export interface Config {
   readonly readyFile: string | undefined;
   /** How long SIGTERM waits for calls under way, in milliseconds. */
   readonly drainMs: number;
+  readonly limits: Limits;
+  /** Whether metrics name tenants. */
+  readonly metricsTenants: boolean;
   readonly logLevel: "debug" | "info" | "warn" | "error";
+}
+
+/** What connections may cost. Times in milliseconds; Infinity for what is not limited. */
+export interface Limits {
+  readonly maxConnections: number;
+  /** Calls that one connection may have open. */
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly maxConnectionAgeMs: number;
+  readonly maxConnectionAgeGraceMs: number;
+  readonly maxConnectionIdleMs: number;
 }
 
 /** Flags without their dashes, as they were typed; `config` names the YAML file. */
@@ -47,9 +70,9 @@ export async function loadConfig(sources: {
   return toConfig((name) => values.get(name) as never);
 }
 
-function toConfig(
-  value: <Name extends SettingName>(name: Name) => z.output<(typeof settings)[Name]["schema"]>,
-): Config {
+type ValueOf = <Name extends SettingName>(name: Name) => z.output<(typeof settings)[Name]["schema"]>;
+
+function toConfig(value: ValueOf): Config {
   return Object.freeze({
     listen: Object.freeze(value("listen")),
     adminListen: Object.freeze(value("admin-listen")),
@@ -59,9 +82,29 @@ function toConfig(
     reflection: value("reflection"),
     readyFile: value("ready-file"),
     drainMs: value("drain-ms"),
+    limits: limitsOf(value),
+    metricsTenants: value("metrics-tenants"),
     logLevel: value("log-level"),
   });
 }
+
+function limitsOf(value: ValueOf): Limits {
+  return Object.freeze({
+    maxConnections: value("max-connections"),
+    maxConcurrentStreams: value("max-concurrent-streams"),
+    keepaliveMs: value("keepalive-ms"),
+    keepaliveTimeoutMs: value("keepalive-timeout-ms"),
+    maxConnectionAgeMs: value("max-connection-age-ms"),
+    maxConnectionAgeGraceMs: value("max-connection-age-grace-ms"),
+    maxConnectionIdleMs: value("max-connection-idle-ms"),
+  });
+}
+
+/** For a server that is started without asking for any of these settings. */
+export const defaultLimits: Limits = limitsOf((name) => {
+  const setting: Setting = settings[name];
+  return setting.schema.parse(setting.default) as never;
+});
 
 function defaults(): GivenValue[] {
   return settingNames.flatMap((name) => {

@@ -1,5 +1,5 @@
 /** Flags, environment and file become one frozen `Config`. */
-export { loadConfig, unknownVariables, type Config, type ConfigFlags } from "./config.js";
+export { defaultLimits, loadConfig, unknownVariables, type Config, type ConfigFlags, type Limits } from "./config.js";
 export {
   clientVariables,
   configVariable,

@@ -14,11 +14,27 @@ const address = z.string().transform((text, context) => {
 
 const path = z.string().min(1, "a path must not be empty");
 
-const milliseconds = z
-  .string()
-  .regex(/^\d{1,9}$/, { error: ({ input }) => `${JSON.stringify(input)} is not a whole number of milliseconds` })
-  .transform(Number)
-  .refine((value) => value <= 3_600_000, "at most 3600000 ms, an hour");
+const wholeNumber = (what: string) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/, { error: ({ input }) => `${JSON.stringify(input)} is not a whole number${what}` })
+    .transform(Number);
+
+const milliseconds = wholeNumber(" of milliseconds").refine(
+  (value) => value <= 3_600_000,
+  "at most 3600000 ms, an hour",
+);
+
+/** For what goes on for long. Longer timers than this are not for milliseconds; Node's end at 24 days. */
+const longMilliseconds = wholeNumber(" of milliseconds").refine(
+  (value) => value <= 604_800_000,
+  "at most 604800000 ms, a week",
+);
+
+/** 0 stands for no limit. */
+const limitOrNone = longMilliseconds.transform((value) => (value === 0 ? Infinity : value));
+
+const countUpTo = (most: number) => wholeNumber("").refine((value) => value >= 1 && value <= most, `from 1 to ${most}`);
 
 const logLevels = ["debug", "info", "warn", "error"] as const;
 const logLevel = z.enum(logLevels, {
@@ -68,6 +84,49 @@ export const settings = {
     default: "10000",
     schema: milliseconds,
   },
+  "keepalive-ms": {
+    placeholder: "MS",
+    help: "silence after which a connection is asked whether its peer is still there; 0: never",
+    default: "60000",
+    schema: limitOrNone,
+  },
+  "keepalive-timeout-ms": {
+    placeholder: "MS",
+    help: "how long its answer may take",
+    default: "20000",
+    schema: milliseconds.refine((value) => value > 0, "at least 1 ms"),
+  },
+  "max-connection-age-ms": {
+    placeholder: "MS",
+    help: "age at which a connection takes no more calls, give or take a tenth; 0: no limit",
+    default: "0",
+    schema: limitOrNone,
+  },
+  "max-connection-age-grace-ms": {
+    placeholder: "MS",
+    help: "how long its calls may go on then",
+    default: "60000",
+    schema: longMilliseconds,
+  },
+  "max-connection-idle-ms": {
+    placeholder: "MS",
+    help: "time without a call after which a connection is closed, give or take a tenth; 0: no limit",
+    default: "1800000",
+    schema: limitOrNone,
+  },
+  "max-concurrent-streams": {
+    placeholder: "COUNT",
+    help: "calls that one connection may have open",
+    default: "256",
+    schema: countUpTo(65_536),
+  },
+  "max-connections": {
+    placeholder: "COUNT",
+    help: "connections of the whole server; more are closed at once",
+    default: "10000",
+    schema: countUpTo(1_000_000),
+  },
+  "metrics-tenants": { help: "metrics of each tenant too, by its name", default: "false", schema: truth },
   "log-level": { placeholder: "LEVEL", help: logLevels.join(", "), default: "info", schema: logLevel },
 } as const satisfies Readonly<Record<string, Setting>>;
 

@@ -1,6 +1,7 @@
 import type { TLSSocket } from "node:tls";
-import { ShuttingDown, Unauthenticated } from "../errors.js";
+import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../errors.js";
 import type { Principal } from "../names.js";
+import type { TenantLimits } from "../tenant-limits.js";
 import { IdentityRefused, principalFromCertificate } from "./principal.js";
 
 /** Both ends of a connection, as grpc-js reports them with each call and as a socket carries them. */
@@ -11,6 +12,11 @@ export interface ConnectionInfo {
   readonly remotePort?: number | undefined;
 }
 
+/** A connection that is one too many is answered, so that its client learns why, and then closed. */
+const overLimitMs = 1_500;
+/** How many of them a tenant may have at a time. */
+const maxOverLimit = 16;
+
 /** A live connection whose peer is known. */
 export interface Connection {
   readonly principal: Principal;
@@ -18,6 +24,14 @@ export interface Connection {
   readonly fingerprint256: string;
   readonly since: Date;
   readonly socket: TLSSocket;
+  /** Why no call is let in: its tenant has as many connections as it may. */
+  readonly refusal: QuotaExceeded | undefined;
+}
+
+interface ConnectionsOptions {
+  /** Asked at each admission, as `limitsOf` is, so both may follow a policy that changes. */
+  readonly isDeclaredTenant: (name: string) => boolean;
+  readonly limitsOf: (tenant: string) => Pick<TenantLimits, "connections">;
 }
 
 /**
@@ -27,12 +41,12 @@ export interface Connection {
 export class Connections implements AsyncDisposable {
   // The local end is part of the key: one remote address and port can be connected to two addresses of ours.
   readonly #live = new Map<string, Connection>();
-  readonly #isDeclaredTenant: (name: string) => boolean;
+  readonly #tenants = new Map<string, { within: number; over: number }>();
+  readonly #options: ConnectionsOptions;
   #closed = false;
 
-  /** `isDeclaredTenant` is asked at each admission, so it may follow a policy that changes. */
-  constructor(options: { readonly isDeclaredTenant: (name: string) => boolean }) {
-    this.#isDeclaredTenant = options.isDeclaredTenant;
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
   }
 
   /** How many connections are live. */
@@ -41,10 +55,12 @@ export class Connections implements AsyncDisposable {
   }
 
   /**
-   * Establishes who is at the other end, for as long as the socket lives. Call it once, on `secureConnection`.
+   * Establishes who is at the other end, for as long as the socket lives. Call it once, on `secureConnection`. A
+   * connection beyond its tenant's limit is let in for a moment, in which every call on it is refused.
    *
    * @throws IdentityRefused when the peer has no trusted certificate that makes it a principal, when the session was
-   *   resumed, or when the socket is gone already; the caller then destroys the socket
+   *   resumed, when too many of its tenant's connections are beyond the limit, or when the socket is gone already; the
+   *   caller then destroys the socket
    * @throws ShuttingDown after disposal
    */
   admit(socket: TLSSocket): Principal {
@@ -58,12 +74,13 @@ export class Connections implements AsyncDisposable {
     if (socket.isSessionReused()) throw new IdentityRefused("the TLS session was resumed");
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) throw new IdentityRefused("the peer showed no certificate");
-    const principal = principalFromCertificate(certificate.raw, this.#isDeclaredTenant);
+    const principal = principalFromCertificate(certificate.raw, this.#options.isDeclaredTenant);
+    const refusal = this.#enter(principal.tenant, socket);
 
     // The kernel gives both ends out again only when they are free, so whoever is still listed here is dead, and its
     // calls must not find the newcomer.
     this.#live.get(key)?.socket.destroy();
-    const connection = { principal, fingerprint256: certificate.fingerprint256, since: new Date(), socket };
+    const connection = { principal, fingerprint256: certificate.fingerprint256, since: new Date(), socket, refusal };
     this.#live.set(key, connection);
     socket.once("close", () => {
       if (this.#live.get(key) === connection) this.#live.delete(key);
@@ -74,9 +91,12 @@ export class Connections implements AsyncDisposable {
   /**
    * Ask when a call starts, and keep the answer: the ends of a connection that has died may be another's by then.
    * @throws Unauthenticated when no live connection has these ends
+   * @throws QuotaExceeded on a connection beyond its tenant's limit
    */
   principalOf(info: ConnectionInfo): Principal {
-    return this.#find(info).principal;
+    const { principal, refusal } = this.#find(info);
+    if (refusal !== undefined) throw refusal;
+    return principal;
   }
 
   /**
@@ -97,6 +117,26 @@ export class Connections implements AsyncDisposable {
     const closing = Array.from(this, ({ socket }) => new Promise((resolve) => socket.once("close", resolve)));
     for (const { socket } of this) socket.destroy();
     await Promise.all(closing);
+  }
+
+  /** Counts the connection until it closes. Gives the reason if it is one too many. @throws IdentityRefused */
+  #enter(tenant: string, socket: TLSSocket): QuotaExceeded | undefined {
+    const { connections: maximum } = this.#options.limitsOf(tenant);
+    const count = this.#tenants.get(tenant) ?? { within: 0, over: 0 };
+    const kind = count.within < maximum ? "within" : "over";
+    if (kind === "over" && count.over >= maxOverLimit) {
+      throw new IdentityRefused(`tenant ${tenant} is at its limit: connections is ${maximum}`);
+    }
+    count[kind]++;
+    this.#tenants.set(tenant, count);
+    socket.once("close", () => {
+      count[kind]--;
+      if (count.within + count.over === 0) this.#tenants.delete(tenant);
+    });
+    if (kind === "within") return undefined;
+    const timer = setTimeout(() => socket.destroy(), overLimitMs);
+    socket.once("close", () => clearTimeout(timer));
+    return new QuotaExceeded(tenant, "connections", maximum, overLimitMs);
   }
 
   #find(info: ConnectionInfo): Connection {

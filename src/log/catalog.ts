@@ -1,11 +1,13 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
 import { type Manifest, readManifest, writeManifest } from "./manifest.js";
+import type { TopicSettings } from "./port.js";
 
 const creating = ".creating";
+const deleted = ".deleted";
 const concurrentReads = 8;
 
 /** A topic's directory and what its `topic.json` says. */
@@ -14,9 +16,17 @@ export interface CatalogEntry {
   readonly manifest: Manifest;
 }
 
+/** What the data directory says of topics. */
+export interface Catalog {
+  readonly topics: readonly CatalogEntry[];
+  /** Ids of topics that are deleted, although their files are not gone yet. */
+  readonly deleted: ReadonlySet<string>;
+}
+
 /** Every topic of the data directory. @throws OperatorError when a `topic.json` cannot be read or contradicts another */
-export async function readCatalog(tenantsDirectory: string): Promise<CatalogEntry[]> {
-  const directories = (await topicDirectories(tenantsDirectory)).filter((directory) => !directory.endsWith(creating));
+export async function readCatalog(tenantsDirectory: string): Promise<Catalog> {
+  const all = await topicDirectories(tenantsDirectory);
+  const directories = all.filter((directory) => !isLeftover(directory));
   const entries: CatalogEntry[] = [];
   const queue = directories.values();
   const reader = async (): Promise<void> => {
@@ -37,20 +47,43 @@ export async function readCatalog(tenantsDirectory: string): Promise<CatalogEntr
     }
     named.set(name, directory);
   }
-  return entries;
+  const gone = all.filter((directory) => directory.endsWith(deleted));
+  return { topics: entries, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
 }
 
-/** Removes what creations that a crash cut short have left: nothing was stored in it. */
-export async function removeUnfinishedTopics(tenantsDirectory: string): Promise<void> {
+/**
+ * Removes what creations that a crash cut short have left, in which nothing was stored, and what is left of deleted
+ * topics. Neither the checkpoint nor what is above it in the journal may speak of them any more.
+ */
+export async function removeLeftovers(tenantsDirectory: string): Promise<void> {
   for (const directory of await topicDirectories(tenantsDirectory)) {
-    if (directory.endsWith(creating)) await rm(directory, { recursive: true });
+    if (isLeftover(directory)) await rm(directory, { recursive: true });
   }
 }
 
+/**
+ * Takes the topic out of the catalog, and returns where its files are until they are removed. Durable when the directory
+ * around it is synced.
+ */
+export async function renameDeleted(directory: string): Promise<string> {
+  const gone = `${directory}${deleted}`;
+  await rename(directory, gone);
+  return gone;
+}
+
+/** What a new topic begins with. */
+export interface NewTopic {
+  readonly tenant: string;
+  readonly topic: string;
+  readonly createdMs: number;
+  readonly settings: TopicSettings;
+}
+
 /** Durably makes the directory of a new, empty topic. */
-export async function createTopic(tenantsDirectory: string, tenant: string, topic: string): Promise<CatalogEntry> {
+export async function createTopic(tenantsDirectory: string, created: NewTopic): Promise<CatalogEntry> {
   const topicId = randomBytes(16).toString("hex");
-  const manifest: Manifest = { tenant, topic, topicId, startOffset: 0n, segments: [] };
+  const state = { startOffset: 0n, compactedTo: 0n, ageMark: undefined, segments: [] };
+  const manifest: Manifest = { ...created, topicId, ...state };
   const directory = topicDirectory(tenantsDirectory, manifest);
   const topics = dirname(directory);
   await mkdir(topics, { recursive: true, mode: 0o700 });
@@ -67,6 +100,10 @@ export async function createTopic(tenantsDirectory: string, tenant: string, topi
     throw error;
   }
   return { directory, manifest };
+}
+
+function isLeftover(directory: string): boolean {
+  return directory.endsWith(creating) || directory.endsWith(deleted);
 }
 
 async function topicDirectories(tenantsDirectory: string): Promise<string[]> {

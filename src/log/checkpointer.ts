@@ -3,11 +3,14 @@ import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
 import type { Published } from "./group-commit.js";
 import type { Journal } from "./journal.js";
+import type { StoreObserver } from "./store-observer.js";
 import type { TopicLog } from "./topic-log.js";
 
 /** An idle server has nothing in doubt: so long after the last group comes a checkpoint. */
 const idleMs = 1000;
 const retryFullDiskMs = 500;
+/** Topics that are deleted one after the other go with one checkpoint. */
+const dropMs = 200;
 /** Of the thread pool, the journal and readers keep the rest. */
 const concurrentSyncs = 2;
 
@@ -18,11 +21,15 @@ export class Checkpointer {
   readonly #flusher: Flusher;
   readonly #published: () => Published;
   readonly #onFailure: (error: unknown) => void;
+  readonly #observer: StoreObserver | undefined;
   /** Every topic's end as of the last checkpoint. */
   readonly #ends: Map<string, TopicEnd>;
   readonly #dirty = new Set<TopicLog>();
+  /** Logs that are deleted, and whom to tell that no checkpoint needs them. */
+  readonly #dropped = new Map<TopicLog, () => void>();
   #running: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #dropTimer: NodeJS.Timeout | undefined;
   #stopped = false;
 
   constructor(options: {
@@ -33,6 +40,7 @@ export class Checkpointer {
     ends: ReadonlyMap<string, TopicEnd>;
     /** Called when what was acknowledged could not be brought to its segments; it is safe in the journal. */
     onFailure: (error: unknown) => void;
+    observer: StoreObserver | undefined;
   }) {
     this.#directory = options.directory;
     this.#journal = options.journal;
@@ -40,6 +48,7 @@ export class Checkpointer {
     this.#published = options.published;
     this.#ends = new Map(options.ends);
     this.#onFailure = options.onFailure;
+    this.#observer = options.observer;
   }
 
   /** Notes a group: these logs have more than the last checkpoint says. */
@@ -48,6 +57,22 @@ export class Checkpointer {
     if (this.#journal.fileCount > 1) this.start();
     if (this.#timer === undefined) this.#timer = setTimeout(() => this.start(), idleMs);
     else this.#timer.refresh();
+  }
+
+  /** Notes that a topic ends somewhere else than the last checkpoint says, though nothing was appended. */
+  noteSealed(log: TopicLog): void {
+    this.#dirty.add(log);
+  }
+
+  /**
+   * Leaves a deleted topic out from now on, and calls `onDropped` when neither the checkpoint nor what is above it in the
+   * journal speaks of it any more. It comes soon, unless checkpoints fail.
+   */
+  drop(log: TopicLog, onDropped: () => void): void {
+    this.#dirty.delete(log);
+    this.#ends.delete(log.topicId);
+    this.#dropped.set(log, onDropped);
+    if (!this.#stopped) this.#dropTimer ??= setTimeout(() => this.start(), dropMs);
   }
 
   /** Starts a checkpoint unless one is on its way. */
@@ -65,8 +90,9 @@ export class Checkpointer {
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#dropTimer);
     await this.#running;
-    if (this.#dirty.size > 0) await this.#run();
+    if (this.#dirty.size > 0 || this.#dropped.size > 0) await this.#run();
   }
 
   #start(): Promise<void> {
@@ -90,28 +116,44 @@ export class Checkpointer {
   }
 
   async #run(): Promise<void> {
+    const started = performance.now();
     // One moment: these ends are exactly what the groups up to this sequence make.
     const { sequence, place } = this.#published();
     const logs = [...this.#dirty];
-    const ends = logs.map((log) => [log.topicId, log.end] as const);
+    const ends = logs.map((log) => [log, log.end] as const);
+    const dropped = [...this.#dropped];
     this.#dirty.clear();
     try {
       const queue = logs.values();
       const worker = async (): Promise<void> => {
         for (const log of queue) {
           await this.#flusher.flush(log);
-          await log.sync();
+          await log.files.sync();
         }
       };
       // Nobody is left behind: a worker that goes on beside the next checkpoint would write the same files.
       const workers = await Promise.allSettled(Array.from({ length: concurrentSyncs }, worker));
       for (const result of workers) if (result.status === "rejected") throw result.reason;
-      for (const [topicId, end] of ends) this.#ends.set(topicId, end);
+      for (const [log, end] of ends) if (!this.#dropped.has(log)) this.#ends.set(log.topicId, end);
       await writeCheckpoint(this.#directory, { sequence, place, ends: this.#ends });
     } catch (error) {
-      for (const log of logs) this.#dirty.add(log);
+      for (const log of logs) if (!this.#dropped.has(log)) this.#dirty.add(log);
       throw error;
     }
+    for (const [log, end] of ends) log.checkpointed = end;
+    this.#tellDropped(dropped);
     await this.#journal.release(sequence);
+    this.#observer?.onCheckpoint((performance.now() - started) / 1000);
+  }
+
+  #tellDropped(dropped: readonly (readonly [TopicLog, () => void])[]): void {
+    clearTimeout(this.#dropTimer);
+    this.#dropTimer = undefined;
+    for (const [log, onDropped] of dropped) {
+      this.#dropped.delete(log);
+      onDropped();
+    }
+    // Those that were deleted while this one was made.
+    if (this.#dropped.size > 0 && !this.#stopped) this.#dropTimer = setTimeout(() => this.start(), dropMs);
   }
 }

@@ -13,6 +13,7 @@ export interface CommitHeader {
   readonly base: bigint;
   /** Offset of the last record. */
   readonly last: bigint;
+  /** As many as the offsets from first to last in a dense commit; fewer in one that compaction left. */
   readonly count: number;
   /** When it was committed, in milliseconds since 1970. */
   readonly timeMs: number;
@@ -23,7 +24,10 @@ export interface CommitHeader {
   readonly checksum: number;
 }
 
-const formatVersion = 1;
+/** Every offset from the first to the last has its record. */
+const denseVersion = 1;
+/** Compaction took some of them: an aclog that does not know of gaps must not take the n-th record for base + n. */
+const sparseVersion = 2;
 
 /** Field 2047, length-delimited: the highest field number with a two-byte tag. */
 const tagByte0 = 0xfa;
@@ -47,20 +51,22 @@ export const maxCommitFramesBytes = 256 * 1024;
 
 /**
  * Writes the header in front of frames that are already in place, and seals both with the checksum. The frames begin
- * at `position + commitHeaderBytes` and take `framesBytes`.
+ * at `position + commitHeaderBytes` and take `framesBytes`. Without `last`, the commit is dense.
  */
 export function sealCommit(
   target: Buffer,
   position: number,
-  commit: { topicId: Buffer; base: bigint; count: number; timeMs: number; framesBytes: number },
+  commit: { topicId: Buffer; base: bigint; last?: bigint; count: number; timeMs: number; framesBytes: number },
 ): void {
+  const lastIfDense = commit.base + BigInt(commit.count) - 1n;
+  const last = commit.last ?? lastIfDense;
   target[position] = tagByte0;
   target[position + 1] = tagByte1;
   const body = writeVarint(target, position + 2, bodyBytes);
-  target.writeUInt32LE(formatVersion, body + 4);
+  target.writeUInt32LE(last === lastIfDense ? denseVersion : sparseVersion, body + 4);
   commit.topicId.copy(target, body + 8);
   target.writeBigUInt64LE(commit.base, body + 24);
-  target.writeBigUInt64LE(commit.base + BigInt(commit.count) - 1n, body + 32);
+  target.writeBigUInt64LE(last, body + 32);
   target.writeUInt32LE(commit.count, body + 40);
   target.writeUInt32LE(commit.framesBytes, body + 44);
   target.writeBigUInt64LE(BigInt(commit.timeMs), body + 48);
@@ -79,13 +85,15 @@ export function readCommitHeader(buffer: Buffer, position: number): CommitHeader
   if (buffer[position] !== tagByte0 || buffer[position + 1] !== tagByte1) return undefined;
   if (buffer[position + 2] !== bodyBytes) return undefined;
   const body = position + tagAndLength;
-  if (buffer.readUInt32LE(body + 4) !== formatVersion || buffer.readUInt32LE(body + 56) !== 0) return undefined;
+  const version = buffer.readUInt32LE(body + 4);
+  if ((version !== denseVersion && version !== sparseVersion) || buffer.readUInt32LE(body + 56) !== 0) return undefined;
   const headerChecksum = crc32(buffer.subarray(body + headerChecksumStart, body + headerChecksumAt));
   if (headerChecksum !== buffer.readUInt32LE(body + headerChecksumAt)) return undefined;
   const base = buffer.readBigUInt64LE(body + 24);
   const last = buffer.readBigUInt64LE(body + 32);
   const count = buffer.readUInt32LE(body + 40);
-  if (count === 0 || last - base + 1n !== BigInt(count)) return undefined;
+  const gaps = last - base + 1n - BigInt(count);
+  if (count === 0 || (version === denseVersion ? gaps !== 0n : gaps <= 0n)) return undefined;
   return {
     topicId: buffer.toString("hex", body + 8, body + 24),
     base,
@@ -98,8 +106,39 @@ export function readCommitHeader(buffer: Buffer, position: number): CommitHeader
   };
 }
 
+/** True if the commit has no record for some of the offsets from its first to its last. */
+export function isSparse(header: CommitHeader): boolean {
+  return header.last - header.base >= BigInt(header.count);
+}
+
 /** True if the commit at `position`, all of which must be in the buffer, is what was written. */
 export function isIntact(buffer: Buffer, position: number, header: CommitHeader): boolean {
   const end = position + header.headerBytes + header.framesBytes;
   return crc32(buffer.subarray(position + tagAndLength + 4, end)) === header.checksum;
+}
+
+/** What a segment has at the place of a commit. */
+export interface CommitPlace {
+  readonly topicId: string;
+  /** The offset behind the commit before; a segment that was compacted may go on with a later one. */
+  readonly expected: bigint;
+  readonly isCompacted: boolean;
+  /** The offset that the next segment begins with, if it is known. */
+  readonly next: bigint | undefined;
+  /** Bytes from here to the segment's end. */
+  readonly room: number;
+}
+
+/** Why a commit cannot be the one that belongs to a place, if it cannot. */
+export function misplacement(header: CommitHeader, place: CommitPlace): string | undefined {
+  if (header.topicId !== place.topicId) return "a commit of another topic";
+  if (place.isCompacted ? header.base < place.expected : header.base !== place.expected) {
+    return `a commit with offset ${header.base} instead of ${place.expected}`;
+  }
+  if (!place.isCompacted && isSparse(header)) return "a commit with gaps in a segment that was never compacted";
+  if (place.next !== undefined && header.last >= place.next) {
+    return `a commit with offset ${header.last} in a segment that ends before ${place.next}`;
+  }
+  if (header.headerBytes + header.framesBytes > place.room) return "a commit that is longer than the segment";
+  return undefined;
 }

@@ -11,6 +11,7 @@ export const layout = {
   lock: "lock",
   journal: "journal",
   tenants: "tenants",
+  clock: "clock.json",
 } as const;
 
 const format = { format: "aclog", version: 1 } as const;

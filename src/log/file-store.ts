@@ -1,62 +1,56 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { LogClosed, StorageFull } from "../errors.js";
+import { LogClosed, StorageFull, TopicExists, TopicNotFound } from "../errors.js";
 import { Closers } from "../lifecycle.js";
 import type { RecordBatch } from "../wire/records.js";
-import { type CatalogEntry, createTopic, readCatalog, removeUnfinishedTopics } from "./catalog.js";
+import { type CatalogEntry, createTopic, readCatalog, removeLeftovers } from "./catalog.js";
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
+import { type Clock, systemClock } from "./clock.js";
 import { DataDirectory, layout } from "./data-directory.js";
+import { Deletion } from "./deletion.js";
 import { isExhausted } from "./durable-files.js";
+import type { FileStoreEvents, FileStoreOptions } from "./file-store-options.js";
 import { Flusher } from "./flusher.js";
 import { FreeSpace } from "./free-space.js";
 import { GroupCommit } from "./group-commit.js";
 import { Journal } from "./journal.js";
 import { blockBytes } from "./journal-format.js";
+import { Maintenance } from "./maintenance.js";
 import { OpenFiles } from "./open-files.js";
-import type { CommitLog, LogStore } from "./port.js";
-import { type Recovery, type RecoveryReport, emptyEnd, recover } from "./recovery.js";
+import { removeOrphans } from "./orphans.js";
+import { type CommitLog, type LogStore, type TopicSettings, type Usage, defaultTopicSettings } from "./port.js";
+import { type Recovery, emptyEnd, recover } from "./recovery.js";
+import { RetentionClock } from "./retention-clock.js";
+import { StorageAccount } from "./storage-account.js";
+import { TopicFiles } from "./topic-files.js";
+import { TopicIndex } from "./topic-index.js";
 import { TopicLog } from "./topic-log.js";
 
-/** Sizes of the file engine. The defaults are for production; tests make everything small. */
-export interface FileStoreOptions {
-  /** Size of a journal file, in bytes; at least 8 MiB, so that the largest request fits. */
-  readonly journalFileBytes: number;
-  /** How many journal files may hold what is not in a checkpoint yet. */
-  readonly journalFiles: number;
-  /** Largest segment, in bytes; at most 1 GiB. */
-  readonly segmentBytes: number;
-  /** Segments and indexes that are open at a time. */
-  readonly openFiles: number;
-  /** Memory for what is durable in the journal and not in its segment yet, in bytes. */
-  readonly pendingBytes: number;
-}
-
-export const defaultFileStoreOptions: FileStoreOptions = {
-  journalFileBytes: 32 * 1024 * 1024,
-  journalFiles: 4,
-  segmentBytes: 256 * 1024 * 1024,
-  openFiles: 256,
-  pendingBytes: 64 * 1024 * 1024,
-};
-
-/** What the store tells its owner. */
-export interface FileStoreEvents {
-  onRecovered(report: RecoveryReport): void;
-  /** Called once: nothing is acknowledged from now on. */
-  onFailure(error: unknown): void;
+interface Parts {
+  readonly journal: Journal;
+  readonly space: FreeSpace;
+  readonly files: OpenFiles;
+  readonly clock: Clock;
+  readonly retentionClock: RetentionClock;
+  readonly ends: ReadonlyMap<string, TopicEnd>;
 }
 
 /** Every topic's log in one data directory: one journal makes it durable, one file per topic makes it readable. */
 export class FileStore implements LogStore {
   readonly #tenantsDirectory: string;
   readonly #closers: Closers;
+  readonly #clock: Clock;
   readonly #files: OpenFiles;
   readonly #journal: Journal;
   readonly #flusher: Flusher;
   readonly #commits: GroupCommit;
-  readonly #topics = new Map<string, TopicLog>();
+  readonly #deletion: Deletion;
+  readonly #maintenance: Maintenance;
+  readonly #topics = new TopicIndex();
   readonly #creating = new Map<string, Promise<TopicLog>>();
+  readonly #deleting = new Map<string, Promise<void>>();
+  #maintaining: Promise<void> | undefined;
   #reported = false;
   #closed = false;
   readonly #events: FileStoreEvents;
@@ -64,16 +58,17 @@ export class FileStore implements LogStore {
   private constructor(
     directory: string,
     closers: Closers,
-    parts: { journal: Journal; space: FreeSpace; files: OpenFiles; ends: ReadonlyMap<string, TopicEnd> },
+    parts: Parts,
     options: FileStoreOptions,
     events: FileStoreEvents,
   ) {
-    const { journal, space, files, ends } = parts;
+    const { journal, space, files, clock, retentionClock, ends } = parts;
     const onFailure = (error: unknown): void => this.#fail(error);
     const flusher = new Flusher(space, options.pendingBytes, onFailure);
     this.#flusher = flusher;
     this.#tenantsDirectory = join(directory, layout.tenants);
     this.#closers = closers;
+    this.#clock = clock;
     this.#files = files;
     this.#journal = journal;
     this.#events = events;
@@ -84,28 +79,33 @@ export class FileStore implements LogStore {
       published: () => this.#commits.published,
       ends,
       onFailure,
+      observer: events.observer,
     });
     this.#commits = new GroupCommit({
       journal,
       space,
       flusher,
-      segmentBytes: options.segmentBytes,
+      clock,
+      sizes: options,
       onPublished: (logs) => checkpointer.noteGroup(logs),
       release: () => checkpointer.demand(),
       onFailure,
+      observer: events.observer,
     });
-    closers.defer(async () => {
-      this.#closed = true;
-      await Promise.allSettled(this.#creating.values());
-      for (const log of this.#topics.values()) log.close();
-      // First, so that nobody waits for room on a full disk.
-      flusher.stop();
-      await this.#commits.close();
-      // Nothing is lost without a last checkpoint: the journal has it all.
-      await checkpointer.stop().catch((error: unknown) => {
-        if (!isExhausted(error)) onFailure(error);
-      });
+    this.#deletion = new Deletion({
+      flusher,
+      checkpointer,
+      onFailure,
+      onLeftover: ({ tenant, topic }, error) => events.onMaintenanceProblem({ tenant, topic, error }),
     });
+    this.#maintenance = new Maintenance({
+      commits: this.#commits,
+      checkpointer,
+      clock: retentionClock,
+      reclaim: options,
+      onProblem: (problem) => events.onMaintenanceProblem(problem),
+    });
+    closers.defer(() => this.#close(checkpointer));
   }
 
   /**
@@ -113,7 +113,12 @@ export class FileStore implements LogStore {
    *
    * @throws OperatorError when another process has it, or when it cannot be what was written; nothing is changed then
    */
-  static async open(path: string, options: FileStoreOptions, events: FileStoreEvents): Promise<FileStore> {
+  static async open(
+    path: string,
+    options: FileStoreOptions,
+    events: FileStoreEvents,
+    clock: Clock = systemClock,
+  ): Promise<FileStore> {
     if (options.journalFiles < 2)
       throw new TypeError("one journal file is written while another is freed: two at least");
     const closers = new Closers();
@@ -121,18 +126,24 @@ export class FileStore implements LogStore {
       const data = closers.add(await DataDirectory.open(path));
       const journalDirectory = join(path, layout.journal);
       const tenantsDirectory = join(path, layout.tenants);
+      const retentionClock = closers.add(
+        await RetentionClock.open(join(path, layout.clock), clock, data.isNew, (jump) => events.onClockJump(jump)),
+      );
       const { checkpoint, topics, report } = data.isNew
         ? await create(path, journalDirectory)
         : await recover(journalDirectory, await readCatalog(tenantsDirectory));
-      await removeUnfinishedTopics(tenantsDirectory);
+      await removeLeftovers(tenantsDirectory);
+      await removeOrphans(topics);
       const { journalFileBytes: fileBytes, journalFiles: maxFiles } = options;
       const journal = closers.add(
         await Journal.open(journalDirectory, checkpoint.sequence + 1n, { fileBytes, maxFiles }),
       );
+      await retentionClock.start();
       if (data.isNew) await data.markCreated();
       const space = await FreeSpace.open(path, fileBytes * maxFiles);
       const files = closers.add(new OpenFiles(options.openFiles));
-      const store = new FileStore(path, closers, { journal, space, files, ends: checkpoint.ends }, options, events);
+      const parts = { journal, space, files, clock, retentionClock, ends: checkpoint.ends };
+      const store = new FileStore(path, closers, parts, options, events);
       for (const { entry, end, damage } of topics) {
         const log = store.#add(entry, end);
         if (damage !== undefined) log.markDamaged(damage);
@@ -149,18 +160,72 @@ export class FileStore implements LogStore {
     return this.#journal.failure;
   }
 
-  find(tenant: string, topic: string): CommitLog | undefined {
-    return this.#topics.get(keyOf(tenant, topic));
+  /** What waits to be written, in bytes, and how many readers wait for a record to come. */
+  get waiting(): { readonly bytes: number; readonly readers: number } {
+    let readers = 0;
+    for (const log of this.#topics.all()) readers += log.waitingReaders;
+    return { bytes: this.#commits.waitingBytes, readers };
   }
 
-  async open(tenant: string, topic: string): Promise<CommitLog> {
+  find(tenant: string, topic: string): CommitLog | undefined {
+    return this.#topics.get(tenant, topic);
+  }
+
+  async open(tenant: string, topic: string, settings: TopicSettings = defaultTopicSettings): Promise<CommitLog> {
     const key = keyOf(tenant, topic);
-    const known = this.#topics.get(key) ?? this.#creating.get(key);
-    if (known !== undefined) return known;
+    for (;;) {
+      const known = this.#topics.get(tenant, topic) ?? this.#creating.get(key);
+      if (known !== undefined) return known;
+      if (this.#closed) throw new LogClosed();
+      const deleting = this.#deleting.get(key);
+      if (deleting === undefined) return this.#create(tenant, topic, settings);
+      await deleting;
+    }
+  }
+
+  async create(tenant: string, topic: string, settings: TopicSettings): Promise<CommitLog> {
+    const key = keyOf(tenant, topic);
+    for (;;) {
+      if (this.#closed) throw new LogClosed();
+      if (this.#topics.get(tenant, topic) !== undefined || this.#creating.has(key)) {
+        throw new TopicExists(tenant, topic);
+      }
+      const deleting = this.#deleting.get(key);
+      if (deleting === undefined) return this.#create(tenant, topic, settings);
+      await deleting;
+    }
+  }
+
+  async delete(log: CommitLog): Promise<void> {
     if (this.#closed) throw new LogClosed();
-    const created = this.#create(tenant, topic).finally(() => this.#creating.delete(key));
-    this.#creating.set(key, created);
-    return created;
+    const { tenant, topic } = log;
+    const known = this.#topics.get(tenant, topic);
+    if (known === undefined || known !== log) throw new TopicNotFound(tenant, topic);
+    if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    this.#topics.remove(known);
+    const key = keyOf(tenant, topic);
+    const deleted = this.#deletion.delete(known).catch((error: unknown) => {
+      this.#topics.add(known);
+      throw isExhausted(error) ? new StorageFull() : error;
+    });
+    const over = deleted.catch(() => undefined).finally(() => this.#deleting.delete(key));
+    this.#deleting.set(key, over);
+    await deleted;
+  }
+
+  topics(tenant: string): readonly CommitLog[] {
+    return this.#topics.of(tenant);
+  }
+
+  usage(tenant: string): Usage {
+    return this.#topics.usage(tenant);
+  }
+
+  async maintain(): Promise<void> {
+    if (this.#closed) throw new LogClosed();
+    if (this.#journal.failure !== undefined) return;
+    this.#maintaining ??= this.#maintenance.run(this.#topics.all()).finally(() => (this.#maintaining = undefined));
+    await this.#maintaining;
   }
 
   admit(tenant: string, batch: RecordBatch): void {
@@ -169,22 +234,56 @@ export class FileStore implements LogStore {
 
   /** Answers all that waits, makes a last checkpoint, and lets go of the data directory. */
   async [Symbol.asyncDispose](): Promise<void> {
+    // At once: what is admitted from now on could come behind the last answer.
+    this.#closed = true;
+    this.#maintenance.stop();
+    for (const log of this.#topics.all()) log.close();
     await this.#closers[Symbol.asyncDispose]();
   }
 
-  async #create(tenant: string, topic: string): Promise<TopicLog> {
+  #create(tenant: string, topic: string, settings: TopicSettings): Promise<TopicLog> {
+    const key = keyOf(tenant, topic);
+    const uncount = this.#topics.expect(tenant, topic);
+    const created = this.#createNow(tenant, topic, settings).finally(() => {
+      uncount();
+      this.#creating.delete(key);
+    });
+    this.#creating.set(key, created);
+    return created;
+  }
+
+  async #createNow(tenant: string, topic: string, settings: TopicSettings): Promise<TopicLog> {
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
+    const createdMs = this.#clock.wallMs();
     try {
-      return this.#add(await createTopic(this.#tenantsDirectory, tenant, topic), emptyEnd);
+      return this.#add(await createTopic(this.#tenantsDirectory, { tenant, topic, createdMs, settings }), emptyEnd);
     } catch (error) {
       throw isExhausted(error) ? new StorageFull() : error;
     }
   }
 
   #add({ directory, manifest }: CatalogEntry, end: TopicEnd): TopicLog {
-    const log = new TopicLog(this.#files, this.#commits, directory, manifest, end);
-    this.#topics.set(keyOf(manifest.tenant, manifest.topic), log);
+    const files = new TopicFiles(this.#files, directory, manifest, end.position);
+    const account = new StorageAccount(this.#topics.accountOf(manifest.tenant));
+    const log = new TopicLog(files, this.#commits, account, end);
+    this.#topics.add(log);
     return log;
+  }
+
+  async #close(checkpointer: Checkpointer): Promise<void> {
+    await Promise.allSettled(this.#creating.values());
+    for (const log of this.#topics.all()) log.close();
+    // First, so that nobody waits for room on a full disk.
+    this.#flusher.stop();
+    await this.#commits.close();
+    await Promise.all(this.#deleting.values());
+    await this.#maintaining?.catch(() => undefined);
+    // Nothing is lost without a last checkpoint: the journal has it all.
+    await checkpointer.stop().catch((error: unknown) => {
+      if (!isExhausted(error)) this.#fail(error);
+    });
+    await this.#deletion.idle();
+    for (const log of this.#topics.all()) await log.files.idle();
   }
 
   #fail(error: unknown): void {

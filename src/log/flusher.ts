@@ -61,6 +61,12 @@ export class Flusher {
     }
   }
 
+  /** Notes that `bytes` which the log had pending are never going to be written: it is deleted. */
+  drop(log: TopicLog, bytes: number): void {
+    this.#dirty.delete(log);
+    this.#flushed(bytes);
+  }
+
   /** Starts no more writes on its own, waits for no disk, and lets nobody wait any longer. */
   stop(): void {
     this.#stopped = true;

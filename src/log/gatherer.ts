@@ -1,17 +1,24 @@
 import { frameEnd } from "../wire/records.js";
 import type { ReadLimits, RecordFrames } from "./port.js";
+import { type FramesHeader, visitFrames } from "./record-frame.js";
 
-/** Collects frames of consecutive commits until a limit is reached, without copying them. */
+/** Collects frames of commits that follow one another until a limit is reached, without copying them. */
 export class Gatherer {
   readonly #from: bigint;
   readonly #limits: ReadLimits;
   readonly #parts: Buffer[] = [];
   #count = 0;
   #bytes = 0;
+  /** Of the first record that was taken. */
+  #offset: bigint;
+  /** Behind the last one. */
+  #next: bigint;
 
   constructor(from: bigint, limits: ReadLimits) {
     this.#from = from;
     this.#limits = limits;
+    this.#offset = from;
+    this.#next = from;
   }
 
   get isEmpty(): boolean {
@@ -23,7 +30,7 @@ export class Gatherer {
   }
 
   /**
-   * Takes the frames at `[start, end)`, which begin with offset `base`, from the wanted offset on.
+   * Takes the frames at `[start, end)`, whose offsets are `base` and those that follow it, from the wanted offset on.
    *
    * @returns whether there is room for what follows; undefined when the bytes are not frames
    */
@@ -35,10 +42,11 @@ export class Gatherer {
       if (next === undefined) return undefined;
       from = next;
     }
+    const offset = base + BigInt(unwanted);
     const left = count - unwanted;
     const room = this.#limits.maxRecords - this.#count;
     if (left <= room && this.#bytes + end - from <= this.#limits.maxBytes) {
-      this.#add(buffer.subarray(from, end), left);
+      this.#add(buffer.subarray(from, end), left, offset, offset + BigInt(left));
       return left < room;
     }
     let to = from;
@@ -51,15 +59,49 @@ export class Gatherer {
       to = next;
       taken++;
     }
-    if (taken > 0) this.#add(buffer.subarray(from, to), taken);
+    if (taken > 0) this.#add(buffer.subarray(from, to), taken, offset, offset + BigInt(taken));
     return false;
   }
 
-  finish(): RecordFrames {
-    return { offset: this.#from, count: this.#count, parts: this.#parts };
+  /**
+   * The same for a commit that has gaps: only the frames themselves know their offsets.
+   *
+   * @returns as `take`; undefined also when the offsets are not those that the header announces
+   */
+  takeSparse(buffer: Buffer, start: number, end: number, header: FramesHeader): boolean | undefined {
+    const wanted = Number(this.#from);
+    const run = { from: start, to: start, count: 0, offset: 0, next: 0, isFull: false };
+    // To the last frame, whichever are wanted: a commit is what its header says as a whole, or it is damaged.
+    const isWhole = visitFrames(buffer, start, end, header, (frame) => {
+      if (frame.offset < wanted) {
+        run.from = frame.end;
+        return;
+      }
+      run.isFull ||= this.#isFull(run.count, frame.end - run.from);
+      if (run.isFull) return;
+      if (run.count === 0) run.offset = frame.offset;
+      run.next = frame.offset + 1;
+      run.to = frame.end;
+      run.count++;
+    });
+    if (!isWhole) return undefined;
+    if (run.count > 0) this.#add(buffer.subarray(run.from, run.to), run.count, BigInt(run.offset), BigInt(run.next));
+    return !run.isFull && this.#count < this.#limits.maxRecords;
   }
 
-  #add(frames: Buffer, count: number): void {
+  finish(): RecordFrames {
+    return { offset: this.#offset, count: this.#count, next: this.#next, parts: this.#parts };
+  }
+
+  /** True if `taken` records are as many as there is room for, and the next one would make them `bytes` long. */
+  #isFull(taken: number, bytes: number): boolean {
+    const count = this.#count + taken;
+    return count >= this.#limits.maxRecords || (count > 0 && this.#bytes + bytes > this.#limits.maxBytes);
+  }
+
+  #add(frames: Buffer, count: number, offset: bigint, next: bigint): void {
+    if (this.#count === 0) this.#offset = offset;
+    this.#next = next;
     this.#parts.push(frames);
     this.#count += count;
     this.#bytes += frames.length;

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
 import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
+import type { Clock } from "./clock.js";
 import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
 import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
@@ -8,6 +9,8 @@ import type { FreeSpace } from "./free-space.js";
 import type { Journal, JournalPlace } from "./journal.js";
 import { type Sequence, entryHeaderBytes, groupHeaderBytes, writeEntryHeader } from "./journal-format.js";
 import type { Appended } from "./port.js";
+import { type SegmentSizes, segmentBytesOf } from "./segment-size.js";
+import type { StoreObserver } from "./store-observer.js";
 import type { Appender, DurableCommit, TopicLog } from "./topic-log.js";
 
 /** A group is at most this large, or one batch. */
@@ -58,14 +61,19 @@ export class GroupCommit implements Appender {
   readonly #journal: Journal;
   readonly #space: FreeSpace;
   readonly #flusher: Flusher;
-  readonly #segmentBytes: number;
+  readonly #clock: Clock;
+  readonly #sizes: SegmentSizes;
   readonly #onPublished: (logs: Iterable<TopicLog>) => void;
   readonly #release: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
+  readonly #observer: StoreObserver | undefined;
   /** Tenants with something waiting, in the order of their turns. */
   readonly #queues = new Map<string, Queue>();
   #waitingBytes = 0;
   #running: Promise<void> | undefined;
+  /** True while the places of a group's commits are decided and not yet taken. */
+  #placed = false;
+  readonly #betweenGroups: (() => void)[] = [];
   #published: Published;
   #closed = false;
 
@@ -73,28 +81,36 @@ export class GroupCommit implements Appender {
     journal: Journal;
     space: FreeSpace;
     flusher: Flusher;
-    /** Largest segment, in bytes. */
-    segmentBytes: number;
+    clock: Clock;
+    sizes: SegmentSizes;
     /** Called when a group has become visible. */
     onPublished: (logs: Iterable<TopicLog>) => void;
     /** Makes a checkpoint, so that a full journal can go on; resolves also if that failed. */
     release: () => Promise<void>;
     /** Called when nothing can be acknowledged any more. */
     onFailure: (error: unknown) => void;
+    observer: StoreObserver | undefined;
   }) {
     this.#journal = options.journal;
     this.#space = options.space;
     this.#flusher = options.flusher;
-    this.#segmentBytes = options.segmentBytes;
+    this.#clock = options.clock;
+    this.#sizes = options.sizes;
     this.#onPublished = options.onPublished;
     this.#release = options.release;
     this.#onFailure = options.onFailure;
+    this.#observer = options.observer;
     this.#published = { sequence: options.journal.durable, place: options.journal.place };
   }
 
   /** The last group that readers see; the topics' ends are exactly at it. */
   get published(): Published {
     return this.#published;
+  }
+
+  /** What waits for its turn, in bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
   }
 
   admit(tenant: string, batch: RecordBatch): void {
@@ -115,8 +131,24 @@ export class GroupCommit implements Appender {
       queue.waiting.push({ log, batch, offset, bytes, resolve, reject });
       queue.bytes += bytes;
       this.#waitingBytes += bytes;
+      log.noteAdmitted(bytes);
       this.#space.take(bytes);
       this.#running ??= this.#run();
+    });
+  }
+
+  /**
+   * Runs a task that changes where the next commit of a topic goes, when no group is on its way whose commits have their
+   * places already. Once the journal has failed it does nothing: it may hold that group all the same.
+   */
+  betweenGroups(task: () => void): Promise<void> {
+    return new Promise((resolve) => {
+      const run = (): void => {
+        if (this.#journal.failure === undefined) task();
+        resolve();
+      };
+      if (this.#placed) this.#betweenGroups.push(run);
+      else run();
     });
   }
 
@@ -164,12 +196,15 @@ export class GroupCommit implements Appender {
   async #commit(group: readonly Waiting[]): Promise<void> {
     try {
       await this.#flusher.room();
-      const plans = planCommits(group, this.#segmentBytes);
+      this.#placed = true;
+      const plans = planCommits(group, this.#clock.wallMs(), this.#sizes);
       const { bytes, commits } = encodeGroup(plans);
       await this.#room(bytes.length);
       const sequence = await this.#journal.append(bytes, plans.length);
       this.#publish(commits, { sequence, place: this.#journal.place });
-      for (const { offset, batch, resolve } of group) resolve({ offset, count: batch.count });
+      for (const waiting of group) answer(waiting);
+      const { syncSeconds } = this.#journal;
+      this.#observer?.onGroup({ commits: plans.length, bytes: bytes.length, syncSeconds });
     } catch (error) {
       let failure: Error;
       // Closed with a full disk: who still waits was told nothing, and the journal is as good as before.
@@ -178,12 +213,15 @@ export class GroupCommit implements Appender {
         this.#onFailure(error);
         failure = this.#journal.fail(error);
       }
-      for (const { reject } of group) reject(failure);
+      for (const waiting of group) refuse(waiting, failure);
       for (const { waiting, first } of this.#queues.values()) {
-        for (const { reject } of waiting.slice(first)) reject(failure);
+        for (const one of waiting.slice(first)) refuse(one, failure);
       }
       this.#queues.clear();
       this.#waitingBytes = 0;
+    } finally {
+      this.#placed = false;
+      for (const run of this.#betweenGroups.splice(0)) run();
     }
   }
 
@@ -221,6 +259,16 @@ export class GroupCommit implements Appender {
   }
 }
 
+function answer({ log, offset, batch, bytes, resolve }: Waiting): void {
+  log.noteAnswered(bytes);
+  resolve({ offset, count: batch.count });
+}
+
+function refuse({ log, bytes, reject }: Waiting, failure: Error): void {
+  log.noteAnswered(bytes);
+  reject(failure);
+}
+
 /** Bytes that a batch keeps in memory; in the journal it takes no more than that. */
 function sizeOf(batch: RecordBatch): number {
   const framesBytes = batch.source.length + 24 * batch.count;
@@ -230,10 +278,9 @@ function sizeOf(batch: RecordBatch): number {
 }
 
 /** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */
-function planCommits(group: readonly Waiting[], segmentBytes: number): CommitPlan[] {
+function planCommits(group: readonly Waiting[], now: number, sizes: SegmentSizes): CommitPlan[] {
   const plans: CommitPlan[] = [];
   const open = new Map<TopicLog, CommitPlan>();
-  const now = Date.now();
   for (const { log, batch, offset } of group) {
     for (let from = 0; from < batch.count;) {
       const timeMs = Math.max(now, log.end.timeMs);
@@ -263,7 +310,7 @@ function planCommits(group: readonly Waiting[], segmentBytes: number): CommitPla
       from = to;
     }
   }
-  placeCommits(plans, segmentBytes);
+  placeCommits(plans, sizes);
   return plans;
 }
 
@@ -288,12 +335,12 @@ function fill(
 }
 
 /** Gives each commit its place behind the one before it, in a new segment where the active one is full. */
-function placeCommits(plans: readonly CommitPlan[], segmentBytes: number): void {
+function placeCommits(plans: readonly CommitPlan[], sizes: SegmentSizes): void {
   const ends = new Map<TopicLog, { segmentBase: bigint; position: number }>();
   for (const plan of plans) {
     const end = ends.get(plan.log) ?? plan.log.end;
     const bytes = commitHeaderBytes + plan.framesBytes;
-    const fits = end.position + bytes <= segmentBytes;
+    const fits = end.position + bytes <= segmentBytesOf(plan.log.settings, sizes);
     // The very first commit of a topic begins its first segment, which nothing has made yet.
     plan.segmentBase = fits || end.position === 0 ? end.segmentBase : plan.base;
     plan.position = plan.segmentBase === end.segmentBase ? end.position : 0;

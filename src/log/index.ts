@@ -1,5 +1,8 @@
 /** The log: a narrow port, and the file engine behind it. */
-export { FileStore, type FileStoreEvents, type FileStoreOptions, defaultFileStoreOptions } from "./file-store.js";
+export { type Clock, systemClock } from "./clock.js";
+export { FileStore } from "./file-store.js";
+export { type FileStoreEvents, type FileStoreOptions, defaultFileStoreOptions } from "./file-store-options.js";
+export { MemoryStore, type MemoryStoreOptions, defaultMemoryStoreOptions } from "./memory-store.js";
 export type {
   AppendOptions,
   Appended,
@@ -9,7 +12,12 @@ export type {
   PendingAppend,
   ReadLimits,
   RecordFrames,
+  TopicSettings,
+  Usage,
 } from "./port.js";
+export { defaultTopicSettings } from "./port.js";
 export type { RecoveryReport } from "./recovery.js";
+export type { ClockJump } from "./retention-clock.js";
+export type { StoreObserver } from "./store-observer.js";
 export { splitFrames } from "./split-frames.js";
 export type { RecordBatch } from "../wire/records.js";

@@ -59,6 +59,7 @@ export class Journal implements AsyncDisposable {
   #position = blockBytes;
   #next: Sequence;
   #failure: JournalFailed | undefined;
+  #syncSeconds = 0;
 
   private constructor(directory: string, next: Sequence, options: JournalOptions) {
     this.#directory = directory;
@@ -108,6 +109,11 @@ export class Journal implements AsyncDisposable {
     return this.#failure;
   }
 
+  /** What the last group's sync took. */
+  get syncSeconds(): number {
+    return this.#syncSeconds;
+  }
+
   /** The largest group that fits a file, header included. */
   get maxGroupBytes(): number {
     return this.#options.fileBytes - 2 * blockBytes;
@@ -135,7 +141,9 @@ export class Journal implements AsyncDisposable {
       const sequence = this.#next;
       sealGroup(group, sequence, sequence - 1n, entries, this.#nonce);
       await writeFully(this.#file!, group, this.#position);
+      const written = performance.now();
       await this.#file!.datasync();
+      this.#syncSeconds = (performance.now() - written) / 1000;
       this.#position = nextBlock(this.#position + group.length);
       this.#next = sequence + 1n;
       return sequence;

@@ -3,21 +3,37 @@ import { join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "../errors.js";
 import { replaceFile } from "./durable-files.js";
+import { type TopicSettings, defaultTopicSettings } from "./port.js";
 import type { SegmentEnd } from "./segment.js";
 
-/** `topic.json`: what a topic is called and which files it consists of (docs/format.md). */
+/** `topic.json`: what a topic is called, how it is kept, and which files it consists of (docs/format.md). */
 export interface Manifest {
   readonly tenant: string;
   readonly topic: string;
   readonly topicId: string;
-  /** First offset that is still there. */
+  /** Milliseconds since 1970; 0 if it was created before that was written down. */
+  readonly createdMs: number;
+  readonly settings: TopicSettings;
+  /** First offset that is still there. Never moves back. */
   readonly startOffset: bigint;
-  /** In offset order; the last one is active. */
+  /** Before this offset, no two records have the same key. */
+  readonly compactedTo: bigint;
+  /** Set while the times of new records say nothing, because the wall clock has to catch up with those before. */
+  readonly ageMark: AgeMark | undefined;
+  /** In offset order, with gaps where compaction left nothing; the last one is active. */
   readonly segments: readonly ManifestSegment[];
+}
+
+/** Records before `offset` had been there at the lived time `livedMs` (retention-clock.ts). */
+export interface AgeMark {
+  readonly offset: bigint;
+  readonly livedMs: number;
 }
 
 export interface ManifestSegment {
   readonly base: bigint;
+  /** How many times it was written anew by compaction; not there: never. */
+  readonly generation?: number;
   readonly sealed?: SegmentEnd;
 }
 
@@ -26,18 +42,34 @@ const offset = z
   .string()
   .regex(/^\d{1,20}$/)
   .transform(BigInt);
+const positive = z.number().int().positive();
 const schema = z.strictObject({
   version: z.literal(1),
   tenant: z.string(),
   topic: z.string(),
   topicId: z.string().regex(/^[0-9a-f]{32}$/),
+  createdMs: z.number().int().nonnegative().default(0),
+  settings: z
+    .strictObject({
+      retentionMs: positive.optional(),
+      retentionBytes: positive.optional(),
+      retentionRecords: positive.optional(),
+      compact: z.boolean(),
+    })
+    .default({ compact: false }),
   startOffset: offset,
-  segments: z.array(
-    z.strictObject({
-      base: offset,
-      sealed: z.strictObject({ next: offset, bytes: z.number().int().nonnegative() }).optional(),
-    }),
-  ),
+  compactedTo: offset.default(0n),
+  ageMark: z.strictObject({ offset, livedMs: z.number() }).optional(),
+  segments: z
+    .array(
+      z.strictObject({
+        base: offset,
+        generation: positive.optional(),
+        sealed: z.strictObject({ next: offset, bytes: z.number().int().nonnegative() }).optional(),
+      }),
+    )
+    .refine((segments) => segments.slice(0, -1).every(({ sealed }) => sealed !== undefined))
+    .refine((segments) => segments.slice(1).every(({ base }, index) => base >= segments[index]!.sealed!.next)),
 });
 
 /** Durably replaces `topic.json`. Offsets are written as text: JSON's numbers are not exact. */
@@ -50,17 +82,26 @@ export async function writeManifest(directory: string, manifest: Manifest): Prom
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
   try {
-    const { tenant, topic, topicId, startOffset, segments } = schema.parse(JSON.parse(await readFile(path, "utf8")));
+    const read = schema.parse(JSON.parse(await readFile(path, "utf8")));
+    const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark } = read;
     return {
       tenant,
       topic,
       topicId,
+      createdMs,
+      settings: Object.freeze({ ...defaultTopicSettings, ...settings }),
       startOffset,
-      segments: segments.map(({ base, sealed }) => (sealed === undefined ? { base } : { base, sealed })),
+      compactedTo,
+      ageMark,
+      segments: read.segments.map(({ base, generation, sealed }) => manifestSegment(base, generation ?? 0, sealed)),
     };
   } catch (error) {
     throw new OperatorError(`${path} is missing, damaged or of another format; nothing was changed`, [], {
       cause: error,
     });
   }
+}
+
+export function manifestSegment(base: bigint, generation: number, sealed: SegmentEnd | undefined): ManifestSegment {
+  return { base, ...(generation > 0 ? { generation } : {}), ...(sealed === undefined ? {} : { sealed }) };
 }

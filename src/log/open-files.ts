@@ -10,6 +10,8 @@ interface OpenFile {
   syncedWrites: number;
   syncing: Promise<void> | undefined;
   failure: Error | undefined;
+  /** True once it is out of the list: whoever uses it last closes it. */
+  forgotten: boolean;
 }
 
 /**
@@ -56,6 +58,15 @@ export class OpenFiles implements AsyncDisposable {
     if (file !== undefined) await this.#sync(file);
   }
 
+  /** Closes the file, without syncing it, as soon as nobody uses it: its name is gone. */
+  async forget(path: string): Promise<void> {
+    const file = this.#files.get(path);
+    if (file === undefined) return;
+    this.#files.delete(path);
+    file.forgotten = true;
+    if (file.users === 0) await closeForgotten(file);
+  }
+
   /** Waits for those who use a file, and closes everything; whoever asks later gets LogClosed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
@@ -81,6 +92,7 @@ export class OpenFiles implements AsyncDisposable {
       return await use(file);
     } finally {
       file.users--;
+      if (file.forgotten && file.users === 0) await closeForgotten(file);
       while (this.#files.size > this.#limit && (await this.#closeOldest()));
       this.#users--;
       if (this.#users === 0) this.#onIdle?.();
@@ -95,7 +107,16 @@ export class OpenFiles implements AsyncDisposable {
       return known;
     }
     const handle = open(path, flags, 0o600);
-    const file = { path, handle, users: 0, writes: 0, syncedWrites: 0, syncing: undefined, failure: undefined };
+    const file: OpenFile = {
+      path,
+      handle,
+      users: 0,
+      writes: 0,
+      syncedWrites: 0,
+      syncing: undefined,
+      failure: undefined,
+      forgotten: false,
+    };
     this.#files.set(path, file);
     return file;
   }
@@ -134,6 +155,10 @@ export class OpenFiles implements AsyncDisposable {
         () => false,
       );
       file.users--;
+      if (file.forgotten) {
+        if (file.users === 0) await closeForgotten(file);
+        return true;
+      }
       if (!synced || file.users > 0 || file.syncedWrites < file.writes) continue;
       this.#files.delete(file.path);
       await (await file.handle).close();
@@ -141,4 +166,10 @@ export class OpenFiles implements AsyncDisposable {
     }
     return false;
   }
+}
+
+async function closeForgotten(file: OpenFile): Promise<void> {
+  // One that could not even be opened, or synced, is nobody's concern any more.
+  const handle = await file.handle.catch(() => undefined);
+  await handle?.close().catch(() => undefined);
 }

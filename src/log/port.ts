@@ -29,12 +29,14 @@ export interface ReadLimits {
   readonly maxBytes: number;
 }
 
-/** Consecutive records as frames, each of them field 1 of a serialised ConsumeResponse. */
+/** Records in offset order as frames, each of them field 1 of a serialised ConsumeResponse. */
 export interface RecordFrames {
-  /** Of the first record. */
+  /** Of the first record. Compaction leaves gaps: it may lie behind the offset that was asked for. */
   readonly offset: bigint;
   /** At least 1. */
   readonly count: number;
+  /** Where to read on: behind the last record. More than `offset + count` where compaction left gaps. */
+  readonly next: bigint;
   /** Pieces to be sent one after the other; a frame never crosses from one to the next. */
   readonly parts: readonly Buffer[];
 }
@@ -45,10 +47,39 @@ export interface OffsetRange {
   readonly next: bigint;
 }
 
-/** One topic's log. Calls may overlap. */
+/** How long a topic's records are kept. Whichever limit is passed first lets the oldest records go. */
+export interface TopicSettings {
+  /** Records older than this may go, in milliseconds; undefined: no limit. At least 1. */
+  readonly retentionMs: number | undefined;
+  /** What the topic may take on disk, in bytes; undefined: no limit. At least 1. */
+  readonly retentionBytes: number | undefined;
+  /** How many offsets the topic reaches back; undefined: no limit. At least 1. */
+  readonly retentionRecords: number | undefined;
+  /** Of records with the same key, only the last one is kept for good. Records without a key are all kept. */
+  readonly compact: boolean;
+}
+
+/** Everything is kept. */
+export const defaultTopicSettings: TopicSettings = Object.freeze({
+  retentionMs: undefined,
+  retentionBytes: undefined,
+  retentionRecords: undefined,
+  compact: false,
+});
+
+/** One topic's log. Calls may overlap. Once the topic is deleted, every one of them fails with TopicNotFound. */
 export interface CommitLog {
+  readonly tenant: string;
+  readonly topic: string;
   /** 32 hex digits; a topic that is deleted and created again has another one. */
   readonly topicId: string;
+  /** When it was created, in milliseconds since 1970. */
+  readonly createdMs: number;
+  readonly settings: TopicSettings;
+  /** What it takes, or is about to take, of its tenant's storage, in bytes. */
+  readonly storedBytes: number;
+  /** When the last record was committed, in milliseconds since 1970; 0 if there was none. */
+  readonly lastTimestampMs: number;
 
   /**
    * Decides at once whether the batch is taken: a batch that is refused leaves nothing behind, and batches get their
@@ -73,14 +104,56 @@ export interface CommitLog {
   offsetAt(timeMs: bigint): Promise<bigint>;
 
   range(): OffsetRange;
+
+  /**
+   * Removes the records before `offset` for good; one before the start changes nothing. When it resolves, no crash
+   * brings them back. Their space is given back later.
+   *
+   * @throws OffsetOutOfRange past the end of the range
+   */
+  trimBefore(offset: bigint): Promise<void>;
+
+  /** Durably puts `settings` in the place of those that were. */
+  configure(settings: TopicSettings): Promise<void>;
+}
+
+/** What a tenant has stored. */
+export interface Usage {
+  /** Topics, but for `default` and those whose names only the server makes; those that are being created count. */
+  readonly topics: number;
+  /** The sum of `storedBytes` over all its topics. */
+  readonly bytes: number;
 }
 
 /** Every topic's log of one server. */
 export interface LogStore extends AsyncDisposable {
   find(tenant: string, topic: string): CommitLog | undefined;
 
-  /** The topic's log, created durably if there was none. @throws StorageFull, JournalFailed, LogClosed */
-  open(tenant: string, topic: string): Promise<CommitLog>;
+  /**
+   * The topic's log, created durably, with these settings, if there was none.
+   * @throws StorageFull, JournalFailed, LogClosed
+   */
+  open(tenant: string, topic: string, settings?: TopicSettings): Promise<CommitLog>;
+
+  /** The same, if there is none and none is being created. @throws TopicExists, and as `open` */
+  create(tenant: string, topic: string, settings: TopicSettings): Promise<CommitLog>;
+
+  /**
+   * Deletes a topic: what was admitted is still acknowledged, whoever waits for it is told TopicNotFound, and when it
+   * resolves, no crash brings the topic back and its name is free. @throws TopicNotFound when it is deleted already
+   */
+  delete(log: CommitLog): Promise<void>;
+
+  /** The logs of one tenant by topic name, in order of their names; those that are being created are not among them. */
+  topics(tenant: string): readonly CommitLog[];
+
+  usage(tenant: string): Usage;
+
+  /**
+   * Applies every topic's settings once: lets records go, compacts, and gives space back. Its owner calls it every now
+   * and then; a call while one is under way waits for that one. Removes nothing that is not durable elsewhere.
+   */
+  maintain(): Promise<void>;
 
   /**
    * Refuses what `append` would refuse at the moment in any topic of the tenant: no topic is made for a batch that is not

@@ -1,13 +1,13 @@
 import { type FileHandle, open, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError, RecordCorrupt } from "../errors.js";
-import type { CatalogEntry } from "./catalog.js";
+import type { Catalog, CatalogEntry } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
 import { isMissing, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
 import type { JournalPlace } from "./journal.js";
 import type { JournalEntry, Sequence } from "./journal-format.js";
-import { type Manifest, writeManifest } from "./manifest.js";
+import { type Manifest, type ManifestSegment, manifestSegment, writeManifest } from "./manifest.js";
 import { OpenFiles } from "./open-files.js";
 import { JournalDamaged, type TornTail, replay } from "./replay.js";
 import { type SegmentEnd, segmentFileName } from "./segment.js";
@@ -50,17 +50,21 @@ const openFilesLimit = 128;
  * checkpoint is written again and never compared: what a read shows may be in the page cache alone. Killed half-way,
  * it does the same again.
  */
-export async function recover(journalDirectory: string, catalog: readonly CatalogEntry[]): Promise<Recovery> {
+export async function recover(journalDirectory: string, catalog: Catalog): Promise<Recovery> {
   const started = performance.now();
   const before = await readCheckpoint(journalDirectory);
   // First without writing anything: what cannot be right must show while everything is still as it was found.
   const promised = await openTopics(before, catalog);
-  await replayInto(promised, journalDirectory, before, (topic, entry) => topic.take(entry));
+  const replayTo = (
+    topics: ReadonlyMap<string, RecoveringTopic>,
+    visit: (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void,
+  ): Promise<Replayed> => replayInto(topics, catalog.deleted, journalDirectory, before, visit);
+  await replayTo(promised, (topic, entry) => topic.take(entry));
   for (const topic of promised.values()) await topic.checkBeyond();
 
   const topics = await openTopics(before, catalog);
   await using files = new OpenFiles(openFilesLimit);
-  const replayed = await replayInto(topics, journalDirectory, before, (topic, entry) => topic.write(files, entry));
+  const replayed = await replayTo(topics, (topic, entry) => topic.write(files, entry));
   const { sequence, place, groups, commits, torn } = replayed;
   const cut: { path: string; bytes: number }[] = [];
   for (const topic of topics.values()) {
@@ -76,17 +80,14 @@ export async function recover(journalDirectory: string, catalog: readonly Catalo
   return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn, cut, damaged } };
 }
 
-async function openTopics(
-  checkpoint: Checkpoint,
-  catalog: readonly CatalogEntry[],
-): Promise<Map<string, RecoveringTopic>> {
+async function openTopics(checkpoint: Checkpoint, catalog: Catalog): Promise<Map<string, RecoveringTopic>> {
   const topics = new Map<string, RecoveringTopic>();
-  for (const entry of catalog) {
+  for (const entry of catalog.topics) {
     const { topicId } = entry.manifest;
     topics.set(topicId, await RecoveringTopic.open(entry, checkpoint.ends.get(topicId) ?? emptyEnd));
   }
   for (const topicId of checkpoint.ends.keys()) {
-    if (topics.has(topicId)) continue;
+    if (topics.has(topicId) || catalog.deleted.has(topicId)) continue;
     throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
   }
   return topics;
@@ -102,6 +103,7 @@ interface Replayed {
 
 async function replayInto(
   topics: ReadonlyMap<string, RecoveringTopic>,
+  deleted: ReadonlySet<string>,
   journalDirectory: string,
   before: Checkpoint,
   visit: (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void,
@@ -114,6 +116,7 @@ async function replayInto(
   for (; step.done !== true; step = await replayed.next()) {
     for (const entry of step.value.entries) {
       const topic = topics.get(entry.topicId);
+      if (topic === undefined && deleted.has(entry.topicId)) continue;
       if (topic === undefined) {
         throw new OperatorError(
           `the directory of topic ${entry.topicId} is missing, and the journal has records of it; nothing was changed`,
@@ -132,7 +135,7 @@ async function replayInto(
 class RecoveringTopic {
   readonly #entry: CatalogEntry;
   readonly #damage: RecordCorrupt | undefined;
-  readonly #segments: { base: bigint; sealed?: SegmentEnd }[];
+  readonly #segments: { base: bigint; generation?: number; sealed?: SegmentEnd }[];
   readonly #written = new Set<string>();
   #end: TopicEnd;
 
@@ -142,8 +145,9 @@ class RecoveringTopic {
     this.#damage = damage;
     // What the manifest says of later segments is from above the checkpoint: replay says it again.
     this.#segments = entry.manifest.segments
-      .filter(({ base }) => base <= end.segmentBase)
-      .map((segment) => (segment.base === end.segmentBase ? { base: segment.base } : { ...segment }));
+      .filter(({ base }) => base < end.segmentBase)
+      .map((segment) => ({ ...segment }));
+    if (end.next > 0n) this.#segments.push({ base: end.segmentBase });
   }
 
   static async open(entry: CatalogEntry, end: TopicEnd): Promise<RecoveringTopic> {
@@ -205,6 +209,11 @@ class RecoveringTopic {
    */
   async checkBeyond(): Promise<void> {
     const { next, segmentBase, position } = this.#end;
+    const { startOffset } = this.#entry.manifest;
+    if (startOffset > next) {
+      const problem = `offset ${startOffset - 1n} had been durable, and the journal does not have it`;
+      throw new JournalDamaged(this.activePath, position, problem);
+    }
     for (const [base, at] of [
       [segmentBase, position],
       ...(next === segmentBase ? [] : [[next, 0] as const]),
@@ -224,9 +233,11 @@ class RecoveringTopic {
       this.#written.add(this.activePath);
     }
     for (const path of this.#written) await files.sync(path);
-    if (this.#written.size > 0) {
-      await syncDirectory(this.#entry.directory);
-      await writeManifest(this.#entry.directory, this.#manifest());
+    if (this.#written.size > 0) await syncDirectory(this.#entry.directory);
+    // It may also say more than was checkpointed: that a segment is sealed in which appends are to go on.
+    const manifest = this.#manifest();
+    if (!isSame(manifest.segments, this.#entry.manifest.segments)) {
+      await writeManifest(this.#entry.directory, manifest);
     }
     return Math.max(0, beyond);
   }
@@ -241,8 +252,27 @@ class RecoveringTopic {
   }
 
   #manifest(): Manifest {
-    return { ...this.#entry.manifest, segments: this.#segments };
+    const segments = this.#segments.map(({ base, generation, sealed }) =>
+      manifestSegment(base, generation ?? 0, sealed),
+    );
+    return { ...this.#entry.manifest, segments };
   }
+}
+
+function isSame(some: readonly ManifestSegment[], others: readonly ManifestSegment[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every((segment, index) => {
+      const other = others[index]!;
+      const { generation, sealed } = other;
+      return (
+        segment.base === other.base &&
+        segment.generation === generation &&
+        segment.sealed?.next === sealed?.next &&
+        segment.sealed?.bytes === sealed?.bytes
+      );
+    })
+  );
 }
 
 /** True if the file has at `position` an intact commit of the topic that begins with offset `base`. */

@@ -1,15 +1,23 @@
 import { join } from "node:path";
 import { RecordCorrupt } from "../errors.js";
-import { type CommitHeader, commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
+import { type CommitHeader, commitHeaderBytes, isIntact, isSparse, misplacement, readCommitHeader } from "./commit.js";
 import { isMissing, readUpTo, writeFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
 import { type IndexEntry, SparseIndex, indexIntervalBytes, loadIndex } from "./sparse-index.js";
 
-/** Twenty digits hold any uint64, so file names sort in offset order. */
-export function segmentFileName(base: bigint): string {
-  return `${base.toString().padStart(20, "0")}.log`;
+/**
+ * Twenty digits hold any uint64, so file names sort in offset order. A segment that is compacted goes on in a file of the
+ * next generation; zero is what was appended.
+ */
+export function segmentFileName(base: bigint, generation = 0): string {
+  return `${base.toString().padStart(20, "0")}${generation === 0 ? "" : `.${generation}`}.log`;
+}
+
+/** The index that belongs to a segment's file. */
+export function indexPathOf(segmentPath: string): string {
+  return segmentPath.replace(/\.log$/, ".index");
 }
 
 /** About what a small record takes: of those that are wanted, most come with one read. */
@@ -21,15 +29,31 @@ export interface SegmentEnd {
   readonly bytes: number;
 }
 
+/** A segment that never changes again, as far as one must know it to read its file. */
+export interface SealedSegment {
+  readonly topicId: string;
+  /** The offset that it begins with; its record may be gone. */
+  readonly base: bigint;
+  /** How many times it was compacted. Only with more than zero may it have gaps. */
+  readonly generation: number;
+  readonly path: string;
+  readonly sealed: SegmentEnd;
+}
+
+export function isSealed(segment: Segment): segment is Segment & SealedSegment {
+  return segment.sealed !== undefined;
+}
+
 /**
  * One stretch of a topic's log: a file of commits, one behind the other. The last one of a topic is active and grows;
- * sealed ones never change.
+ * sealed ones never change, but are replaced by others of a higher generation.
  */
 export class Segment {
+  readonly topicId: string;
   readonly base: bigint;
+  readonly generation: number;
   readonly path: string;
   readonly #indexPath: string;
-  readonly #topicId: string;
   readonly #files: OpenFiles;
   readonly #index = new SparseIndex();
   /** What an earlier process wrote; its part of the index is looked for when somebody reads. */
@@ -46,12 +70,13 @@ export class Segment {
     directory: string,
     topicId: string,
     base: bigint,
-    found: { bytes: number; sealed: SegmentEnd | undefined } | undefined,
+    found: { bytes: number; sealed: SegmentEnd | undefined; generation?: number | undefined } | undefined,
   ) {
+    this.topicId = topicId;
     this.base = base;
-    this.path = join(directory, segmentFileName(base));
-    this.#indexPath = this.path.replace(/\.log$/, ".index");
-    this.#topicId = topicId;
+    this.generation = found?.generation ?? 0;
+    this.path = join(directory, segmentFileName(base, this.generation));
+    this.#indexPath = indexPathOf(this.path);
     this.#files = files;
     this.#inherited = found?.bytes ?? 0;
     this.written = this.#inherited;
@@ -85,33 +110,52 @@ export class Segment {
     await this.#files.sync(this.path);
     // Entries go behind those that are in the file already.
     await this.#loadIndex();
-    await this.#index.save(this.#files, this.#indexPath, this.#topicId);
+    await this.#index.save(this.#files, this.#indexPath, this.topicId);
   }
 
   /**
-   * Gathers records from `offset` on, which must be in this segment and written.
+   * Gathers records from `offset` on, which must be in this segment's range and written.
    *
+   * @returns false if compaction has left none from `offset` to the segment's end: the next segment has what follows
    * @throws RecordCorrupt with file and position when the bytes are not what was written
    */
-  async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
-    await this.#withHint(
+  async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
+    return this.#withHint(
       (index) => index.floor(offset),
       (hint) => this.#readFrom(hint, offset, limits, gatherer),
     );
   }
 
-  /** The time of the first commit, in milliseconds since 1970. */
-  async firstTimeMs(): Promise<number> {
-    return (await this.#headers(undefined, () => true))?.header.timeMs ?? 0;
+  /** The first commit; undefined if none is written. Compaction may have taken the segment's first offsets. */
+  async firstCommit(): Promise<CommitHeader | undefined> {
+    return (await this.#headers(undefined, () => true))?.header;
   }
 
-  /** The first offset whose commit has that time or a later one; undefined if none that is written has. */
-  async offsetAt(timeMs: bigint): Promise<bigint | undefined> {
+  /** The first commit that has that time or a later one; undefined if none that is written has. */
+  async commitAt(timeMs: bigint): Promise<CommitHeader | undefined> {
     const found = await this.#withHint(
       (index) => index.floorTime(timeMs),
       (hint) => this.#headers(hint, (header) => BigInt(header.timeMs) >= timeMs),
     );
-    return found?.header.base;
+    return found?.header;
+  }
+
+  /** The first commit that begins at `position` or behind it; undefined if none that is written does. */
+  async commitFrom(position: number): Promise<CommitHeader | undefined> {
+    const found = await this.#withHint(
+      (index) => index.floorPosition(position),
+      (hint) => this.#headers(hint, (_header, at) => at >= position),
+    );
+    return found?.header;
+  }
+
+  /** Where the first commit begins that reaches to `offset` or beyond; the end of what is written if none does. */
+  async positionOf(offset: bigint): Promise<number> {
+    const found = await this.#withHint(
+      (index) => index.floor(offset),
+      (hint) => this.#headers(hint, (header) => header.last >= offset),
+    );
+    return found?.position ?? this.written;
   }
 
   /** Looks from the nearest hint on; from the ones before it as long as it is the index that is wrong, not the file. */
@@ -136,7 +180,7 @@ export class Segment {
 
   async #confirms(hint: IndexEntry): Promise<boolean> {
     const header = readCommitHeader(await this.#chunk(hint.position, commitHeaderBytes), 0);
-    return header?.topicId === this.#topicId && header.base === hint.base && header.timeMs === hint.timeMs;
+    return header?.topicId === this.topicId && header.base === hint.base && header.timeMs === hint.timeMs;
   }
 
   async #rebuildIndex(): Promise<void> {
@@ -159,34 +203,44 @@ export class Segment {
     return index;
   }
 
-  async #readFrom(hint: IndexEntry | undefined, offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
+  async #readFrom(
+    hint: IndexEntry | undefined,
+    offset: bigint,
+    limits: ReadLimits,
+    gatherer: Gatherer,
+  ): Promise<boolean> {
     // Read ahead in one go, but not a mebibyte for one record.
     const ahead = Math.min(limits.maxBytes, limits.maxRecords * bytesAheadPerRecord);
     const start = await this.#headers(hint, (header) => header.last >= offset, ahead);
-    if (start === undefined) throw this.#corrupt(this.written, `offset ${offset} is missing`);
+    if (start === undefined) {
+      if (this.generation > 0) return false;
+      throw this.#corrupt(this.written, `offset ${offset} is missing`);
+    }
     let { chunk, at, header } = start;
     let position = start.position;
     for (;;) {
       const bytes = header.headerBytes + header.framesBytes;
       if (chunk.length - at < bytes) {
         // The first commit comes whole; one that is cut off behind it is left for the next read.
-        if (!gatherer.isEmpty) return;
+        if (!gatherer.isEmpty) return true;
         chunk = await this.#chunk(position, bytes);
         at = 0;
         if (chunk.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
       }
       if (!isIntact(chunk, at, header)) {
         // Whoever reads on from here is told; what is in front of it is good.
-        if (!gatherer.isEmpty) return;
+        if (!gatherer.isEmpty) return true;
         throw this.#corrupt(position, "the checksum does not match");
       }
-      const more = gatherer.take(chunk, at + header.headerBytes, at + bytes, header.base, header.count);
+      const more = isSparse(header)
+        ? gatherer.takeSparse(chunk, at + header.headerBytes, at + bytes, header)
+        : gatherer.take(chunk, at + header.headerBytes, at + bytes, header.base, header.count);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
       at += bytes;
       position += bytes;
-      if (!more || position >= this.written || chunk.length - at < commitHeaderBytes) return;
+      if (!more || position >= this.written || chunk.length - at < commitHeaderBytes) return true;
       const following = readCommitHeader(chunk, at);
-      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) return;
+      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) return true;
       header = following;
     }
   }
@@ -208,8 +262,8 @@ export class Segment {
       let at = 0;
       while (position < this.written && chunk.length - at >= commitHeaderBytes) {
         const header = this.#header(chunk, at, position, expected);
-        if (hint !== undefined && position === hint.position && header.timeMs !== hint.timeMs) {
-          throw this.#corrupt(position, "the index has another time for this commit");
+        if (position === hint?.position && (header.base !== hint.base || header.timeMs !== hint.timeMs)) {
+          throw this.#corrupt(position, "the index has another offset or time for this commit");
         }
         if (matches(header, position)) return { header, position, chunk, at };
         expected = header.last + 1n;
@@ -230,10 +284,13 @@ export class Segment {
 
   /** Why the commit at `position` cannot be the one that begins with offset `expected`, if it cannot. */
   #problemOf(header: CommitHeader, position: number, expected: bigint): string | undefined {
-    if (header.topicId !== this.#topicId) return "a commit of another topic";
-    if (header.base !== expected) return `a commit with offset ${header.base} instead of ${expected}`;
-    const end = position + header.headerBytes + header.framesBytes;
-    return end > this.written ? "a commit that is longer than the segment" : undefined;
+    return misplacement(header, {
+      topicId: this.topicId,
+      expected,
+      isCompacted: this.generation > 0,
+      next: this.#sealed?.next,
+      room: this.written - position,
+    });
   }
 
   async #chunk(position: number, bytes: number): Promise<Buffer> {
@@ -256,12 +313,12 @@ export class Segment {
 
   async #loadInherited(): Promise<void> {
     if (this.#inherited <= indexIntervalBytes) return;
-    const saved = await loadIndex(this.#indexPath, this.#topicId, this.#inherited);
+    const saved = await loadIndex(this.#indexPath, this.topicId, this.#inherited);
     const found = await this.#indexOf(new SparseIndex(saved), this.#inherited);
     this.#index.replace(found, this.#inherited);
   }
 
   #corrupt(position: number, problem: string): RecordCorrupt {
-    return new RecordCorrupt(this.#topicId, `${this.path}: byte ${position}`, problem);
+    return new RecordCorrupt(this.topicId, `${this.path}: byte ${position}`, problem);
   }
 }

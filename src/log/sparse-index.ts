@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { OpenFiles } from "./open-files.js";
 import { writeFully } from "./durable-files.js";
@@ -61,19 +61,17 @@ export class SparseIndex {
     return lastIndexWhere(this.#entries, (entry) => BigInt(entry.timeMs) < timeMs);
   }
 
+  /** Which entry is the last at or before `position`; -1: begin at the start of the segment. */
+  floorPosition(position: number): number {
+    return lastIndexWhere(this.#entries, (entry) => entry.position <= position);
+  }
+
   /** Writes the entries that are not in the file yet. Not synced: a lost index is built again. */
   async save(files: OpenFiles, path: string, topicId: string): Promise<void> {
     const entries = this.#entries;
     const fresh = entries.slice(this.#persisted);
     if (fresh.length === 0) return;
-    const bytes = Buffer.alloc(fresh.length * entryBytes);
-    for (const [index, entry] of fresh.entries()) {
-      const at = index * entryBytes;
-      bytes.writeBigUInt64LE(entry.base, at);
-      bytes.writeUInt32LE(entry.position, at + 8);
-      bytes.writeBigUInt64LE(BigInt(entry.timeMs), at + 12);
-      bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 20)), at + 20);
-    }
+    const bytes = encodeEntries(fresh);
     const at = headerBytes + this.#persisted * entryBytes;
     await files.write(path, async (file) => {
       await writeFully(file, encodeHeader(topicId), 0);
@@ -82,6 +80,11 @@ export class SparseIndex {
     // Unless they were replaced meanwhile: then the next time writes them again.
     if (this.#entries === entries) this.#persisted += fresh.length;
   }
+}
+
+/** Writes an index file as a whole. Not synced: a lost index is built again. */
+export async function writeIndex(path: string, topicId: string, entries: readonly IndexEntry[]): Promise<void> {
+  await writeFile(path, Buffer.concat([encodeHeader(topicId), encodeEntries(entries)]), { mode: 0o600 });
 }
 
 /** The entries of an index file up to the first that cannot be right; none if there is no such file. */
@@ -102,6 +105,18 @@ export async function loadIndex(path: string, topicId: string, segmentBytes: num
     entries.push(entry);
   }
   return entries;
+}
+
+function encodeEntries(entries: readonly IndexEntry[]): Buffer {
+  const bytes = Buffer.alloc(entries.length * entryBytes);
+  for (const [index, entry] of entries.entries()) {
+    const at = index * entryBytes;
+    bytes.writeBigUInt64LE(entry.base, at);
+    bytes.writeUInt32LE(entry.position, at + 8);
+    bytes.writeBigUInt64LE(BigInt(entry.timeMs), at + 12);
+    bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 20)), at + 20);
+  }
+  return bytes;
 }
 
 function encodeHeader(topicId: string): Buffer {

@@ -1,11 +1,8 @@
-import { LogClosed, type RecordCorrupt, OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
+import { LogClosed, OffsetOutOfRange, RecordCorrupt, TopicNotFound, UnexpectedOffset } from "../errors.js";
 import type { RecordBatch } from "../wire/records.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { commitHeaderBytes } from "./commit.js";
-import { syncDirectory } from "./durable-files.js";
 import { Gatherer } from "./gatherer.js";
-import { type Manifest, writeManifest } from "./manifest.js";
-import type { OpenFiles } from "./open-files.js";
 import type {
   AppendOptions,
   Appended,
@@ -14,9 +11,12 @@ import type {
   PendingAppend,
   ReadLimits,
   RecordFrames,
+  TopicSettings,
 } from "./port.js";
 import { lastIndexWhere } from "./search.js";
-import { Segment } from "./segment.js";
+import type { Segment } from "./segment.js";
+import type { StorageAccount } from "./storage-account.js";
+import type { TopicFiles } from "./topic-files.js";
 import { Waiters } from "./waiters.js";
 
 /** A commit that is durable in the journal. */
@@ -47,44 +47,78 @@ export class TopicLog implements CommitLog {
   readonly topicIdBytes: Buffer;
   readonly tenant: string;
   readonly topic: string;
-  readonly #directory: string;
-  readonly #files: OpenFiles;
+  readonly createdMs: number;
+  readonly files: TopicFiles;
+  /** What the last checkpoint that was written says of this topic: what is before it needs no journal. */
+  checkpointed: TopicEnd;
   readonly #appender: Appender;
-  readonly #segments: Segment[];
+  readonly #account: StorageAccount;
   readonly #waiters = new Waiters();
   /** Durable, but not in a segment yet, in offset order. */
   readonly #pending: DurableCommit[] = [];
-  readonly #startOffset: bigint;
   /** What is durable ends here; readers see everything before it. */
   #end: TopicEnd;
   /** The offset that the next admitted batch gets. */
   #next: bigint;
-  #manifestSegments: number;
+  /** Batches that are admitted and not answered. */
+  #unanswered = 0;
+  #onAnswered: (() => void) | undefined;
   #flushing: Promise<unknown> = Promise.resolve();
+  #longWork: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #damage: RecordCorrupt | undefined;
-  #closed = false;
+  /** Why every call is refused. */
+  #refusal: LogClosed | TopicNotFound | undefined;
 
-  constructor(files: OpenFiles, appender: Appender, directory: string, manifest: Manifest, end: TopicEnd) {
-    this.topicId = manifest.topicId;
-    this.topicIdBytes = Buffer.from(manifest.topicId, "hex");
-    this.tenant = manifest.tenant;
-    this.topic = manifest.topic;
-    this.#directory = directory;
-    this.#files = files;
+  constructor(files: TopicFiles, appender: Appender, account: StorageAccount, end: TopicEnd) {
+    const { topicId, tenant, topic, createdMs } = files.identity;
+    this.topicId = topicId;
+    this.topicIdBytes = Buffer.from(topicId, "hex");
+    this.tenant = tenant;
+    this.topic = topic;
+    this.createdMs = createdMs;
+    this.files = files;
+    this.checkpointed = end;
     this.#appender = appender;
-    this.#startOffset = manifest.startOffset;
+    this.#account = account;
     this.#end = end;
     this.#next = end.next;
-    this.#manifestSegments = manifest.segments.length;
-    this.#segments = manifest.segments.map(
-      ({ base, sealed }) =>
-        new Segment(files, directory, manifest.topicId, base, { bytes: sealed?.bytes ?? end.position, sealed }),
-    );
+    account.add(this.bytesOfSegments);
   }
 
   /** Where what is durable ends. */
   get end(): TopicEnd {
     return this.#end;
+  }
+
+  get settings(): TopicSettings {
+    return this.files.state.settings;
+  }
+
+  get storedBytes(): number {
+    return this.#account.bytes;
+  }
+
+  /** How many wait for a record to come. */
+  get waitingReaders(): number {
+    return this.#waiters.size;
+  }
+
+  get lastTimestampMs(): number {
+    return this.#end.timeMs;
+  }
+
+  /** What its segments take, the part that is still in memory included. */
+  get bytesOfSegments(): number {
+    return this.files.segments.reduce((sum, { sealed }) => sum + (sealed?.bytes ?? 0), this.#end.position);
+  }
+
+  get isDamaged(): boolean {
+    return this.#damage !== undefined;
+  }
+
+  /** True once it is deleted, about to be, or closed. */
+  get isRefusing(): boolean {
+    return this.#refusal !== undefined;
   }
 
   /** Refuses appends from now on: what the topic had acknowledged is not all there. */
@@ -93,7 +127,7 @@ export class TopicLog implements CommitLog {
   }
 
   async append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend> {
-    if (this.#closed) throw new LogClosed();
+    this.#assertOpen();
     if (this.#damage !== undefined) throw this.#damage;
     this.#appender.admit(this.tenant, batch);
     if (options.expectedOffset !== undefined && options.expectedOffset !== this.#next) {
@@ -108,96 +142,207 @@ export class TopicLog implements CommitLog {
   }
 
   async read(offset: bigint, limits: ReadLimits): Promise<RecordFrames> {
-    if (this.#closed) throw new LogClosed();
-    const range = this.range();
-    if (offset < range.base || offset >= range.next) throw new OffsetOutOfRange(offset, range.base, range.next);
-    const gatherer = new Gatherer(offset, limits);
-    const first = this.#pending[0];
-    if (first !== undefined && offset >= first.base) this.#readPending(offset, gatherer);
-    else await this.#segmentOf(offset).read(offset, limits, gatherer);
-    return gatherer.finish();
+    return this.#onFiles(async () => {
+      const range = this.range();
+      if (offset < range.base || offset >= range.next) throw new OffsetOutOfRange(offset, range.base, range.next);
+      const gatherer = new Gatherer(offset, limits);
+      const written = this.#pending[0]?.base ?? range.next;
+      if (offset >= written) this.#readPending(offset, gatherer);
+      else await this.#readSegments(offset, limits, gatherer);
+      if (!gatherer.isEmpty) return gatherer.finish();
+      // Of what was written when we looked, compaction has left nothing behind the offset: what came later has it.
+      if (written < range.next) return this.read(written, limits);
+      throw new RecordCorrupt(this.topicId, this.files.directory, `offset ${offset} is missing, and all behind it`);
+    });
   }
 
   async reach(offset: bigint, signal: AbortSignal): Promise<void> {
-    if (this.#closed) throw new LogClosed();
+    this.#assertOpen();
     if (offset >= this.#end.next) await this.#waiters.add(offset, signal);
   }
 
   async offsetAt(timeMs: bigint): Promise<bigint> {
-    if (this.#closed) throw new LogClosed();
-    // Looked at first: while segments are searched, what is pending may move there and be missed in both places.
-    let first = this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs)?.base ?? this.#end.next;
-    for (let index = this.#segments.length - 1; index >= 0; index--) {
-      const segment = this.#segments[index]!;
-      if (segment.written === 0) continue;
-      if (index === 0 || BigInt(await segment.firstTimeMs()) < timeMs) return (await segment.offsetAt(timeMs)) ?? first;
-      first = segment.base;
-    }
-    return first;
+    return (await this.commitAt(timeMs)).offset;
+  }
+
+  /** The same, and the time of its commit; no time at the end of the range. */
+  async commitAt(timeMs: bigint): Promise<{ offset: bigint; timeMs: number | undefined }> {
+    return this.#onFiles(async () => {
+      const { segments } = this.files;
+      // Looked at first: while segments are searched, what is pending may move there and be missed in both places.
+      const pending = this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs);
+      let found = { offset: pending?.base ?? this.#end.next, timeMs: pending?.timeMs };
+      for (let index = segments.length - 1; index >= 0; index--) {
+        const segment = segments[index]!;
+        const first = await segment.firstCommit();
+        if (first === undefined) continue;
+        if (index === 0 || BigInt(first.timeMs) < timeMs) {
+          const commit = await segment.commitAt(timeMs);
+          if (commit !== undefined) found = { offset: commit.base, timeMs: commit.timeMs };
+          break;
+        }
+        found = { offset: first.base, timeMs: first.timeMs };
+      }
+      const { base } = this.range();
+      return found.offset < base ? { ...found, offset: base } : found;
+    });
+  }
+
+  /** The first offset of the first commit that begins at `position` of the segment or behind it; the segment's end if none does. */
+  async commitFrom(segment: Segment, position: number): Promise<bigint> {
+    // Looked at first: it may be written meanwhile.
+    const pending = this.#pending.find((commit) => commit.segmentBase === segment.base && commit.position >= position);
+    const end = segment.sealed?.next ?? this.#end.next;
+    return (await segment.commitFrom(position))?.base ?? pending?.base ?? end;
   }
 
   range(): OffsetRange {
-    return { base: this.#startOffset, next: this.#end.next };
+    return { base: this.files.state.startOffset, next: this.#end.next };
+  }
+
+  async trimBefore(offset: bigint): Promise<void> {
+    this.#assertOpen();
+    const { base, next } = this.range();
+    if (offset > next) throw new OffsetOutOfRange(offset, base, next);
+    await this.files.change(({ startOffset }) => (offset > startOffset ? { startOffset: offset } : undefined));
+    this.#assertOpen();
+  }
+
+  async configure(settings: TopicSettings): Promise<void> {
+    this.#assertOpen();
+    const { retentionMs, retentionBytes, retentionRecords, compact } = settings;
+    const own = Object.freeze({ retentionMs, retentionBytes, retentionRecords, compact });
+    await this.files.change(() => ({ settings: own }));
+    this.#assertOpen();
+  }
+
+  /** Notes a batch that was admitted and may take so many bytes. */
+  noteAdmitted(bytes: number): void {
+    this.#unanswered++;
+    this.#account.add(bytes);
+  }
+
+  /** Notes that the batch was published, or is not going to be. */
+  noteAnswered(bytes: number): void {
+    this.#unanswered--;
+    this.#account.add(-bytes);
+    if (this.#unanswered === 0) this.#onAnswered?.();
   }
 
   /** Makes commits of a durable group visible, in order, and wakes who waits for them. */
   publish(commits: readonly DurableCommit[]): void {
     for (const commit of commits) {
       const next = commit.base + BigInt(commit.count);
-      if (this.#segments.at(-1)?.base !== commit.segmentBase) this.#roll(commit);
-      this.#segments.at(-1)!.noteCommit({ base: commit.base, position: commit.position, timeMs: commit.timeMs });
+      if (this.files.segments.at(-1)?.base !== commit.segmentBase) {
+        this.files.roll(commit.segmentBase, this.#end.position);
+      }
+      const { base, position: at, timeMs, bytes } = commit;
+      this.files.segments.at(-1)!.noteCommit({ base, position: at, timeMs });
       this.#pending.push(commit);
-      const position = commit.position + commit.bytes.length;
-      this.#end = { next, segmentBase: commit.segmentBase, position, timeMs: commit.timeMs };
+      this.#account.add(bytes.length);
+      this.#end = { next, segmentBase: commit.segmentBase, position: at + bytes.length, timeMs };
     }
     this.#waiters.wake(this.#end.next);
   }
 
+  /**
+   * Seals the active segment although no commit begins another: only sealed ones are ever removed or rewritten. Must not
+   * run while a group with commits of this topic is on its way. The next checkpoint makes it final.
+   */
+  seal(): void {
+    const { next, position, timeMs } = this.#end;
+    if (position === 0) return;
+    this.files.roll(next, position);
+    this.#end = { next, segmentBase: next, position: 0, timeMs };
+  }
+
   /** Writes what is pending to the segments, and tells `onFlushed` each time some bytes are. Calls follow one another. */
   flush(onFlushed: (bytes: number) => void): Promise<void> {
-    const flushed = this.#flushing.then(() => this.#flushPending(onFlushed));
+    const flushed = this.#flushing.then(async () => {
+      await this.files.work(() => this.#flushPending(onFlushed));
+    });
     this.#flushing = flushed.catch(() => undefined);
     return flushed;
   }
 
-  /** Syncs everything that was flushed, with all that is needed to find it again. */
-  async sync(): Promise<void> {
-    // Segments that begin while this runs are for the next time: what the manifest names is not synced again, but for
-    // its last one.
-    const count = this.#segments.length;
-    const unsynced = this.#segments.slice(Math.max(0, this.#manifestSegments - 1), count);
-    for (const segment of unsynced) await segment.sync();
-    const newFiles = unsynced.filter((segment) => segment.isNewFile && segment.written > 0);
-    if (newFiles.length > 0) await syncDirectory(this.#directory);
-    for (const segment of newFiles) segment.isNewFile = false;
-    if (count > this.#manifestSegments) {
-      await writeManifest(this.#directory, this.#manifest(count));
-      this.#manifestSegments = count;
+  /** Notes that files were added to the topic's, or removed. */
+  noteStored(bytes: number): void {
+    this.#account.add(bytes);
+  }
+
+  /** Runs work on the files that may take long; its signal aborts when the topic is deleted or closed. One at a time. */
+  async runLong(task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    if (this.isRefusing) return;
+    const controller = new AbortController();
+    const running = task(controller.signal);
+    this.#longWork = { controller, done: running.catch(() => undefined) };
+    await running.finally(() => (this.#longWork = undefined));
+  }
+
+  /** Refuses every call from now on, and resolves when all that was admitted is answered and no long work goes on. */
+  async retire(): Promise<void> {
+    this.#refuse(new TopicNotFound(this.tenant, this.topic));
+    await this.#longWork?.done;
+    if (this.#unanswered > 0) await new Promise<void>((resolve) => (this.#onAnswered = resolve));
+  }
+
+  /**
+   * Runs `remove`, which takes the directory away, when nobody works on it any more. If it fails, the topic is as it was
+   * before it was retired.
+   *
+   * @returns how many bytes were pending, and never will be written
+   */
+  async remove(remove: () => Promise<void>): Promise<number> {
+    try {
+      await this.files.end(remove);
+    } catch (error) {
+      if (this.#refusal instanceof TopicNotFound) this.#refusal = undefined;
+      throw error;
     }
+    this.#account.close();
+    return this.#pending.splice(0).reduce((sum, { bytes }) => sum + bytes.length, 0);
   }
 
   /** Refuses everything from now on and wakes who waits. */
   close(): void {
-    this.#closed = true;
-    this.#waiters.fail(new LogClosed());
+    this.#refuse(new LogClosed());
   }
 
-  #manifest(count: number): Manifest {
-    const segments = this.#segments
-      .slice(0, count)
-      .map(({ base, sealed }) => (sealed === undefined ? { base } : { base, sealed }));
-    const { tenant, topic, topicId } = this;
-    return { tenant, topic, topicId, startOffset: this.#startOffset, segments };
+  #refuse(refusal: LogClosed | TopicNotFound): void {
+    this.#refusal ??= refusal;
+    this.#waiters.fail(this.#refusal);
+    this.#longWork?.controller.abort();
   }
 
-  #roll(commit: DurableCommit): void {
-    // Its last bytes may still be pending: where it ends is known all the same.
-    this.#segments.at(-1)?.seal({ next: commit.base, bytes: this.#end.position });
-    this.#segments.push(new Segment(this.#files, this.#directory, this.topicId, commit.segmentBase, undefined));
+  #assertOpen(): void {
+    if (this.#refusal !== undefined) throw this.#refusal;
   }
 
-  #segmentOf(offset: bigint): Segment {
-    return this.#segments[lastIndexWhere(this.#segments, (segment) => segment.base <= offset)]!;
+  /** Looks at files, which maintenance may take away meanwhile: then looks again. */
+  async #onFiles<T>(look: () => Promise<T>): Promise<T> {
+    for (;;) {
+      this.#assertOpen();
+      const { segments } = this.files;
+      try {
+        return await look();
+      } catch (error) {
+        if (!(error instanceof RecordCorrupt) || (!this.isRefusing && this.files.segments === segments)) throw error;
+      }
+    }
+  }
+
+  async #readSegments(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
+    const { segments } = this.files;
+    // Compaction may have taken all of the segments that the offset would be in.
+    const first = Math.max(
+      0,
+      lastIndexWhere(segments, ({ base }) => base <= offset),
+    );
+    for (let index = first; index < segments.length; index++) {
+      const segment = segments[index]!;
+      if (segment.sealed !== undefined && segment.sealed.next <= offset) continue;
+      if (segment.written > 0 && (await segment.read(offset, limits, gatherer))) return;
+    }
   }
 
   #readPending(offset: bigint, gatherer: Gatherer): void {
@@ -210,7 +355,8 @@ export class TopicLog implements CommitLog {
 
   async #flushPending(onFlushed: (bytes: number) => void): Promise<void> {
     while (this.#pending.length > 0) {
-      const segment = this.#segmentOf(this.#pending[0]!.base);
+      const first = this.#pending[0]!;
+      const segment = this.files.segments.findLast(({ base }) => base === first.segmentBase)!;
       const run: Buffer[] = [];
       let bytes = 0;
       for (const commit of this.#pending) {

@@ -10,6 +10,10 @@ interface Waiter {
 export class Waiters {
   readonly #waiting: Waiter[] = [];
 
+  get size(): number {
+    return this.#waiting.length;
+  }
+
   /** Resolves when wake() passes `offset`. @throws Cancelled when the signal aborts first */
   add(offset: bigint, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(new Cancelled());

@@ -1,24 +1,46 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { RecoveryReport } from "../log/index.js";
+import { RecordCorrupt } from "../errors.js";
+import type { ClockJump, RecoveryReport } from "../log/index.js";
 import { formatPrincipal } from "../names.js";
-import type { Outcome } from "../transport/index.js";
+import { type CallObserver, type StrayRequest, isInternal } from "../transport/index.js";
+
+/** The codes that tell of something wrong here. */
+const faults: ReadonlySet<status> = new Set([status.INTERNAL, status.DATA_LOSS, status.UNKNOWN]);
 
 /** Refusals and failures are always logged, successes at debug. No value, no key, no header ever is. */
-export function logOutcome(logger: Logger, outcome: Outcome): void {
-  const { method, peer, principal, code, details, seconds } = outcome;
-  const line = {
-    method,
-    peer,
-    principal: principal && formatPrincipal(principal),
-    code: status[code],
-    details,
-    milliseconds: Math.round(seconds * 1000),
+export function logCalls(logger: Logger): CallObserver {
+  return ({ method, peer, principal, requestId }) => {
+    return ({ code, details, seconds, isOurs }) => {
+      const isQuiet = code === status.OK || code === status.CANCELLED;
+      if (isQuiet && !logger.isLevelEnabled("debug")) return;
+      const line = {
+        requestId,
+        method,
+        peer,
+        principal: principal && formatPrincipal(principal),
+        code: status[code],
+        details,
+        milliseconds: Math.round(seconds * 1000),
+      };
+      if (isQuiet) logger.debug(line, "call");
+      else if (isOurs && faults.has(code)) logger.error(line, "call failed");
+      else logger.info(line, "call refused");
+    };
   };
-  if (code === status.OK || code === status.CANCELLED) logger.debug(line, "call");
-  else if (code === status.INTERNAL || code === status.DATA_LOSS || code === status.UNKNOWN)
-    logger.error(line, "call failed");
-  else logger.info(line, "call refused");
+}
+
+/** What a caller has no part in, with what led to it. */
+export function logInternal(logger: Logger, error: unknown, method: string, requestId: string | undefined): void {
+  if (error instanceof RecordCorrupt)
+    logger.error({ requestId, method, location: error.location }, "stored records are damaged");
+  else if (isInternal(error)) logger.error({ requestId, err: error, method }, "a call failed for a reason of ours");
+}
+
+/** A request that never became a call. */
+export function logStray(logger: Logger, { peer, path, code }: StrayRequest): void {
+  const answer = code === undefined ? "NOT_GRPC" : status[code];
+  logger.info({ peer, path, code: answer }, "a request is no call of any method here");
 }
 
 /** What a start found on the disk. */
@@ -34,4 +56,9 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
       "a topic is shorter than it was: it takes no more records, the rest can be read",
     );
   }
+}
+
+/** Nothing is deleted for it. */
+export function logClockJump(logger: Logger, { byMs, wallMs }: ClockJump): void {
+  logger.warn({ byMs, wallTime: new Date(wallMs).toISOString() }, "the clock jumped: records age as if it had not");
 }

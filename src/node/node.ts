@@ -1,28 +1,23 @@
+import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import { CasbinAuthorizer } from "../authz/index.js";
 import type { Config } from "../config/index.js";
-import { OperatorError, RecordCorrupt, ShuttingDown } from "../errors.js";
+import { OperatorError, ShuttingDown } from "../errors.js";
 import { Connections } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
-import { FileStore, type FileStoreOptions, defaultFileStoreOptions } from "../log/index.js";
-import { LogService } from "../service/index.js";
+import { FileStore, type FileStoreOptions, type LogStore, defaultFileStoreOptions } from "../log/index.js";
+import { LogService, OffsetService, TopicService } from "../service/index.js";
+import { CommittedOffsets } from "../tenancy/committed-offsets.js";
 import { TenantLogs } from "../tenancy/tenant-logs.js";
-import {
-  GrpcServer,
-  OpenCalls,
-  type Outcome,
-  authorize,
-  isInternal,
-  logMethodAccess,
-  logRoutes,
-  logRoutesDefinition,
-  recordOutcome,
-} from "../transport/index.js";
+import type { TenantLimits } from "../tenant-limits.js";
+import { GrpcServer, OpenCalls, authorize, methodAccess, servicesOf } from "../transport/index.js";
 import { AdminServer } from "./admin-server.js";
-import { logOutcome, logRecovery } from "./log-lines.js";
-import { Metrics } from "./metrics.js";
+import { CountedAuthorizer } from "./counted-authorizer.js";
+import { Maintenance } from "./maintenance.js";
+import { Observation } from "./observation.js";
 import { Health, Reflection } from "./standard-services.js";
 import { readTls } from "./tls-files.js";
+import { aclogVersion } from "./version.js";
 
 /**
  * The whole server, put together: the one place that knows which class stands behind which interface.
@@ -38,71 +33,69 @@ export async function startNode(
   const closers = new Closers();
   try {
     const tls = await readTls(config.tls);
-    const authorizer = await CasbinAuthorizer.open(config.policyDir, {
-      onDenied: (denial) => {
-        metrics.noteDenial(denial.action);
-        logger.warn(denial, "denied");
-      },
+    const observation: Observation = new Observation(logger, {
+      dataDir: config.dataDir,
+      version: aclogVersion(),
+      certificatesEndMs: tls.endsMs,
+      connections: () => connections.size,
+      openConsumes: () => openCalls.consumes,
+      waitingReaders: () => store.waiting.readers,
+      journalWaitingBytes: () => store.waiting.bytes,
+      isReady: () => readiness() === undefined,
+      policyVersion: () => authorizer.version,
     });
+    const authorizer = await CasbinAuthorizer.open(config.policyDir, { onDenied: observation.onDenied });
+    const counted = new CountedAuthorizer(authorizer, observation.onAllowed);
     const health = new Health();
-    const store = closers.add(
-      await FileStore.open(config.dataDir, storage, {
-        onRecovered: (report) => logRecovery(logger, report),
-        onFailure: (error) => {
-          logger.fatal({ err: error }, "the journal failed: nothing is acknowledged until a restart; reading goes on");
-          health.setServing(false);
-        },
-      }),
+    const events = observation.storeEvents(() => health.setServing(false));
+    const store: FileStore = closers.add(await FileStore.open(config.dataDir, storage, events));
+    closers.add(new Maintenance(store, observation.onMaintenance));
+    if (config.metricsTenants) observation.nameTenants(store, authorizer);
+    const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
+    const connections = closers.add(
+      new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name), limitsOf }),
     );
-    const connections = closers.add(new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name) }));
     const openCalls = new OpenCalls();
     const shutdown = new AbortController();
+    // Every stream that is open listens, and Node would take the eleventh for a leak.
+    setMaxListeners(0, shutdown.signal);
     const readiness = (): string | undefined => {
       if (shutdown.signal.aborted) return "shutting down";
       return store.failure?.message;
     };
-    const metrics = new Metrics({
-      connections: () => connections.size,
-      openConsumes: () => openCalls.consumes,
-      isReady: () => readiness() === undefined,
-    });
     const extensions = config.reflection ? [health, new Reflection()] : [health];
-    const access = Object.assign({}, logMethodAccess, ...extensions.map((extension) => extension.access)) as Record<
+    const access = Object.assign({}, methodAccess, ...extensions.map((extension) => extension.access)) as Record<
       string,
-      (typeof logMethodAccess)[string]
+      (typeof methodAccess)[string]
     >;
-    const onOutcome = (outcome: Outcome): void => {
-      metrics.noteCall(outcome);
-      logOutcome(logger, outcome);
-    };
-    const onError = (error: unknown, method: string): void => {
-      if (error instanceof RecordCorrupt)
-        logger.error({ method, location: error.location }, "stored records are damaged");
-      else if (isInternal(error)) logger.error({ err: error, method }, "a call failed for a reason of ours");
-    };
     authorizer.onChange(() => openCalls.judgeAgain());
-    const service = new LogService(new TenantLogs(store));
+    const logs = new TenantLogs(store, limitsOf);
+    const offsets = new CommittedOffsets(store, {
+      onUnreadable: (event) => logger.error(event, "committed offsets cannot be read and are lost"),
+      onNotShortened: ({ tenant, error }) => logger.error({ tenant, err: error }, "committed offsets stay long"),
+    });
+    const useCases = {
+      log: new LogService(logs, observation.traffic),
+      topics: new TopicService(logs),
+      offsets: new OffsetService(logs, offsets),
+    };
     const server = closers.add(
       await GrpcServer.listen({
         listen: config.listen,
         tls,
         connections,
-        interceptors: [recordOutcome(connections, onOutcome), authorize(access, authorizer, connections, openCalls)],
-        services: [
-          { definition: logRoutesDefinition, handlers: logRoutes(service, openCalls, onError, shutdown.signal) },
-        ],
+        limits: config.limits,
+        interceptors: [authorize(access, counted, connections, openCalls)],
+        services: servicesOf(useCases, openCalls, observation.onInternalError, shutdown.signal),
         extensions,
-        onConnection: (event) => logger.debug(event, "connected"),
-        onRefused: (event) => {
-          metrics.noteRefusedConnection();
-          logger.warn(event, "connection refused");
-        },
+        ...observation.ofServer,
       }),
     );
-    const admin = closers.add(await AdminServer.listen(config.adminListen, metrics, readiness));
+    const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness));
     health.setServing(readiness() === undefined);
     logger.info({ address: server.address, adminAddress: admin.address, policyVersion: authorizer.version }, "serving");
-    return new RunningNode({ config, logger, closers, server, admin, authorizer, health, openCalls, shutdown });
+    const parts = { config, logger, closers, store, server, admin, authorizer, health, openCalls, shutdown };
+    return new RunningNode({ ...parts, observation });
   } catch (error) {
     // Half a node must not keep files or ports.
     await closers[Symbol.asyncDispose]();
@@ -114,12 +107,14 @@ interface Parts {
   readonly config: Config;
   readonly logger: Logger;
   readonly closers: Closers;
+  readonly store: LogStore;
   readonly server: GrpcServer;
   readonly admin: AdminServer;
   readonly authorizer: CasbinAuthorizer;
   readonly health: Health;
   readonly openCalls: OpenCalls;
   readonly shutdown: AbortController;
+  readonly observation: Observation;
 }
 
 /** A server that serves, until it is drained. */
@@ -128,6 +123,8 @@ export class RunningNode implements AsyncDisposable {
   readonly address: string;
   /** Where probes and Prometheus ask, as in `127.0.0.1:8401`. */
   readonly adminAddress: string;
+  /** What is stored, for who runs the server in his own process and must see behind the policy. Not to be closed. */
+  readonly store: LogStore;
   readonly #parts: Parts;
   #drained: Promise<void> | undefined;
 
@@ -135,6 +132,7 @@ export class RunningNode implements AsyncDisposable {
     this.#parts = parts;
     this.address = parts.server.address;
     this.adminAddress = parts.admin.address;
+    this.store = parts.store;
   }
 
   /**
@@ -144,12 +142,15 @@ export class RunningNode implements AsyncDisposable {
    * @throws OperatorError when the files have mistakes; the policy that was in force stays. The outcome is logged.
    */
   async reloadPolicy(): Promise<void> {
-    const { authorizer, logger, openCalls } = this.#parts;
+    const { authorizer, logger, observation, openCalls } = this.#parts;
     try {
       const { changed, version } = await authorizer.reload();
+      observation.onPolicyReload(changed ? "changed" : "unchanged");
       logger.info({ policyVersion: version }, changed ? "a new policy is in force" : "the policy has not changed");
     } catch (error) {
       const kept = { policyVersion: authorizer.version };
+      // Any other error comes behind the change.
+      observation.onPolicyReload(error instanceof OperatorError ? "refused" : "changed");
       if (error instanceof OperatorError) {
         logger.error({ ...kept, findings: error.findings }, `the policy was not reloaded: ${error.message}`);
       } else {

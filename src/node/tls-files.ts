@@ -10,6 +10,9 @@ function isForOthers(certificate: X509Certificate): boolean {
   return usages !== undefined && !usages.includes(serverAuth);
 }
 
+/** When the first certificate of each file ends, in milliseconds since 1970. */
+export type CertificateEnds = Readonly<Record<"server" | "ca", number>>;
+
 /** Source: RFC 5280, id-kp-serverAuth. */
 const serverAuth = "1.3.6.1.5.5.7.3.1";
 
@@ -19,7 +22,7 @@ const serverAuth = "1.3.6.1.5.5.7.3.1";
  *
  * @throws OperatorError with every mistake in all three files
  */
-export async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
+export async function readTls(files: Config["tls"]): Promise<TlsMaterial & { readonly endsMs: CertificateEnds }> {
   const findings: Finding[] = [];
   const read = async <T>(source: string, what: string, parse: (pem: Buffer) => T) => {
     try {
@@ -53,5 +56,11 @@ export async function readTls(files: Config["tls"]): Promise<TlsMaterial> {
   if (findings.length > 0 || ca === undefined || cert === undefined || key === undefined) {
     throw new OperatorError("cannot serve with these certificates; `make certs` makes a set to begin with", findings);
   }
-  return { ca: ca.pem, cert: cert.pem, key: key.pem };
+  return { ca: ca.pem, cert: cert.pem, key: key.pem, endsMs: { server: endOf(cert.pem), ca: endOf(ca.pem) } };
+}
+
+/** Of all certificates in the file, the first end. */
+function endOf(pem: Buffer): number {
+  const blocks = pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  return Math.min(...blocks.map((block) => Date.parse(new X509Certificate(block).validTo)));
 }

@@ -5,3 +5,4 @@
 
 export { type CertificateSummary, inspectCertificate } from "./inspect.js";
 export { examplePrincipals, initCertificates, issueCertificate } from "./issue.js";
+export { ShortLivedAuthority, type ShortLivedOptions, certificatesIn, issueSelfSigned } from "./short-lived.js";

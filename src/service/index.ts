@@ -1,2 +1,5 @@
-/** What the log does for a caller who is allowed to: produce, consume, follow. */
+/** What the log does for a caller who is allowed to: produce, consume, follow; topics; committed offsets. */
 export { type Consumed, LogService, type Produced, type StartAt } from "./log-service.js";
+export { type Traffic, noTraffic } from "./traffic.js";
+export { OffsetService } from "./offset-service.js";
+export { TopicService, type TopicState } from "./topic-service.js";

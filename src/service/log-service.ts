@@ -8,6 +8,7 @@ import {
   splitFrames,
 } from "../log/index.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
+import { type Traffic, noTraffic } from "./traffic.js";
 
 /** Where to begin reading. */
 export type StartAt =
@@ -36,21 +37,24 @@ const streamReadRecords = 4096;
 /** Produce, consume, follow. No gRPC and no policy: whoever gets here is allowed to. */
 export class LogService {
   readonly #logs: TenantLogs;
+  readonly #traffic: Traffic;
 
-  constructor(logs: TenantLogs) {
+  constructor(logs: TenantLogs, traffic: Traffic = noTraffic) {
     this.#logs = logs;
+    this.#traffic = traffic;
   }
 
   /**
    * Resolves when the batch is admitted and has its offset; `durable` resolves when it is on disk.
    *
    * @param mayCreate asked only if the topic is missing
-   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset and whatever else refuses the batch; nothing is stored then
+   * @param hasGone whether the caller has given up
+   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset, QuotaExceeded and whatever else refuses the batch; nothing is stored then
    */
   async produce(
     target: TopicTarget,
     records: RecordBatch,
-    options: { expectedOffset: bigint | undefined; mayCreate: () => boolean },
+    options: { expectedOffset: bigint | undefined; mayCreate: () => boolean; hasGone?: () => boolean },
   ): Promise<Produced> {
     const { expectedOffset } = options;
     const log = await this.#logs.findOrCreate(target, () => {
@@ -60,7 +64,10 @@ export class LogService {
       this.#logs.admit(target.tenant, records);
       return true;
     });
-    const { durable } = await log.append(records, { expectedOffset });
+    // Making the topic takes a while: for who has given up meanwhile nothing is stored.
+    if (options.hasGone?.() === true) throw new Cancelled();
+    const { durable } = await this.#logs.append(log, records, { expectedOffset });
+    this.#traffic.produced(log.tenant, records.count, records.source.length);
     return { topicId: log.topicId, durable };
   }
 
@@ -90,6 +97,7 @@ export class LogService {
     const mayBeEmpty = start.at !== "offset" || maxWaitMs > 0;
     if (offset === next && mayBeEmpty) return { topicId: log.topicId, highWaterMark: next, frames: undefined };
     const frames = await log.read(offset, limits);
+    this.#traffic.consumed(log.tenant, frames.count, sizeOf(frames));
     return { topicId: log.topicId, highWaterMark: log.range().next, frames };
   }
 
@@ -108,11 +116,16 @@ export class LogService {
       if (signal.aborted) throw new Cancelled();
       await log.reach(offset, signal);
       const read = await log.read(offset, block);
+      this.#traffic.consumed(log.tenant, read.count, sizeOf(read));
       const highWaterMark = log.range().next;
       for (const frames of splitFrames(read, limits.maxRecords)) yield { topicId, highWaterMark, frames };
-      offset += BigInt(read.count);
+      offset = read.next;
     }
   }
+}
+
+function sizeOf({ parts }: RecordFrames): number {
+  return parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Aborts when the time is up or the caller has gone. Unlike AbortSignal.timeout, it leaves no timer behind. */

@@ -1,19 +1,47 @@
 import type { AccessRequest, Action, Authorizer } from "../authz/index.js";
-import { PermissionDenied } from "../errors.js";
-import { type Principal, defaultTopic } from "../names.js";
-import { type ConsumeRequest, type ProduceRequest, UnreadableRequest } from "../wire/requests.js";
+import { InvalidField, PermissionDenied } from "../errors.js";
+import { type Principal, defaultTopic, isSystemName } from "../names.js";
+import { type TopicSelector, UnreadableRequest } from "../wire/request-fields.js";
 
-/** What the deserialisers of `log.v1.Log` give: a request, or the reason why it could not be read. */
-export type Incoming = ProduceRequest | ConsumeRequest | UnreadableRequest;
+/** What a method needs of its callers. */
+export interface TopicAccess {
+  /** What the policy must allow on the topic that a message names. */
+  readonly action: Action;
+  /**
+   * `reads`: goes on delivering on the strength of its message, and is cut off when that is not allowed any more.
+   * `writes`: is due an answer that says what was stored, so it is never cut off from outside.
+   * `lists`: is let in without a decision; it shows what the caller is allowed, topic by topic.
+   */
+  readonly kind: "reads" | "writes" | "lists";
+  /** Its later messages may leave out the names that its first one gave. */
+  readonly namesOnce?: true;
+}
+
+/** A readable request: one about a topic, or a list. */
+export type TopicRequest = TopicSelector & {
+  readonly requestId?: bigint | undefined;
+  /** What it takes on the wire, where that may be much. */
+  readonly bytes?: number;
+};
+
+/** What the deserialisers give: a request, or the reason why it could not be read. */
+export type Incoming = TopicRequest | UnreadableRequest;
+
+/** What a handler finds in the place of a message. */
+abstract class Arrival {
+  /** Called when a handler has taken it out of its stream. */
+  onTaken: () => void = () => undefined;
+}
 
 /** A request that may go on, with whose it is and what it means by its empty names. */
-export class Admitted<R extends ProduceRequest | ConsumeRequest = ProduceRequest | ConsumeRequest> {
+export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
   readonly request: R;
   readonly access: AccessRequest;
   readonly #authorizer: Authorizer;
   readonly #policyVersion: string;
 
   constructor(request: R, access: AccessRequest, authorizer: Authorizer) {
+    super();
     this.request = request;
     this.access = access;
     this.#authorizer = authorizer;
@@ -44,39 +72,84 @@ export class Admitted<R extends ProduceRequest | ConsumeRequest = ProduceRequest
   }
 }
 
+/** A request for a list. Nothing was decided about it: what it shows is decided for each topic, by the policy in force. */
+export class Listing<R extends TopicRequest = TopicRequest> extends Arrival {
+  readonly request: R;
+  readonly principal: Principal;
+  /** Whose topics. */
+  readonly tenant: string;
+  readonly #action: Action;
+  readonly #authorizer: Authorizer;
+
+  constructor(request: R, principal: Principal, action: Action, authorizer: Authorizer) {
+    super();
+    this.request = request;
+    this.principal = principal;
+    this.tenant = request.tenant === "" ? principal.tenant : request.tenant;
+    this.#action = action;
+    this.#authorizer = authorizer;
+  }
+
+  /** False: the caller may see no topic of the tenant, whatever there is. */
+  get showsSome(): boolean {
+    const { principal, tenant } = this;
+    return this.#authorizer.permitsSome({ principal, action: this.#action, tenant });
+  }
+
+  /** Whether the caller may see the topic. */
+  shows(topic: string): boolean {
+    const { principal, tenant } = this;
+    return this.#authorizer.permits({ principal, action: this.#action, tenant, topic });
+  }
+}
+
 /**
  * Takes the place of a message that was refused. The adapter around the handlers answers it in its turn; no use case
  * ever sees it.
  */
-export class Refusal {
+export class Refusal extends Arrival {
   readonly error: unknown;
   /** That of the request, if it got far enough to be known. */
   readonly requestId: bigint | undefined;
 
   constructor(error: unknown, requestId: bigint | undefined) {
+    super();
     this.error = error;
     this.requestId = requestId;
   }
 }
 
-/** Decides about one message, and never throws. */
+/**
+ * Decides about one message, and never throws.
+ *
+ * @param requestId of the call that it came with
+ * @param first what an earlier message of the call was about, if its names hold for this one too
+ */
 export function admit(
   incoming: Incoming,
   principal: Principal,
-  action: Action,
+  { action, kind }: TopicAccess,
   authorizer: Authorizer,
-): Admitted | Refusal {
+  requestId: string | undefined,
+  first?: AccessRequest,
+): Admitted | Listing | Refusal {
   if (incoming instanceof UnreadableRequest) return new Refusal(incoming.error, incoming.requestId);
   try {
+    if (kind === "lists") return new Listing(incoming, principal, action, authorizer);
     const access = {
       principal,
       action,
-      tenant: incoming.tenant === "" ? principal.tenant : incoming.tenant,
-      topic: incoming.topic === "" ? defaultTopic : incoming.topic,
+      tenant: incoming.tenant === "" ? (first?.tenant ?? principal.tenant) : incoming.tenant,
+      topic: incoming.topic === "" ? (first?.topic ?? defaultTopic) : incoming.topic,
+      requestId,
     };
     authorizer.authorize(access);
+    // Committing a position stores nothing in the topic that it is about.
+    if (kind === "writes" && action !== "consume" && isSystemName(access.topic)) {
+      throw new InvalidField("topic", "only the server writes to topics whose names begin with _");
+    }
     return new Admitted(incoming, access, authorizer);
   } catch (error) {
-    return new Refusal(error, incoming.kind === "produce" ? incoming.requestId : undefined);
+    return new Refusal(error, incoming.requestId);
   }
 }

@@ -1,6 +1,5 @@
-import { type Server as TlsServer, type TLSSocket, createServer } from "node:tls";
-import { constants } from "node:crypto";
-import type { AddressInfo, Socket } from "node:net";
+import type { OutgoingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
 import {
   Server,
   ServerCredentials,
@@ -9,35 +8,45 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 import { formatAddress } from "../address.js";
-import { IdentityRefused, type Connections } from "../identity/index.js";
-import { formatPrincipal } from "../names.js";
-import { whyHandshakeFailed } from "./handshake-failure.js";
+import { ShuttingDown } from "../errors.js";
+import type { ConnectionLimits } from "./connection-limits.js";
+import { http2ServerOf } from "./http2-server.js";
 import { listenOn } from "./listen.js";
-import { resetUndelivered } from "./reset-undelivered.js";
+import { type CallObserver, observeCalls } from "./outcomes.js";
+import { resetLater } from "./reset-undelivered.js";
+import { Sessions } from "./sessions.js";
+import { toStatus } from "./status.js";
+import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
 
 /** The largest message that a client may send, in bytes. */
 export const maxMessageBytes = 4 * 1024 * 1024;
 
-/** Calls that one connection may have open: each can make the server hold a message that is still to be finished. */
-const maxConcurrentStreams = 256;
-
-/** A handshake that is not finished by then is cut. */
-const handshakeTimeoutMs = 10_000;
-
 /** A status that its caller has not taken by then is given up, together with its stream. */
 const undeliveredMs = 2_000;
 
-/** PEM. */
-export interface TlsMaterial {
-  readonly ca: Buffer;
-  readonly cert: Buffer;
-  readonly key: Buffer;
+/** How long a drain waits, behind its deadline, for what it has cut off to be told so. */
+const partingMs = 200;
+
+/** What of a path that nobody serves is reported, in characters. */
+const maxStrayPath = 200;
+
+/** Node and grpc-js take a longer one for none at all. */
+const longestTimeoutMs = 2 ** 31 - 1;
+
+/** A request that is no call of any method here: grpc-js answers it before an interceptor could see it. */
+export interface StrayRequest {
+  readonly peer: string;
+  /** As its sender wrote it, cut to a bounded length: escape it when printing. */
+  readonly path: string;
+  /** The gRPC status code; undefined if it was not even gRPC. */
+  readonly code: number | undefined;
 }
 
-export interface GrpcServerOptions {
+export interface GrpcServerOptions extends Omit<TlsListenerOptions, "maxConnections"> {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly tls: TlsMaterial;
-  readonly connections: Connections;
+  readonly limits: ConnectionLimits;
+  /** Told of every call, before an interceptor sees it. */
+  readonly observers?: readonly CallObserver[];
   /** The first one is nearest the wire. */
   readonly interceptors: readonly ServerInterceptor[];
   readonly services: readonly {
@@ -46,9 +55,9 @@ export interface GrpcServerOptions {
   }[];
   /** Services of libraries, which add themselves. */
   readonly extensions: readonly { addToServer(server: Server): void }[];
-  readonly onConnection: (event: { peer: string; principal: string }) => void;
-  /** A caller who was not let in, and why. */
-  readonly onRefused: (event: { peer: string; reason: string }) => void;
+  /** A connection that is cut off because it floods the server with what is not calls. */
+  readonly onFlood?: (event: { peer: string }) => void;
+  readonly onStray?: (event: StrayRequest) => void;
 }
 
 /**
@@ -56,113 +65,109 @@ export interface GrpcServerOptions {
  * byte of HTTP/2.
  */
 export class GrpcServer implements AsyncDisposable {
-  readonly #tls: TlsServer;
+  readonly #listener: TlsListener;
   readonly #grpc: Server;
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
-  readonly #sockets: ReadonlySet<Socket>;
+  readonly #sessions: Sessions;
 
-  private constructor(
-    tls: TlsServer,
-    grpc: Server,
-    injector: ReturnType<Server["createConnectionInjector"]>,
-    sockets: ReadonlySet<Socket>,
-  ) {
-    this.#tls = tls;
-    this.#grpc = grpc;
-    this.#injector = injector;
-    this.#sockets = sockets;
+  private constructor(options: GrpcServerOptions) {
+    const { onFlood, onStray, limits } = options;
+    this.#sessions = new Sessions(
+      {
+        maxAgeMs: limits.maxConnectionAgeMs,
+        ageGraceMs: limits.maxConnectionAgeGraceMs,
+        maxIdleMs: limits.maxConnectionIdleMs,
+        undeliveredMs,
+      },
+      (session) => onFlood?.({ peer: peerOf(session.socket) }),
+    );
+    let observed: ServerHttp2Stream | undefined;
+    const observation = observeCalls({
+      connections: options.connections,
+      observers: options.observers ?? [],
+      register: this.#sessions,
+      undeliveredMs,
+      onStream: (stream) => (observed = stream),
+    });
+    this.#grpc = new Server({
+      interceptors: [observation, ...options.interceptors],
+      // A peer that was switched off says nothing: only its silence tells.
+      "grpc.keepalive_time_ms": Math.min(limits.keepaliveMs, longestTimeoutMs),
+      "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
+      "grpc.max_receive_message_length": maxMessageBytes,
+      "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
+    });
+    for (const { definition, handlers } of options.services) this.#grpc.addService(definition, handlers);
+    for (const extension of options.extensions) extension.addToServer(this.#grpc);
+    this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const http2 = http2ServerOf(this.#grpc);
+    http2.on("session", (session) => this.#sessions.watch(session));
+    // Behind grpc-js, which makes a call of a stream at once or not at all.
+    http2.on("stream", (stream, headers) => {
+      if (stream === observed) return;
+      onStray?.(strayOf(stream, headers[":path"] ?? ""));
+      resetLater(stream, undeliveredMs);
+    });
+    const { maxConnections } = limits;
+    this.#listener = createTlsListener({ ...options, maxConnections }, (socket) => {
+      this.#injector.injectConnection(socket);
+    });
   }
 
   /** Serves when it resolves. @throws OperatorError when the address cannot be had */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
-    const { connections, onConnection, onRefused } = options;
-    const grpc = new Server({
-      interceptors: [resetUndelivered(undeliveredMs), ...options.interceptors],
-      // A peer that was switched off says nothing: only its silence tells.
-      "grpc.keepalive_time_ms": 60_000,
-      "grpc.keepalive_timeout_ms": 20_000,
-      "grpc.max_receive_message_length": maxMessageBytes,
-      "grpc.max_concurrent_streams": maxConcurrentStreams,
-    });
-    for (const { definition, handlers } of options.services) grpc.addService(definition, handlers);
-    for (const extension of options.extensions) extension.addToServer(grpc);
-    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
-    const tls = createServer({
-      ...options.tls,
-      minVersion: "TLSv1.3",
-      requestCert: true,
-      rejectUnauthorized: true,
-      ALPNProtocols: ["h2"],
-      handshakeTimeout: handshakeTimeoutMs,
-      // A ticket would outlive the revocation of the certificate that it was given for.
-      secureOptions: constants.SSL_OP_NO_TICKET,
-    });
-    tls.on("secureConnection", (socket: TLSSocket) => {
-      const peer = peerOf(socket);
-      try {
-        const principal = connections.admit(socket);
-        onConnection({ peer, principal: formatPrincipal(principal) });
-        injector.injectConnection(socket);
-      } catch (error) {
-        socket.destroy();
-        onRefused({ peer, reason: error instanceof IdentityRefused ? error.message : String(error) });
-      }
-    });
-    tls.on("tlsClientError", (error, socket) => {
-      const raw = rawSocketOf(socket);
-      onRefused({ peer: peerOf(raw), reason: whyHandshakeFailed(error, socket) });
-      // Node reports a handshake that took too long, and leaves the connection open.
-      socket.destroy();
-      raw.destroy();
-    });
-    // A connection that has not finished its handshake is known to nobody else.
-    const sockets = new Set<Socket>();
-    tls.on("connection", (socket: Socket) => {
-      sockets.add(socket);
-      // A socket remembers what it was asked while it was open.
-      peerOf(socket);
-      socket.once("close", () => sockets.delete(socket));
-    });
+    const server = new GrpcServer(options);
+    const { server: tls } = server.#listener;
     await listenOn(tls, options.listen);
-    tls.on("error", (error: Error) => onRefused({ peer: "unknown", reason: error.message }));
-    return new GrpcServer(tls, grpc, injector, sockets);
+    tls.on("error", ({ message }: Error) => options.onRefused({ peer: "unknown", kind: "system", reason: message }));
+    return server;
   }
 
   /** Where it listens, as in `127.0.0.1:8400`. */
   get address(): string {
-    const { address, port } = this.#tls.address() as AddressInfo;
+    const { address, port } = this.#listener.server.address() as AddressInfo;
     return formatAddress({ host: address, port });
   }
 
-  /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way. */
+  /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way; then it tells them so. */
   async drain(graceMs: number): Promise<void> {
-    this.#tls.close();
-    await new Promise<void>((resolve) => {
-      const deadline = setTimeout(() => {
-        this.#grpc.forceShutdown();
-        resolve();
-      }, graceMs);
-      this.#grpc.tryShutdown(() => {
-        clearTimeout(deadline);
-        resolve();
-      });
-    });
+    this.#listener.server.close();
+    const finished = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
+    if (await within(graceMs, finished)) return;
+    this.#sessions.cutAll(toStatus(new ShuttingDown()));
+    await within(partingMs, finished);
+    this.#grpc.forceShutdown();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const closed = new Promise((resolve) => this.#tls.close(resolve));
+    const { server, sockets } = this.#listener;
+    const closed = new Promise((resolve) => server.close(resolve));
     this.#injector.destroy();
     this.#grpc.forceShutdown();
-    for (const socket of this.#sockets) socket.destroy();
+    for (const socket of sockets) socket.destroy();
     await closed;
   }
 }
 
-/** Beneath TLS: a TLS socket whose handshake failed has forgotten its peer. Node keeps it to itself. */
-function rawSocketOf(socket: TLSSocket): Socket {
-  return (socket as { readonly _parent?: Socket | null })._parent ?? socket;
+function strayOf(stream: ServerHttp2Stream, path: string): StrayRequest {
+  // Of a stream that has gone already neither is there, whatever the types say.
+  const headers = stream.sentHeaders as OutgoingHttpHeaders | undefined;
+  const session = stream.session as ServerHttp2Session | undefined;
+  const code = headers?.["grpc-status"];
+  return {
+    peer: peerOf(session?.socket ?? {}),
+    path: path.slice(0, maxStrayPath),
+    code: code === undefined ? undefined : Number(code),
+  };
 }
 
-function peerOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {
-  return formatAddress({ host: socket.remoteAddress ?? "unknown", port: socket.remotePort ?? 0 });
+/** Whether it is done in time. */
+async function within(milliseconds: number, work: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds);
+  });
+  const inTime = await Promise.race([work.then(() => true), late]);
+  clearTimeout(timer);
+  return inTime;
 }

@@ -1,13 +1,17 @@
 import type {
   ServerDuplexStream,
+  ServerReadableStream,
   ServerUnaryCall,
   ServerWritableStream,
   handleBidiStreamingCall,
+  handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
 } from "@grpc/grpc-js";
 import { Cancelled, ShuttingDown } from "../errors.js";
-import { Admitted, Refusal } from "./admission.js";
+import { type Admitted, type Listing, Refusal } from "./admission.js";
+import type { OpenCalls } from "./open-calls.js";
+import { requestIdOf } from "./request-id.js";
 import { toStatus } from "./status.js";
 
 /**
@@ -21,26 +25,40 @@ const maxUnwrittenBytes = 1024 * 1024;
 const messageOverheadBytes = 1024;
 
 /** What is told of errors that the caller has no part in. */
-export type ReportInternal = (error: unknown, method: string) => void;
+export type ReportInternal = (error: unknown, method: string, requestId: string | undefined) => void;
 
 /** A use case with one answer. */
-export function unary<R extends Admitted, Response>(
+export function unary<R extends Admitted | Listing, Response>(
   report: ReportInternal,
-  useCase: (admitted: R, signal: AbortSignal) => Promise<Response>,
+  useCase: (admitted: R, caller: Caller) => Promise<Response>,
 ): handleUnaryCall<R | Refusal, Response> {
   return (call: ServerUnaryCall<R | Refusal, Response>, answer) => {
     const run = async (): Promise<Response> => {
       if (call.request instanceof Refusal) throw call.request.error;
-      return useCase(call.request, abortOnCancel(call));
+      return useCase(call.request, new Caller(call));
     };
     run().then(
       (response) => answer(null, response),
       (error: unknown) => {
-        report(error, call.getPath());
+        report(error, call.getPath(), requestIdOf(call.metadata));
         answer(toStatus(error));
       },
     );
   };
+}
+
+/** A use case that changes something: judged again when it begins, and counted as work under way until it is done. */
+export function change<R extends Admitted, Response>(
+  report: ReportInternal,
+  openCalls: OpenCalls,
+  useCase: (admitted: R) => Promise<Response>,
+): handleUnaryCall<R | Refusal, Response> {
+  return unary(report, async (admitted: R) => {
+    admitted.judgeAgain();
+    const working = useCase(admitted);
+    openCalls.track(working);
+    return working;
+  });
 }
 
 /** A use case with many answers, each of `sizeOf` bytes. The next one is asked for only when its reader has room. */
@@ -78,31 +96,55 @@ export function duplexStream<R extends Admitted, Response>(
 ): handleBidiStreamingCall<R | Refusal, Response> {
   return (call: ServerDuplexStream<R | Refusal, Response>) => {
     const run = async (): Promise<void> => {
-      // Leaving the loop must not destroy the stream: the status is still to be sent.
-      const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<R | Refusal>;
-      await useCase(untilShutdown(requests, shutdown), call, abortOnCancel(call));
+      await useCase(requestsOf<R>(call, shutdown), call, abortOnCancel(call));
       call.end();
     };
     run().catch((error: unknown) => endWith(call, error, report));
   };
 }
 
-/** The requests until the signal aborts. @throws ShuttingDown then, also in the middle of waiting for one */
-async function* untilShutdown<Request>(
-  requests: AsyncIterator<Request>,
+/**
+ * A use case that reads requests as they come and has one answer.
+ *
+ * @param shutdown as for `duplexStream`
+ */
+export function clientStream<R extends Admitted, Response>(
+  report: ReportInternal,
   shutdown: AbortSignal,
-): AsyncGenerator<Request, void, undefined> {
+  useCase: (requests: AsyncIterable<R | Refusal>, signal: AbortSignal) => Promise<Response>,
+): handleClientStreamingCall<R | Refusal, Response> {
+  return (call: ServerReadableStream<R | Refusal, Response>, answer) => {
+    const run = async (): Promise<Response> => useCase(requestsOf<R>(call, shutdown), abortOnCancel(call));
+    run().then(
+      (response) => answer(null, response),
+      (error: unknown) => {
+        if (call.cancelled) return;
+        report(error, call.getPath(), requestIdOf(call.metadata));
+        answer(toStatus(error));
+      },
+    );
+  };
+}
+
+/** The requests until the signal aborts. @throws ShuttingDown then, also in the middle of waiting for one */
+async function* requestsOf<R extends Admitted>(
+  call: ServerReadableStream<R | Refusal, unknown> | ServerDuplexStream<R | Refusal, unknown>,
+  shutdown: AbortSignal,
+): AsyncGenerator<R | Refusal, void, undefined> {
+  // Leaving the loop must not destroy the stream: the status is still to be sent.
+  const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<R | Refusal>;
   let interrupt: () => void = () => undefined;
   const onShutdown = (): void => interrupt();
   shutdown.addEventListener("abort", onShutdown);
   try {
     for (;;) {
-      const result = await new Promise<IteratorResult<Request>>((resolve, reject) => {
+      const result = await new Promise<IteratorResult<R | Refusal>>((resolve, reject) => {
         interrupt = () => reject(new ShuttingDown());
         if (shutdown.aborted) interrupt();
         else requests.next().then(resolve, reject);
       });
       if (result.done === true) return;
+      result.value.onTaken();
       yield result.value;
     }
   } finally {
@@ -117,17 +159,41 @@ function endWith(
   report: ReportInternal,
 ): void {
   if (call.cancelled) return;
-  report(error, call.getPath());
+  report(error, call.getPath(), requestIdOf(call.metadata));
   call.emit("error", toStatus(error));
 }
 
-function abortOnCancel(call: {
+interface Cancellable {
   readonly cancelled: boolean;
   once(event: "cancelled", listener: () => void): unknown;
-}): AbortSignal {
+}
+
+/** Whether a call's caller is still there. A signal costs much, so it is made only for who asks for one. */
+export class Caller {
+  readonly #call: Cancellable;
+  #signal: AbortSignal | undefined;
+
+  constructor(call: Cancellable) {
+    this.#call = call;
+  }
+
+  get hasGone(): boolean {
+    return this.#call.cancelled;
+  }
+
+  get signal(): AbortSignal {
+    return (this.#signal ??= abortOnCancel(this.#call));
+  }
+}
+
+/** Made once: every other reason that an AbortController makes up by itself has a stack trace. */
+const callEnded = new Cancelled();
+
+/** grpc-js says of every call that it is cancelled, when it has ended. */
+function abortOnCancel(call: Cancellable): AbortSignal {
   const controller = new AbortController();
-  if (call.cancelled) controller.abort();
-  else call.once("cancelled", () => controller.abort());
+  if (call.cancelled) controller.abort(callEnded);
+  else call.once("cancelled", () => controller.abort(callEnded));
   return controller.signal;
 }
 

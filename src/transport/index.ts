@@ -1,7 +1,12 @@
 /** gRPC: the listener, the interceptors, and how use cases and errors get on the wire. */
 export { listenOn } from "./listen.js";
-export { GrpcServer, type GrpcServerOptions, type TlsMaterial } from "./grpc-server.js";
-export { type MethodAccess, type Outcome, authorize, recordOutcome } from "./interceptors.js";
+export type { ConnectionLimits } from "./connection-limits.js";
+export { GrpcServer, type GrpcServerOptions, type StrayRequest } from "./grpc-server.js";
+export { type MethodAccess, authorize } from "./interceptors.js";
+export type { CallObserver, Outcome, StartedCall } from "./outcomes.js";
 export { OpenCalls } from "./open-calls.js";
 export { logMethodAccess, logRoutes, logRoutesDefinition } from "./routes.js";
+export { methodAccess, servicesOf } from "./services.js";
 export { isInternal } from "./status.js";
+export { traceCall } from "./tracing.js";
+export type { RefusalKind, TlsMaterial } from "./tls-listener.js";

@@ -1,31 +1,17 @@
-import {
-  type ServerInterceptor,
-  ServerInterceptingCall,
-  type ServerListener,
-  type StatusObject,
-  status as codes,
-} from "@grpc/grpc-js";
-import type { Action, Authorizer } from "../authz/index.js";
+import { type ServerInterceptor, ServerInterceptingCall, type ServerListener } from "@grpc/grpc-js";
+import type { AccessRequest, Authorizer } from "../authz/index.js";
 import { PermissionDenied } from "../errors.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
-import { Admitted, type Incoming, admit } from "./admission.js";
+import { Admitted, type Incoming, type TopicAccess, admit } from "./admission.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
+import { OpenStreams } from "./open-streams.js";
+import { ReadAhead } from "./read-ahead.js";
+import { requestIdOf } from "./request-id.js";
 import { toStatus } from "./status.js";
 
-/** What is said of a call when it has ended. */
-export interface Outcome {
-  readonly method: string;
-  readonly peer: string;
-  /** Undefined if the caller could not be told. */
-  readonly principal: Principal | undefined;
-  readonly code: codes;
-  readonly details: string;
-  readonly seconds: number;
-}
-
-/** `open`: for every caller whom the handshake let in; an action: for whom the policy allows it. */
-export type MethodAccess = Action | "open";
+/** `open`: for every caller whom the handshake let in; otherwise for whom the policy allows it. */
+export type MethodAccess = TopicAccess | "open";
 
 /**
  * Checks each *message*, not the metadata: tenant and topic are in the message, and grpc-js starts the handlers of
@@ -39,30 +25,40 @@ export function authorize(
   connections: Connections,
   openCalls: OpenCalls,
 ): ServerInterceptor {
+  const openStreams = new OpenStreams();
   return (method, call) => {
     let principal: Principal | undefined;
-    let forget: (() => void) | undefined;
+    let requestId: string | undefined;
+    let first: AccessRequest | undefined;
     let endedFromOutside = false;
+    const onEnd: (() => void)[] = [];
+    const forget = (): void => onEnd.splice(0).forEach((end) => end());
     const needed = Object.hasOwn(access, method.path) ? access[method.path] : undefined;
+    const isStream = method.requestStream || method.responseStream;
+    const readAhead = method.requestStream ? new ReadAhead() : undefined;
     const open: { admitted: Admitted | undefined } & OpenCall = {
       admitted: undefined,
       end: (status) => {
         endedFromOutside = true;
+        forget();
         call.sendStatus(status);
       },
     };
     const listener: ServerListener = {
       onReceiveMetadata: (metadata, next) => {
+        requestId = requestIdOf(metadata);
         try {
           // Once a call: a connection's ends may be another's by the time that a later message arrives.
           principal = connections.principalOf(call.getConnectionInfo());
           if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
+          if (needed !== "open" && isStream) {
+            onEnd.push(openStreams.enter(principal.tenant, authorizer.limitsOf(principal.tenant).streams));
+          }
         } catch (error) {
           call.sendStatus(toStatus(error));
           return;
         }
-        // A call that produces is not cut off from outside: it is due an answer.
-        if (needed !== "produce") forget = openCalls.add(open);
+        if (needed === "open" || needed.kind !== "writes") onEnd.push(openCalls.add(open));
         if (!endedFromOutside) next(metadata);
       },
       onReceiveMessage: (message: unknown, next) => {
@@ -71,13 +67,17 @@ export function authorize(
           next(message);
           return;
         }
-        const admitted = admit(message as Incoming, principal, needed, authorizer);
-        // Only these calls go on delivering on the strength of one message.
-        if (needed === "consume" && admitted instanceof Admitted) open.admitted = admitted;
-        next(admitted);
+        const admitted = admit(message as Incoming, principal, needed, authorizer, requestId, first);
+        if (admitted instanceof Admitted) {
+          if (needed.namesOnce) first ??= admitted.access;
+          // Only these calls go on delivering on the strength of one message.
+          if (needed.kind === "reads") open.admitted = admitted;
+        }
+        if (readAhead === undefined) next(admitted);
+        else readAhead.pass(admitted, admitted instanceof Admitted ? (admitted.request.bytes ?? 0) : 0, next);
       },
       onReceiveHalfClose: (next) => next(),
-      onCancel: () => forget?.(),
+      onCancel: forget,
     };
     return new ServerInterceptingCall(call, {
       start: (next) => next(listener),
@@ -86,45 +86,8 @@ export function authorize(
         if (!endedFromOutside) next(message);
       },
       sendStatus: (status, next) => {
-        forget?.();
+        forget();
         if (!endedFromOutside) next(status);
-      },
-    });
-  };
-}
-
-/** Reports every call's end. First in the list, so that it sees what the others answer too. */
-export function recordOutcome(connections: Connections, report: (outcome: Outcome) => void): ServerInterceptor {
-  return (method, call) => {
-    const started = performance.now();
-    let ended = false;
-    let principal: Principal | undefined;
-    const end = (status: Pick<StatusObject, "code" | "details">): void => {
-      if (ended) return;
-      ended = true;
-      const { code, details } = status;
-      const seconds = (performance.now() - started) / 1000;
-      report({ method: method.path, peer: call.getPeer(), principal, code, details, seconds });
-    };
-    return new ServerInterceptingCall(call, {
-      start: (next) =>
-        next({
-          onReceiveMetadata: (metadata, pass) => {
-            try {
-              principal = connections.principalOf(call.getConnectionInfo());
-            } catch {
-              // The next interceptor refuses the call for it.
-            }
-            pass(metadata);
-          },
-          onReceiveMessage: (message, pass) => pass(message),
-          onReceiveHalfClose: (pass) => pass(),
-          // What grpc-js answers by itself, such as a deadline, does not pass through sendStatus.
-          onCancel: () => end({ code: codes.CANCELLED, details: "ended by the caller or by a deadline" }),
-        }),
-      sendStatus: (status, next) => {
-        end({ code: status.code, details: status.details });
-        next(status);
       },
     });
   };

@@ -1,15 +1,11 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { Cancelled, InvalidField } from "../errors.js";
+import { InvalidField } from "../errors.js";
 import type { Produced } from "../service/index.js";
 import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { ProduceRequest } from "../wire/requests.js";
 import { type Admitted, Refusal } from "./admission.js";
 import { toStatusMessage } from "./status.js";
-
-/** Requests of one stream that may be on their way to the disk; then the stream is not read further. */
-const maxUnanswered = 4096;
-/** And their bytes. */
-const maxUnansweredBytes = 16 * 1024 * 1024;
+import { UnderWay, maxUnanswered } from "./under-way.js";
 
 type Incoming = Admitted<ProduceRequest> | Refusal;
 type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">;
@@ -38,7 +34,7 @@ export async function produceStream(
         if (incoming instanceof Refusal) throw incoming.error;
         // Admitted one after the other: a later request must not be stored when an earlier one is refused.
         const produced = await produce(incoming);
-        const bytes = incoming.request.records.source.length;
+        const { bytes } = incoming.request;
         if (requestId === undefined) answers.inOrder(produced, bytes);
         else answers.asTheyCome(produced, bytes, requestId);
       } catch (error) {
@@ -57,34 +53,31 @@ export async function produceStream(
 class Answers {
   readonly #call: AnswerSink;
   readonly #signal: AbortSignal;
-  #unanswered = 0;
-  #unansweredBytes = 0;
+  readonly #underWay: UnderWay;
   /** Answers that were given, but that the client has not taken. */
   #unwritten = 0;
   #last: Promise<void> = Promise.resolve();
-  #failure: { readonly error: unknown } | undefined;
-  #changed: (() => void) | undefined;
 
   constructor(call: AnswerSink, signal: AbortSignal) {
     this.#call = call;
     this.#signal = signal;
-    signal.addEventListener("abort", () => this.#changed?.(), { once: true });
+    this.#underWay = new UnderWay(signal);
   }
 
   /** Answers when the batch is durable and every earlier answer was given. */
   inOrder(produced: Produced, bytes: number): void {
     const before = this.#last;
-    this.#last = this.#count(bytes, async () => {
+    this.#last = this.#underWay.count(bytes, async () => {
       const appended = await produced.durable;
       await before;
       // Behind a failure there are no more answers.
-      if (this.#failure === undefined) this.#write(produced, appended, undefined);
+      if (!this.#underWay.hasFailed) this.#write(produced, appended, undefined);
     });
   }
 
   /** Answers when the batch is durable. */
   asTheyCome(produced: Produced, bytes: number, requestId: bigint): void {
-    void this.#count(bytes, async () => {
+    void this.#underWay.count(bytes, async () => {
       try {
         this.#write(produced, await produced.durable, requestId);
       } catch (error) {
@@ -101,34 +94,12 @@ class Answers {
   /** Resolves when the stream may be read further. @throws what kept an earlier request from being stored */
   async room(): Promise<void> {
     // A client that does not read its answers is not read either: otherwise they would pile up here.
-    while (
-      this.#unanswered >= maxUnanswered ||
-      this.#unansweredBytes >= maxUnansweredBytes ||
-      this.#unwritten >= maxUnanswered
-    )
-      await this.#change();
-    if (this.#failure !== undefined) throw this.#failure.error;
-    if (this.#signal.aborted) throw new Cancelled();
+    await this.#underWay.room(() => this.#unwritten >= maxUnanswered);
   }
 
   /** Resolves when everything is answered. @throws what kept a request from being stored */
   async settled(): Promise<void> {
-    while (this.#unanswered > 0 && !this.#signal.aborted) await this.#change();
-    if (this.#failure !== undefined) throw this.#failure.error;
-  }
-
-  async #count(bytes: number, answer: () => Promise<void>): Promise<void> {
-    this.#unanswered++;
-    this.#unansweredBytes += bytes;
-    try {
-      await answer();
-    } catch (error) {
-      this.#failure ??= { error };
-    } finally {
-      this.#unanswered--;
-      this.#unansweredBytes -= bytes;
-      this.#changed?.();
-    }
+    await this.#underWay.settled();
   }
 
   #write({ topicId }: Produced, { offset, count }: { offset: bigint; count: number }, requestId?: bigint): void {
@@ -141,14 +112,7 @@ class Answers {
     this.#unwritten++;
     this.#call.write(response, () => {
       this.#unwritten--;
-      this.#changed?.();
-    });
-  }
-
-  #change(): Promise<void> {
-    if (this.#signal.aborted) return Promise.reject(new Cancelled());
-    return new Promise((resolve) => {
-      this.#changed = resolve;
+      this.#underWay.noteChange();
     });
   }
 }

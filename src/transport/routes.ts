@@ -2,26 +2,36 @@ import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc
 import type { Consumed, LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
-import { type ConsumeRequest, type ProduceRequest, readConsumeRequest, readProduceRequest } from "../wire/requests.js";
+import type { ImportResponse } from "../wire/generated/log/v1/ImportResponse.js";
+import {
+  type ConsumeRequest,
+  type ProduceRequest,
+  consumeLimits,
+  readConsumeRequest,
+  readProduceRequest,
+} from "../wire/requests.js";
 import type { Admitted } from "./admission.js";
 import { encodeConsumeResponse } from "./consume-response.js";
-import { type ReportInternal, duplexStream, serverStream, unary } from "./handlers.js";
+import { type ReportInternal, clientStream, duplexStream, serverStream, unary } from "./handlers.js";
+import { StoppedImport, importStream } from "./import-stream.js";
 import type { MethodAccess } from "./interceptors.js";
 import type { OpenCalls } from "./open-calls.js";
 import { produceStream } from "./produce-stream.js";
 
 /** What `log.v1.Log` needs from its callers, by path. */
 export const logMethodAccess: Readonly<Record<string, MethodAccess>> = {
-  "/log.v1.Log/Produce": "produce",
-  "/log.v1.Log/ProduceStream": "produce",
-  "/log.v1.Log/Consume": "consume",
-  "/log.v1.Log/ConsumeStream": "consume",
+  "/log.v1.Log/Produce": { action: "produce", kind: "writes" },
+  "/log.v1.Log/ProduceStream": { action: "produce", kind: "writes" },
+  "/log.v1.Log/Import": { action: "produce", kind: "writes", namesOnce: true },
+  "/log.v1.Log/Consume": { action: "consume", kind: "reads" },
+  "/log.v1.Log/ConsumeStream": { action: "consume", kind: "reads" },
 };
 
 /** `log.v1.Log`, with our own walker in and stored bytes out: neither side goes through a general codec. */
 export const logRoutesDefinition: ServiceDefinition = {
   Produce: { ...logServiceDefinition.Produce, requestDeserialize: readProduceRequest },
   ProduceStream: { ...logServiceDefinition.ProduceStream, requestDeserialize: readProduceRequest },
+  Import: { ...logServiceDefinition.Import, requestDeserialize: readProduceRequest },
   Consume: {
     ...logServiceDefinition.Consume,
     requestDeserialize: readConsumeRequest,
@@ -34,37 +44,49 @@ export const logRoutesDefinition: ServiceDefinition = {
   },
 };
 
-/** The handlers of `log.v1.Log`. ProduceStreams end when `shutdown` aborts. */
+/** The handlers of `log.v1.Log`. ProduceStreams and Imports end when `shutdown` aborts. */
 export function logRoutes(
   service: LogService,
   openCalls: OpenCalls,
   report: ReportInternal,
   shutdown: AbortSignal,
 ): UntypedServiceImplementation {
-  const produce = async (admitted: Admitted<ProduceRequest>): Promise<Produced> => {
+  const produce = async (
+    admitted: Admitted<ProduceRequest>,
+    hasGone: () => boolean,
+    topicId?: string,
+  ): Promise<Produced> => {
     admitted.judgeAgain();
-    const produced = service.produce(admitted.target, admitted.request.records, {
+    const { target } = admitted;
+    const produced = service.produce({ ...target, topicId: target.topicId ?? topicId }, admitted.request.records, {
       expectedOffset: admitted.request.expectedOffset,
       mayCreate: () => admitted.mayCreate(),
+      hasGone,
     });
     openCalls.track(produced.then(({ durable }) => durable));
     return produced;
   };
   return {
-    Produce: unary(report, async (admitted: Admitted<ProduceRequest>): Promise<ProduceResponse> => {
-      const { topicId, durable } = await produce(admitted);
+    Produce: unary(report, async (admitted: Admitted<ProduceRequest>, caller): Promise<ProduceResponse> => {
+      const { topicId, durable } = await produce(admitted, () => caller.hasGone);
       const { offset, count } = await durable;
       const { requestId } = admitted.request;
       return { offset, count, topicId: Buffer.from(topicId, "hex"), ...(requestId !== undefined && { requestId }) };
     }),
     ProduceStream: duplexStream<Admitted<ProduceRequest>, ProduceResponse>(report, shutdown, (requests, call, signal) =>
-      produceStream(requests, call, signal, produce),
+      produceStream(requests, call, signal, (admitted) => produce(admitted, () => signal.aborted)),
     ),
-    Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
+    Import: clientStream<Admitted<ProduceRequest>, ImportResponse>(
+      (error, ...call) => report(error instanceof StoppedImport ? error.cause : error, ...call),
+      shutdown,
+      (requests, signal) =>
+        importStream(requests, signal, (admitted, topicId) => produce(admitted, () => signal.aborted, topicId)),
+    ),
+    Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, { signal }) =>
       service.consume(target, startOf(request), request, request.maxWaitMs, signal),
     ),
     ConsumeStream: serverStream(report, sizeOf, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
-      service.follow(target, startOf(request), request, signal),
+      service.follow(target, startOf(request), streamLimits(request), signal),
     ),
   };
 }
@@ -78,6 +100,11 @@ function startOf({ start, offset, startTimeMs }: ConsumeRequest): StartAt {
     default:
       return { at: start };
   }
+}
+
+/** A reader who stops reading makes the server hold the block that was read, a message of it, and its copy on the wire. */
+function streamLimits({ maxRecords, maxBytes }: ConsumeRequest): { maxRecords: number; maxBytes: number } {
+  return { maxRecords, maxBytes: Math.min(maxBytes, consumeLimits.maximumStreamBytes) };
 }
 
 function sizeOf({ frames }: Consumed): number {

@@ -1,5 +1,5 @@
 import { Metadata, type StatusObject, status } from "@grpc/grpc-js";
-import { LimitExceeded, type Reason, ServiceError } from "../errors.js";
+import { type Reason, ServiceError } from "../errors.js";
 import {
   type OutgoingStatus,
   type StatusDetail,
@@ -21,16 +21,19 @@ const codeOf = {
   UNAUTHENTICATED: status.UNAUTHENTICATED,
   PERMISSION_DENIED: status.PERMISSION_DENIED,
   TOPIC_NOT_FOUND: status.NOT_FOUND,
+  TOPIC_EXISTS: status.ALREADY_EXISTS,
   TOPIC_ID_MISMATCH: status.FAILED_PRECONDITION,
   UNEXPECTED_OFFSET: status.FAILED_PRECONDITION,
   OFFSET_OUT_OF_RANGE: status.OUT_OF_RANGE,
   LIMIT_EXCEEDED: status.RESOURCE_EXHAUSTED,
+  QUOTA_EXCEEDED: status.RESOURCE_EXHAUSTED,
   STORAGE_FULL: status.RESOURCE_EXHAUSTED,
   BACKLOG_FULL: status.RESOURCE_EXHAUSTED,
   RECORD_CORRUPT: status.DATA_LOSS,
   JOURNAL_FAILED: status.UNAVAILABLE,
   LOG_CLOSED: status.UNAVAILABLE,
   SHUTTING_DOWN: status.UNAVAILABLE,
+  CONNECTION_TOO_OLD: status.UNAVAILABLE,
   CANCELLED: status.CANCELLED,
   NOT_IMPLEMENTED: status.UNIMPLEMENTED,
 } satisfies Record<Reason, status>;
@@ -64,8 +67,9 @@ function describe(error: unknown): OutgoingStatus & { code: status } {
     { type: "ErrorInfo", value: { reason, domain, metadata: facts } },
     { type: "LocalizedMessage", value: { locale: "en", message } },
   ];
-  if (error instanceof LimitExceeded) {
-    details.push({ type: "QuotaFailure", value: { violations: [{ subject: error.limit, description: message }] } });
+  if (error.quotaSubject !== undefined) {
+    const violation = { subject: error.quotaSubject, description: message };
+    details.push({ type: "QuotaFailure", value: { violations: [violation] } });
   }
   if (error.field !== undefined) {
     details.push({

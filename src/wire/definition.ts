@@ -12,11 +12,15 @@ import type { QuotaFailure, QuotaFailureOutput } from "./generated/google/rpc/Qu
 import type { RetryInfo, RetryInfoOutput } from "./generated/google/rpc/RetryInfo.js";
 import type { Status, StatusOutput } from "./generated/google/rpc/Status.js";
 import type { LogDefinition } from "./generated/log/v1/Log.js";
-import type { ProtoGrpcType } from "./generated/log.js";
+import type { OffsetsDefinition } from "./generated/log/v1/Offsets.js";
+import type { TopicsDefinition } from "./generated/log/v1/Topics.js";
+import type { ProtoGrpcType as LogTypes } from "./generated/log.js";
+import type { ProtoGrpcType as OffsetsTypes } from "./generated/offsets.js";
+import type { ProtoGrpcType as TopicsTypes } from "./generated/topics.js";
 
 /** `log.v1` and the error details, with their file descriptors: what reflection lists. */
 export const logPackageDefinition: PackageDefinition = loadSync(
-  ["log/v1/log.proto", "google/rpc/error_details.proto"],
+  ["log/v1/log.proto", "log/v1/topics.proto", "log/v1/offsets.proto", "google/rpc/error_details.proto"],
   {
     // The same way up from src/wire and from dist/wire.
     includeDirs: [fileURLToPath(new URL("../../proto/", import.meta.url))],
@@ -27,11 +31,22 @@ export const logPackageDefinition: PackageDefinition = loadSync(
   },
 );
 
-/** Constructs a stub of the service `log.v1.Log`. */
-export const LogStub = (loadPackageDefinition(logPackageDefinition) as unknown as ProtoGrpcType).log.v1.Log;
+type V1 = LogTypes["log"]["v1"] & OffsetsTypes["log"]["v1"] & TopicsTypes["log"]["v1"];
+const { v1 } = (loadPackageDefinition(logPackageDefinition) as unknown as { readonly log: { readonly v1: V1 } }).log;
+
+/** Constructors of the stubs of `log.v1`. */
+export const LogStub = v1.Log;
+export const TopicsStub = v1.Topics;
+export const OffsetsStub = v1.Offsets;
 
 /** The service `log.v1.Log`: its methods, with their paths and codecs. */
 export const logServiceDefinition: LogDefinition = LogStub.service;
+
+/** The service `log.v1.Topics`. */
+export const topicsServiceDefinition: TopicsDefinition = TopicsStub.service;
+
+/** The service `log.v1.Offsets`. */
+export const offsetsServiceDefinition: OffsetsDefinition = OffsetsStub.service;
 
 /** The trailer that carries a serialised `google.rpc.Status`. */
 export const statusDetailsKey = "grpc-status-details-bin";

@@ -20,6 +20,15 @@ export interface RecordBatch {
   readonly source: Buffer;
   readonly bounds: readonly number[];
   readonly count: number;
+  readonly payload: PayloadSizes;
+}
+
+/** Value, key, header names and header values count, in bytes. */
+export interface PayloadSizes {
+  /** Of all records together. */
+  readonly total: number;
+  /** Of the record that has most. */
+  readonly largest: number;
 }
 
 const recordTag = (1 << 3) | wireType.bytes;
@@ -32,6 +41,7 @@ export class RecordCollector {
   readonly #bounds: number[] = [];
   /** Client bytes of records that had a server field in their midst, put together again. */
   readonly #rejoined: Buffer[] = [];
+  readonly #payload = { total: 0, largest: 0 };
   #end: number;
 
   constructor(source: Buffer) {
@@ -49,7 +59,7 @@ export class RecordCollector {
     if (index >= limits.batchRecords) {
       throw new LimitExceeded("records", "the most records of a request", limits.batchRecords, index + 1, "records");
     }
-    const spans = clientSpans(new WireReader(this.#source, start, end, `records[${index}]`));
+    const spans = clientSpans(new WireReader(this.#source, start, end, `records[${index}]`), this.#payload);
     if (spans.length <= 2) {
       this.#bounds.push(spans[0] ?? start, spans[1] ?? start);
       return;
@@ -65,12 +75,15 @@ export class RecordCollector {
   finish(): RecordBatch {
     if (this.count === 0) throw new InvalidField("records", "at least one record is needed");
     const source = this.#rejoined.length === 0 ? this.#source : Buffer.concat([this.#source, ...this.#rejoined]);
-    return { source, bounds: this.#bounds, count: this.count };
+    return { source, bounds: this.#bounds, count: this.count, payload: this.#payload };
   }
 }
 
-/** Starts and ends of the stretches that hold what the client may set; what it sent as offset or timestamp is left out. */
-function clientSpans(reader: WireReader): number[] {
+/**
+ * Starts and ends of the stretches that hold what the client may set; what it sent as offset or timestamp is left out.
+ * Notes in `sizes` what they carry.
+ */
+function clientSpans(reader: WireReader, sizes: { total: number; largest: number }): number[] {
   const spans: number[] = [];
   let seen = 0;
   let bytes = 0;
@@ -131,6 +144,8 @@ function clientSpans(reader: WireReader): number[] {
   if (bytes + headerBytes > limits.recordBytes) {
     throw new LimitExceeded(reader.path, "the largest record", limits.recordBytes, bytes + headerBytes, "bytes");
   }
+  sizes.total += bytes + headerBytes;
+  sizes.largest = Math.max(sizes.largest, bytes + headerBytes);
   return spans;
 }
 

@@ -185,7 +185,7 @@ const tenantMistakes: [text: string, ...findings: string[]][] = [
     `1:1: unknown key "tennants"; did you mean "tenants"?`,
   ],
   ["tenants:\n  acme: {}\nlimits: {}\n", `3:1: unknown key "limits"`],
-  ["tenants:\n  acme: {limit: 3}\n", `2:10: unknown key "limit"`],
+  ["tenants:\n  acme: {limit: 3}\n", `2:10: unknown key "limit"; did you mean "limits"?`],
   ["tenants:\n  acme: 3\n", `2:9: "tenants.acme" must be a map, as in "tenants:" with "  acme: {}" below it`],
   ["tenants:\n  acme:\n  acme:\n", `3:3: the key "acme" is already on line 2`],
   [

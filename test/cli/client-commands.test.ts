@@ -38,6 +38,7 @@ beforeEach(async () => {
     Consume: (call, answer) => {
       const { topic, start: from, offset, maxRecords } = call.request;
       if (topic === "forbidden") answer(denied);
+      else if (topic === "busy") answer(overLimit);
       else if (from === "OFFSET" && offset >= BigInt(stored.length)) answer(outOfRange(offset));
       else answer(null, read(from === "LATEST" ? stored.length : Number(offset), maxRecords));
       // The topic grows for ever: whoever reads to the end of it never ends.
@@ -64,6 +65,22 @@ const denied = refusal({
   message: "acme/billing may not use acme/forbidden",
   details: [
     { type: "ErrorInfo", value: { reason: "PERMISSION_DENIED", domain: "aclog", metadata: { decision: "d-1" } } },
+  ],
+});
+
+const overLimit = refusal({
+  code: status.RESOURCE_EXHAUSTED,
+  message: "tenant acme is at its limit: streams is 10",
+  details: [
+    {
+      type: "ErrorInfo",
+      value: {
+        reason: "QUOTA_EXCEEDED",
+        domain: "aclog",
+        metadata: { tenant: "acme", limit: "streams", maximum: "10" },
+      },
+    },
+    { type: "RetryInfo", value: { retryDelay: { seconds: 1, nanos: 0 } } },
   ],
 });
 
@@ -267,6 +284,15 @@ test("a refused call, with --json, is one object on stderr", async () => {
   });
 });
 
+test("a limit that passes by itself: when to try again, and who can raise it", async () => {
+  const { code, stderr } = await aclog(["consume", "--topic", "busy"]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /^aclog: RESOURCE_EXHAUSTED: .*\n {2}Trying again may help after 1000 ms\. The administrator of the policy can raise streams for tenant acme in tenants\.yaml\.\n$/,
+  );
+});
+
 test("a server that is not there is named, with what may be the matter", async () => {
   await server[Symbol.asyncDispose]();
   const { code, stderr } = await aclog(["produce", "--value", "a"]);
@@ -283,7 +309,7 @@ test("a server that was reached is not said to be down, but what is the matter w
   const ways = ["--ca", "other.crt", "--cert", "client.crt", "--key", "client.key"];
   assert.match((await aclog(["consume", ...ways], { env: { ACLOG_AS: "a/b" } })).stderr, /\n {2}.*check --ca/);
 
-  await using elsewhere = await BareServer.start({}, ["example.com"]);
+  await using elsewhere = await BareServer.start({}, { names: ["example.com"] });
   await writeFile(join(workplace.path, "certs/ca.crt"), elsewhere.authority.caPem);
   const misnamed = await aclog(["consume"], { env: { ACLOG_ADDRESS: `localhost:${elsewhere.port}` } });
   assert.match(misnamed.stderr, /\n {2}The server's certificate is not for the name in localhost/);

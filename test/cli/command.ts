@@ -28,9 +28,17 @@ export function start(
   options: RunOptions = {},
   stdio: StdioOptions = "pipe",
 ): ChildProcessWithoutNullStreams {
-  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ACLOG_"));
-  const env = { ...Object.fromEntries(inherited), ...options.env };
+  const { env } = commandOf(options);
   return spawn(process.execPath, [entry, ...args], { cwd: options.cwd, env, stdio }) as ChildProcessWithoutNullStreams;
+}
+
+/** The words of a shell that start it, and the environment that it is started in. */
+export function commandOf(options: RunOptions): { readonly command: string; readonly env: NodeJS.ProcessEnv } {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ACLOG_"));
+  return {
+    command: `'${process.execPath}' '${entry}'`,
+    env: { ...Object.fromEntries(inherited), ...options.env },
+  };
 }
 
 /** The command, from start to end. */

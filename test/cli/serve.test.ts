@@ -4,21 +4,17 @@ import { once } from "node:events";
 import { cp, open, readFile, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, beforeEach, test } from "vitest";
 import { outcomeOf, run, start, Workplace } from "./command.js";
-import { Served } from "./served.js";
+import { examplePlace, Served } from "./served.js";
 
 /** What every test starts from: the example policy, and certificates for it. */
 let template: Workplace;
 let workplace: Workplace;
 
 beforeAll(async () => {
-  template = await Workplace.make();
-  const policy = fileURLToPath(new URL("../../policy", import.meta.url));
-  await cp(policy, join(template.path, "policy"), { recursive: true });
-  assert.equal((await run(["certs", "init"], { cwd: template.path })).code, 0);
+  template = await examplePlace();
 });
 afterAll(async () => template[Symbol.asyncDispose]());
 beforeEach(async () => {

@@ -1,14 +1,25 @@
 /** `aclog serve` in a process of its own, on ports that were free. */
 import type { ChildProcessWithoutNullStreams } from "node:child_process";
+import assert from "node:assert/strict";
 import { once } from "node:events";
-import { access, readFile, watch } from "node:fs/promises";
+import { access, cp, readFile, watch } from "node:fs/promises";
 import { join } from "node:path";
-import { outcomeOf, run, start, type Outcome, type RunOptions } from "./command.js";
+import { fileURLToPath } from "node:url";
+import { outcomeOf, run, start, Workplace, type Outcome, type RunOptions } from "./command.js";
 
 interface Ready {
   readonly address: string;
   readonly adminAddress: string;
   readonly pid: number;
+}
+
+/** A directory with the example policy, and certificates for it. */
+export async function examplePlace(): Promise<Workplace> {
+  const workplace = await Workplace.make();
+  const policy = fileURLToPath(new URL("../../policy", import.meta.url));
+  await cp(policy, join(workplace.path, "policy"), { recursive: true });
+  assert.equal((await run(["certs", "init"], { cwd: workplace.path })).code, 0);
+  return workplace;
 }
 
 export class Served implements AsyncDisposable {
@@ -56,7 +67,7 @@ export class Served implements AsyncDisposable {
     return { cwd: this.#directory, env: { ACLOG_AS: principal, ACLOG_ADDRESS: `localhost:${port}` } };
   }
 
-  aclog(principal: string, args: readonly string[], input = ""): Promise<Outcome> {
+  aclog(principal: string, args: readonly string[], input: string | Buffer = ""): Promise<Outcome> {
     return run(args, { ...this.as(principal), input });
   }
 

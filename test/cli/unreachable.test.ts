@@ -17,6 +17,11 @@ const failures = [
     /does not speak TLS/,
   ],
   ["Error [ERR_TLS_CERT_ALTNAME_INVALID]: Host: a.", "ERR_TLS_CERT_ALTNAME_INVALID: Host: a.", /not for the name in/],
+  [
+    "round_robin: No connection established. Last error: No connection established. Last error: read ECONNRESET",
+    "read ECONNRESET",
+    /does not accept this certificate/,
+  ],
   ["Error: something new", "something new", /^No answer came from host:1\.$/],
 ] as const;
 for (const [said, short, advice] of failures) {

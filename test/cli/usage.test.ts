@@ -8,19 +8,33 @@ const commands = [
   ["serve"],
   ["produce"],
   ["consume"],
+  ["import"],
+  ["topics"],
+  ["topics", "list"],
+  ["topics", "create"],
+  ["topics", "describe"],
+  ["topics", "update"],
+  ["topics", "truncate"],
+  ["topics", "delete"],
+  ["offsets"],
+  ["offsets", "list"],
+  ["offsets", "fetch"],
+  ["offsets", "commit"],
+  ["offsets", "delete"],
   ["certs"],
   ["certs", "init"],
   ["certs", "issue"],
   ["certs", "inspect"],
   ["policy"],
   ["policy", "check"],
+  ["completion"],
 ] as const;
 for (const command of commands) {
   test(`${["aclog", ...command, "--help"].join(" ")} explains itself on stdout`, async () => {
     const { code, stdout, stderr } = await run([...command, "--help"]);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^Usage: aclog/);
-    if (command.length !== 1 || !["certs", "policy"].includes(command[0]))
+    if (command.length !== 1 || !["topics", "offsets", "certs", "policy"].includes(command[0]))
       assert.match(stdout, /Examples?:\n {2}aclog /);
   });
 }
@@ -43,6 +57,20 @@ const wrong = [
   ["a start that is none", ["consume", "--from", "-1"], /earliest, latest or an offset/],
   ["an offset past 2^64", ["consume", "--from", "18446744073709551616"], /earliest, latest or an offset/],
   ["a count of nothing", ["consume", "--max", "0"], /whole number from 1/],
+  ["a time that is none", ["consume", "--from", "2026-02-30"], /earliest, latest or an offset; a time/],
+  ["so long ago as nobody can say", ["consume", "--from", "-15"], /or -15m/],
+  ["bytes that are none", ["consume", "--max-bytes", "1MB"], /KiB, MiB, GiB or TiB/],
+  ["a group that is no name", ["consume", "--group", "G!"], /consumer group's name is 1 to 200/],
+  ["a file that is not named", ["import"], /missing required argument 'FILE'/],
+  ["a format that is none", ["import", "x", "--format", "csv"], /Allowed choices are lines, json/],
+  ["a key for records that have one", ["import", "x", "--format", "json", "--record-key", "k"], /--record-key goes/],
+  ["a topic that is not named", ["topics", "create"], /missing required argument 'TOPIC'/],
+  ["nothing to change", ["topics", "update", "orders"], /nothing to change: give --retention/],
+  ["a duration that is none", ["topics", "create", "orders", "--retention", "7"], /such as 90s or 7d/],
+  ["nowhere to truncate", ["topics", "truncate", "orders"], /required option '--before <OFFSET>' not specified/],
+  ["no group to move", ["offsets", "commit", "--offset", "1"], /required option '--group <GROUP>' not specified/],
+  ["a shell that nobody knows", ["completion", "csh"], /Allowed choices are bash, zsh, fish/],
+  ["one wrong address of several", ["consume", "--as", "a/b", "--address", "a:1,b"], /--address: "b" is not HOST:PORT/],
   ["an expected offset that is none", ["produce", "--expected-offset", "1.5"], /0 to 2\^64-1/],
   ["a value and a file", ["produce", "--value", "a", "--file", "b"], /cannot be used with/],
   ["nobody who calls", ["produce", "--value", "a"], /--as: is missing/],

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
 import { test, vi } from "vitest";
 import { CallError, Client, type ProduceResult } from "../../src/client/index.js";
@@ -9,7 +8,8 @@ import type { ConsumeResponse } from "../../src/wire/generated/log/v1/ConsumeRes
 import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/ProduceRequest.js";
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
 import { TestAuthority } from "../support/certificates.js";
-import { BareServer, refusal } from "./server.js";
+import { Relay } from "./relay.js";
+import { BareServer, pemOf, refusal } from "./server.js";
 
 type ProduceCall = ServerDuplexStream<ProduceRequestOutput, ProduceResponse>;
 type FollowCall = ServerWritableStream<ConsumeRequestOutput, ConsumeResponse>;
@@ -161,29 +161,19 @@ test("a connection that died without a word is noticed while a stream waits on i
   let arrived!: () => void;
   const following = new Promise<void>((resolve) => (arrived = resolve));
   await using server = await BareServer.start({ ConsumeStream: () => arrived() });
-  const sockets: Socket[] = [];
-  const between = createServer((near) => {
-    const far = connect(server.port, "127.0.0.1");
-    for (const socket of [near, far]) sockets.push(socket.on("error", () => undefined));
-    near.pipe(far).pipe(near);
-  }).listen(0, "127.0.0.1");
-  await once(between, "listening");
-  const { certPem, keyPem } = server.authority.issue({ principal: "acme/billing" });
-  const address = `localhost:${(between.address() as AddressInfo).port}`;
+  await using relay = await Relay.start(server.port);
   // Only what grpc-js waits for goes by this clock; the sockets are real.
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
-    await using client = Client.connect({ address, ca: server.authority.caPem, cert: certPem, key: keyPem });
+    await using client = Client.connect({ address: `localhost:${relay.port}`, ...pemOf(server.authority) });
     const ended = assert.rejects(collect(client.follow()), { codeName: "UNAVAILABLE" });
     await following;
-    for (const socket of sockets) socket.unpipe().pause();
+    relay.silence();
     await vi.advanceTimersByTimeAsync(20_000);
     await vi.advanceTimersByTimeAsync(10_000);
     await ended;
   } finally {
     vi.useRealTimers();
-    between.close();
-    for (const socket of sockets) socket.destroy();
   }
 });
 
@@ -197,6 +187,10 @@ test("a refusal carries its reason, facts, fields and when to try again", async 
           details: [
             { type: "ErrorInfo", value: { reason: "LIMIT_EXCEEDED", domain: "aclog", metadata: { maximum: "3" } } },
             { type: "BadRequest", value: { fieldViolations: [{ field: "records", description: "4 of them" }] } },
+            {
+              type: "QuotaFailure",
+              value: { violations: [{ subject: "tenant:acme", description: "records: 4 of 3" }] },
+            },
             { type: "RetryInfo", value: { retryDelay: { seconds: 1, nanos: 500_000_000 } } },
           ],
         }),
@@ -209,6 +203,7 @@ test("a refusal carries its reason, facts, fields and when to try again", async 
     assert.deepEqual([error.code, error.codeName, error.details], [8, "RESOURCE_EXHAUSTED", "too much"]);
     assert.deepEqual([error.reason, error.facts], ["LIMIT_EXCEEDED", { maximum: "3" }]);
     assert.deepEqual([...error.fieldViolations], [{ field: "records", description: "4 of them" }]);
+    assert.deepEqual([...error.quotaViolations], [{ subject: "tenant:acme", description: "records: 4 of 3" }]);
     assert.equal(error.retryAfterMs, 1500);
     return true;
   });
@@ -230,18 +225,6 @@ test("an unanswered call fails at its deadline, and an aborted one with the sign
   await assert.rejects(client.produce("v", { timeoutMs: 50 }), { codeName: "DEADLINE_EXCEEDED" });
   await assert.rejects(client.consume({ signal: aborting.signal }), { name: "AbortError" });
   await assert.rejects(client.produce("v", { signal: aborting.signal }), { name: "AbortError" });
-});
-
-test("closing the client ends the calls under way", async () => {
-  let arrived!: () => void;
-  const pending = new Promise<void>((resolve) => (arrived = resolve));
-  await using server = await BareServer.start({ Produce: () => arrived() });
-  const client = server.client();
-  const call = assert.rejects(client.produce("v"), { codeName: "CANCELLED" });
-  await pending;
-  await client.close();
-  await call;
-  await client.close();
 });
 
 test("batches are sent without waiting for answers, and answers come in order", async () => {
@@ -363,7 +346,7 @@ test("following yields the records of every response, and leaving cancels the ca
   await cancelled;
 });
 
-test("following ends quietly when the signal aborts, and at once when it was aborted before", async () => {
+test("following ends quietly when the signal aborts while it waits, and at once when it was aborted before", async () => {
   const aborting = new AbortController();
   await using server = await BareServer.start({
     ConsumeStream: (call: FollowCall) => void call.write({ records: [{ offset: 0n }], topicId, highWaterMark: 1n }),
@@ -376,6 +359,21 @@ test("following ends quietly when the signal aborts, and at once when it was abo
   }
   assert.deepEqual(seen, [0n]);
   assert.deepEqual(await collect(client.follow({ signal: aborting.signal })), []);
+});
+
+test("an abort in the middle of a response leaves out the records behind", async () => {
+  const aborting = new AbortController();
+  const records = [{ offset: 0n }, { offset: 1n }];
+  await using server = await BareServer.start({
+    ConsumeStream: (call: FollowCall) => void call.write({ records, topicId, highWaterMark: 2n }),
+  });
+  await using client = server.client();
+  const seen: bigint[] = [];
+  for await (const { offset } of client.follow({ signal: aborting.signal })) {
+    seen.push(offset);
+    aborting.abort();
+  }
+  assert.deepEqual(seen, [0n]);
 });
 
 test("a status that ends a stream is thrown after the records before it", async () => {
@@ -438,7 +436,9 @@ for (const host of ["localhost", "127.0.0.1"]) {
 test("a server whose certificate is for another address or name is not spoken to", async () => {
   let called = false;
   const handlers = { Produce: () => void (called = true) };
-  await using elsewhere = await BareServer.start(handlers, ["10.0.0.1", "address.invalid", "example.com"]);
+  await using elsewhere = await BareServer.start(handlers, {
+    names: ["10.0.0.1", "ip-127.0.0.1.address.invalid", "example.com"],
+  });
   for (const host of ["localhost", "127.0.0.1"]) {
     await using client = elsewhere.client(host);
     await assert.rejects(client.produce("v"), { codeName: "UNAVAILABLE" }, host);

@@ -4,27 +4,48 @@ import {
   Server,
   ServerCredentials,
   type handleBidiStreamingCall,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
 } from "@grpc/grpc-js";
-import { Client } from "../../src/client/index.js";
+import { Client, type Pem } from "../../src/client/index.js";
 import {
   encodeStatus,
   logServiceDefinition,
+  offsetsServiceDefinition,
   statusDetailsKey,
+  topicsServiceDefinition,
   type OutgoingStatus,
 } from "../../src/wire/definition.js";
 import type { ConsumeRequestOutput } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
+import type { ImportResponse } from "../../src/wire/generated/log/v1/ImportResponse.js";
+import type { OffsetsHandlers } from "../../src/wire/generated/log/v1/Offsets.js";
 import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/ProduceRequest.js";
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
-import { TestAuthority } from "../support/certificates.js";
+import type { TopicsHandlers } from "../../src/wire/generated/log/v1/Topics.js";
+import { type IssueOptions, TestAuthority } from "../support/certificates.js";
 
 interface Handlers {
   readonly Produce?: handleUnaryCall<ProduceRequestOutput, ProduceResponse>;
   readonly Consume?: handleUnaryCall<ConsumeRequestOutput, ConsumeResponse>;
   readonly ProduceStream?: handleBidiStreamingCall<ProduceRequestOutput, ProduceResponse>;
   readonly ConsumeStream?: handleServerStreamingCall<ConsumeRequestOutput, ConsumeResponse>;
+  readonly Import?: handleClientStreamingCall<ProduceRequestOutput, ImportResponse>;
+  readonly topics?: Some<TopicsHandlers>;
+  readonly offsets?: Some<OffsetsHandlers>;
+}
+
+/** The generated handlers, without the index signature that lets any name pass. */
+type Some<Handlers> = { readonly [Name in keyof Handlers as string extends Name ? never : Name]?: Handlers[Name] };
+
+interface ServerOptions {
+  /** What the server's certificate is for; localhost and the loopback addresses unless told. */
+  readonly names?: readonly string[];
+  /** One of its own unless told. */
+  readonly authority?: TestAuthority;
+  /** A free one unless told. */
+  readonly port?: number;
 }
 
 export class BareServer implements AsyncDisposable {
@@ -38,32 +59,42 @@ export class BareServer implements AsyncDisposable {
     this.#server = server;
   }
 
-  /** `names` are what the server's certificate is for; localhost and the loopback addresses unless told. */
-  static async start(handlers: Handlers, names?: readonly string[]): Promise<BareServer> {
-    const authority = await TestAuthority.create();
+  static async start(handlers: Handlers, options: ServerOptions = {}): Promise<BareServer> {
+    const { names, authority = await TestAuthority.create() } = options;
     const { certPem, keyPem } =
       names === undefined
         ? authority.server()
         : authority.issue({ principal: "test/server", usages: ["serverAuth"], names });
+    const { topics, offsets, ...log } = handlers;
     const server = new Server();
     // Methods without a handler answer UNIMPLEMENTED.
-    server.addService(logServiceDefinition, { ...handlers });
+    server.addService(logServiceDefinition, log);
+    server.addService(topicsServiceDefinition, { ...topics });
+    server.addService(offsetsServiceDefinition, { ...offsets });
     const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(certPem) };
     const credentials = ServerCredentials.createSsl(Buffer.from(authority.caPem), [pair], true);
     const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+      server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, bound) =>
+        error ? reject(error) : resolve(bound),
+      );
     });
     return new BareServer(authority, port, server);
   }
 
   client(host = "localhost"): Client {
-    const { certPem, keyPem } = this.authority.issue({ principal: "acme/billing" });
-    return Client.connect({ address: `${host}:${this.port}`, ca: this.authority.caPem, cert: certPem, key: keyPem });
+    return Client.connect({ address: `${host}:${this.port}`, ...pemOf(this.authority) });
   }
 
+  /** Ends every call and every connection at once. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#server.forceShutdown();
   }
+}
+
+/** What a client of that authority needs in order to be `acme/billing`, or another. */
+export function pemOf(authority: TestAuthority, options: Partial<IssueOptions> = {}): Pem & { readonly ca: string } {
+  const { certPem, keyPem } = authority.issue({ principal: "acme/billing", ...options });
+  return { ca: authority.caPem, cert: certPem, key: keyPem };
 }
 
 /** What a handler calls back with to refuse. */

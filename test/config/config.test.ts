@@ -4,7 +4,14 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, test } from "vitest";
-import { loadConfig, settings, variableOf, type Config, type ConfigFlags } from "../../src/config/index.js";
+import {
+  defaultLimits,
+  loadConfig,
+  settings,
+  variableOf,
+  type Config,
+  type ConfigFlags,
+} from "../../src/config/index.js";
 import { OperatorError, type Finding } from "../../src/errors.js";
 
 let directory: string;
@@ -48,9 +55,21 @@ test("nothing given means the defaults, and the result cannot be changed", async
     reflection: false,
     readyFile: undefined,
     drainMs: 10_000,
+    limits: {
+      maxConnections: 10_000,
+      maxConcurrentStreams: 256,
+      keepaliveMs: 60_000,
+      keepaliveTimeoutMs: 20_000,
+      maxConnectionAgeMs: Infinity,
+      maxConnectionAgeGraceMs: 60_000,
+      maxConnectionIdleMs: 1_800_000,
+    },
+    metricsTenants: false,
     logLevel: "info",
   });
-  for (const part of [config, config.listen, config.adminListen, config.tls]) assert.ok(Object.isFrozen(part));
+  assert.deepEqual(config.limits, defaultLimits);
+  for (const part of [config, config.listen, config.adminListen, config.tls, config.limits])
+    assert.ok(Object.isFrozen(part));
 });
 
 const everything = {
@@ -64,6 +83,14 @@ const everything = {
   reflection: "true",
   "ready-file": "r",
   "drain-ms": "0",
+  "keepalive-ms": "1",
+  "keepalive-timeout-ms": "2",
+  "max-connection-age-ms": "604800000",
+  "max-connection-age-grace-ms": "0",
+  "max-connection-idle-ms": "0",
+  "max-concurrent-streams": "3",
+  "max-connections": "4",
+  "metrics-tenants": "true",
   "log-level": "debug",
 } as const;
 const expected: Config = {
@@ -75,6 +102,16 @@ const expected: Config = {
   reflection: true,
   readyFile: "r",
   drainMs: 0,
+  limits: {
+    maxConnections: 4,
+    maxConcurrentStreams: 3,
+    keepaliveMs: 1,
+    keepaliveTimeoutMs: 2,
+    maxConnectionAgeMs: 604_800_000,
+    maxConnectionAgeGraceMs: 0,
+    maxConnectionIdleMs: Infinity,
+  },
+  metricsTenants: true,
   logLevel: "debug",
 };
 const sourcesOfEverything = {
@@ -168,6 +205,10 @@ const wrongFiles = [
   ["text that is not YAML", "data: 'a\n", 2, 1, /./],
   ["an unknown tag", "data: !secret a\n", 1, 7, /tag/],
   ["an hour and more", "drain-ms: 3600001\n", 1, 11, /an hour/],
+  ["a week and more", "max-connection-age-ms: 604800001\n", 1, 24, /a week/],
+  ["an answer in no time", "keepalive-timeout-ms: 0\n", 1, 23, /at least 1 ms/],
+  ["no connection at all", "max-connections: 0\n", 1, 18, /from 1 to 1000000/],
+  ["a fraction of a stream", "max-concurrent-streams: 1.5\n", 1, 25, /"1.5" is not a whole number$/],
 ] as const;
 for (const [what, yaml, line, column, problem] of wrongFiles) {
   test(`${what} in the file is refused where it stands`, async () => {

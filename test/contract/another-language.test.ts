@@ -79,6 +79,60 @@ test("streams both ways", async () => {
   await node.restart();
 });
 
+const methodOf = (service: string, name: string): string => `https://${node.address}/log.v1.${service}/${name}`;
+
+/** One call, by reflection. */
+async function call(service: string, name: string, request: object): Promise<unknown> {
+  const { code, stdout, stderr } = await curl("acme/root", ["-d", JSON.stringify(request), methodOf(service, name)]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return lines(stdout)[0];
+}
+
+test("makes, describes, changes, lists, truncates and removes a topic", async () => {
+  const settings = { retentionMs: "86400000", compact: true };
+  const made = await call("Topics", "Create", { topic: "from-go", settings });
+  expect(made).toMatchObject({ tenant: "acme", topic: "from-go", settings });
+  expect(await call("Topics", "Describe", { topic: "from-go" })).toEqual(made);
+  expect(await call("Topics", "Update", { topic: "from-go", compact: false, retentionRecords: 5 })).toMatchObject({
+    settings: { retentionMs: "86400000", retentionRecords: "5" },
+  });
+  await call("Log", "Produce", { topic: "from-go", records: [{}, {}, {}] });
+  expect(await call("Topics", "Truncate", { topic: "from-go", beforeOffset: 2 })).toMatchObject({
+    startOffset: "2",
+    highWaterMark: "3",
+  });
+  expect(await call("Topics", "List", { prefix: "from-" })).toMatchObject({ topics: [{ topic: "from-go" }] });
+  expect(await call("Topics", "Delete", { topic: "from-go" })).toEqual({
+    topicId: (made as { topicId: string }).topicId,
+  });
+  const gone = await curl("acme/root", ["-d", '{"topic":"from-go"}', methodOf("Topics", "Describe")]);
+  expect(JSON.parse(gone.stderr)).toMatchObject({ code: "not_found" });
+});
+
+test("commits, fetches, lists and forgets offsets", async () => {
+  await call("Log", "Produce", { topic: "grouped", records: [{}, {}, {}] });
+  const position = { group: "go", topic: "grouped" };
+  await call("Offsets", "Commit", { ...position, offset: 2 });
+  expect(await call("Offsets", "Fetch", position)).toMatchObject({ offset: "2" });
+  expect(await call("Offsets", "List", { group: "go" })).toMatchObject({
+    offsets: [{ ...position, tenant: "acme", offset: "2", lag: "1" }],
+  });
+  await call("Offsets", "Delete", position);
+  expect(await call("Offsets", "Fetch", position)).not.toHaveProperty("offset");
+});
+
+test("imports", async () => {
+  const requests = Array.from({ length: 50 }, (_, index) => ({
+    ...(index === 0 && { topic: "imported" }),
+    records: [{ value: base64(`${index}`) }, { value: base64("second") }],
+  }));
+  const input = requests.map((request) => JSON.stringify(request)).join("\n");
+  const imported = await curl("acme/root", [...bySchema, "-d", "@-", method("Import")], { input });
+  expect(imported).toMatchObject({ code: 0, stderr: "" });
+  expect(lines(imported.stdout)).toMatchObject([{ count: "100", lastOffset: "99" }]);
+  expect(await node.valuesOf("acme", "imported")).toHaveLength(100);
+});
+
 test("reads why it was refused", async () => {
   const denied = await curl("acme/nobody", [...bySchema, "-d", '{"records":[{}]}', method("Produce")]);
   expect(JSON.parse(denied.stderr)).toMatchObject({
@@ -96,10 +150,12 @@ test("reads why it was refused", async () => {
 test("asks for health, and lists the services", async () => {
   const health = await curl("acme/nobody", [
     "-d",
-    '{"service":"log.v1.Log"}',
+    '{"service":"log.v1.Topics"}',
     `https://${node.address}/grpc.health.v1.Health/Check`,
   ]);
   expect(lines(health.stdout)).toEqual([{ status: "SERVING" }]);
   const { stdout } = await curl("acme/nobody", ["--list-services", `https://${node.address}`]);
-  expect(stdout.trim().split("\n").sort()).toEqual(expect.arrayContaining(["grpc.health.v1.Health", "log.v1.Log"]));
+  expect(stdout.trim().split("\n").sort()).toEqual(
+    expect.arrayContaining(["grpc.health.v1.Health", "log.v1.Log", "log.v1.Offsets", "log.v1.Topics"]),
+  );
 });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import net from "node:net";
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
-import { ShuttingDown, Unauthenticated } from "../../src/errors.js";
+import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../../src/errors.js";
 import { Connections, IdentityRefused } from "../../src/identity/index.js";
 import { formatPrincipal, type Principal } from "../../src/names.js";
 import { type IssuedCertificate, TestAuthority } from "../support/certificates.js";
@@ -21,7 +21,12 @@ interface Outcome {
 
 /** A listener that admits whoever completes a handshake, and keeps what came of it. */
 class Listener implements AsyncDisposable {
-  readonly connections = new Connections({ isDeclaredTenant: (name) => name === "acme" });
+  /** Of every tenant. */
+  limit = 1_000;
+  readonly connections = new Connections({
+    isDeclaredTenant: (name) => name === "acme" || name === "globex",
+    limitsOf: () => ({ connections: this.limit }),
+  });
   readonly #server: tls.Server;
   readonly #clients: tls.TLSSocket[] = [];
   readonly #outcomes: Outcome[] = [];
@@ -267,6 +272,64 @@ describe("two connections", () => {
     await closed;
     expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
     expect(listener.connections.size).toBe(1);
+  });
+});
+
+describe("a tenant's limit of connections", () => {
+  test("is kept exactly: one more is let in, refused every call, and closed", async () => {
+    await using listener = await Listener.listen();
+    listener.limit = 2;
+    const within = [await listener.connect(billing()), await listener.connect(reports())];
+    const over = await listener.connect(billing());
+    expect(over.answer).toEqual({ tenant: "acme", name: "billing" });
+    const refused = (): unknown => listener.connections.principalOf(endsOf(over.socket));
+    expect(refused).toThrow(QuotaExceeded);
+    expect([...listener.connections].at(-1)?.refusal).toMatchObject({
+      facts: { tenant: "acme", limit: "connections", maximum: "2" },
+      quotaSubject: "tenant:acme",
+    });
+    for (const { socket } of within) expect(listener.connections.principalOf(endsOf(socket)).tenant).toBe("acme");
+    over.client.resume();
+    const since = performance.now();
+    await Promise.all([once(over.client, "close"), once(over.socket, "close")]);
+    expect(performance.now() - since).toBeLessThan(2_500);
+    expect(listener.connections.size).toBe(2);
+  });
+
+  test("is that of one tenant, and there is room again when one closes", async () => {
+    await using listener = await Listener.listen();
+    listener.limit = 1;
+    const first = await listener.connect(billing());
+    const other = await listener.connect(authority.issue({ principal: "globex/billing" }));
+    expect(listener.connections.principalOf(endsOf(other.socket)).tenant).toBe("globex");
+    first.client.destroy();
+    await once(first.socket, "close");
+    const next = await listener.connect(billing());
+    expect(listener.connections.principalOf(endsOf(next.socket)).name).toBe("billing");
+  });
+
+  test("follows what the policy says now, and cuts nobody who is in", async () => {
+    await using listener = await Listener.listen();
+    const inside = [await listener.connect(billing()), await listener.connect(billing())];
+    listener.limit = 1;
+    const over = await listener.connect(billing());
+    expect(() => listener.connections.principalOf(endsOf(over.socket))).toThrow(QuotaExceeded);
+    listener.limit = 3;
+    const next = await listener.connect(billing());
+    for (const { socket } of [...inside, next]) listener.connections.principalOf(endsOf(socket));
+  });
+
+  test("lets no more than sixteen beyond it in to be answered", async () => {
+    await using listener = await Listener.listen();
+    listener.limit = 1;
+    const certificate = billing();
+    for (let count = 0; count < 17; count++) {
+      expect((await listener.connect(certificate)).answer).toEqual({ tenant: "acme", name: "billing" });
+    }
+    const { answer } = await listener.connect(certificate);
+    expect(answer).toBeInstanceOf(IdentityRefused);
+    expect((answer as Error).message).toBe("tenant acme is at its limit: connections is 1");
+    expect((await listener.connect(authority.issue({ principal: "globex/a" }))).answer).toMatchObject({ name: "a" });
   });
 });
 

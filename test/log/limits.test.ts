@@ -5,9 +5,11 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { OpenFiles } from "../../src/log/open-files.js";
 import { readManifest } from "../../src/log/manifest.js";
-import type { Appended, CommitLog } from "../../src/log/port.js";
+import { type Appended, type CommitLog, defaultTopicSettings } from "../../src/log/port.js";
 import { emptyEnd } from "../../src/log/recovery.js";
 import { segmentFileName } from "../../src/log/segment.js";
+import { StorageAccount } from "../../src/log/storage-account.js";
+import { TopicFiles } from "../../src/log/topic-files.js";
 import { TopicLog } from "../../src/log/topic-log.js";
 import {
   type TemporaryDirectory,
@@ -294,15 +296,26 @@ describe("a checkpoint", () => {
       }
     }
     await using files = new WatchedFiles(8);
-    const manifest = { tenant: "acme", topic: "orders", topicId: "0".repeat(32), startOffset: 0n, segments: [] };
+    const manifest = {
+      tenant: "acme",
+      topic: "orders",
+      topicId: "0".repeat(32),
+      createdMs: 1,
+      settings: defaultTopicSettings,
+      startOffset: 0n,
+      compactedTo: 0n,
+      ageMark: undefined,
+      segments: [],
+    };
     const appender = { admit: () => undefined, enqueue: () => Promise.reject(new Error("not used")) };
-    const log = new TopicLog(files, appender, directory.path, manifest, emptyEnd);
+    const topic = new TopicFiles(files, directory.path, manifest, 0);
+    const log = new TopicLog(topic, appender, new StorageAccount(), emptyEnd);
     const publish = (base: bigint, segmentBase: bigint, position: number) =>
       log.publish([{ base, segmentBase, position, count: 1, timeMs: 1, bytes: Buffer.alloc(10, 1) }]);
     const checkpoint = async (): Promise<string[]> => {
       synced.length = 0;
       await log.flush(() => undefined);
-      await log.sync();
+      await topic.sync();
       return synced.filter((name) => name.endsWith(".log"));
     };
     publish(0n, 0n, 0);
@@ -312,7 +325,7 @@ describe("a checkpoint", () => {
       publish(3n, 3n, 0);
     };
     expect(await checkpoint()).toEqual([segmentFileName(0n)]);
-    expect(await checkpoint()).toEqual([0n, 2n, 3n].map(segmentFileName));
+    expect(await checkpoint()).toEqual([0n, 2n, 3n].map((base) => segmentFileName(base)));
     expect((await readManifest(directory.path)).segments).toEqual([
       { base: 0n, sealed: { next: 2n, bytes: 20 } },
       { base: 2n, sealed: { next: 3n, bytes: 10 } },

@@ -69,7 +69,7 @@ const strangers: Readonly<Record<string, Stranger>> = {
 describe("whoever shows a certificate that makes no principal never reaches HTTP/2", () => {
   for (const [name, { keys, says }] of Object.entries(strangers)) {
     test(name, async () => {
-      const refused = await node.metric("aclog_refused_connections_total");
+      const refused = await node.metric("aclog_connections_refused_total");
       const before = node.log.lines.length;
       const socket = connectTls({
         host: "127.0.0.1",
@@ -80,7 +80,7 @@ describe("whoever shows a certificate that makes no principal never reaches HTTP
         ...keys(),
       });
       expect(await bytesUntilClosed(socket)).toBe(0);
-      await node.metricReaches("aclog_refused_connections_total", refused + 1);
+      await node.metricReaches("aclog_connections_refused_total", refused + 1);
       const line = node.log.lines.slice(before).find(({ msg }) => msg === "connection refused");
       expect(line).toMatchObject({ level: 40, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string });
       expect(line!["reason"]).toMatch(says);
@@ -130,13 +130,13 @@ const garbage: Readonly<Record<string, Buffer>> = {
   "a handshake that is none": Buffer.concat([Buffer.from([0x16, 3, 1, 0x40, 0]), Buffer.alloc(0x4000, 0xff)]),
 };
 test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async (_name, bytes) => {
-  const refused = await node.metric("aclog_refused_connections_total");
+  const refused = await node.metric("aclog_connections_refused_total");
   const socket = connectTcp(node.port, "127.0.0.1");
   socket.on("error", () => undefined);
   socket.resume();
   socket.write(bytes);
   await once(socket, "close");
-  await node.metricReaches("aclog_refused_connections_total", refused + 1);
+  await node.metricReaches("aclog_connections_refused_total", refused + 1);
   await node.as(principal).produce("v", { topic: "a" });
 });
 

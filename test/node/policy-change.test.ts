@@ -138,11 +138,12 @@ test("a reader that does not read is cut off all the same", async () => {
   await once(stream, "response");
   const other = openCall(session, "Consume");
   other.end(framed(consumeBytes({ topic: "orders", offset: 33n, maxWaitMs: 60_000 })));
+  const answered = once(other, "response") as Promise<[Record<string, string>]>;
   await node.metricReaches("aclog_open_consumes", 2);
   await activate(node, withoutReports);
   expect(await node.metric("aclog_open_consumes")).toBe(0);
   // Its neighbour on the connection takes its status.
-  const [headers] = (await once(other, "response")) as [Record<string, string>];
+  const [headers] = await answered;
   expect(headers["grpc-status"]).toBe("7");
   // It does not, and is reset: a drain does not have to wait for it.
   const started = performance.now();

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FileStore, type RecordBatch, defaultFileStoreOptions } from "../../src/log/index.js";
 import { LogService, type StartAt } from "../../src/service/index.js";
 import { TenantLogs } from "../../src/tenancy/tenant-logs.js";
+import { defaultTenantLimits } from "../../src/tenant-limits.js";
 import { type ProduceRequest, readProduceRequest } from "../../src/wire/requests.js";
 import { produceBytes } from "../support/raw-client.js";
 
@@ -17,8 +18,10 @@ beforeAll(async () => {
   store = await FileStore.open(directory, defaultFileStoreOptions, {
     onRecovered: () => undefined,
     onFailure: () => undefined,
+    onClockJump: () => undefined,
+    onMaintenanceProblem: () => undefined,
   });
-  logs = new TenantLogs(store);
+  logs = new TenantLogs(store, () => defaultTenantLimits);
   service = new LogService(logs);
 });
 afterAll(async () => {

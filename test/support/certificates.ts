@@ -74,7 +74,7 @@ const ecdsaWithSha256 = derSequence(derOid("1.2.840.10045.4.3.2"));
 
 const hourMs = 3_600_000;
 
-/** A certificate authority made for the run. Its certificates are real; its P-256 key never leaves the process. */
+/** A certificate authority made for the run. Its certificates are real; its key is a P-256 one. */
 export class TestAuthority {
   /** The authority's own certificate: what servers and clients trust. */
   readonly caPem: string;
@@ -92,6 +92,11 @@ export class TestAuthority {
   static async create(options: { readonly commonName?: string } = {}): Promise<TestAuthority> {
     const keys = await promisify(generateKeyPair)("ec", { namedCurve: "P-256" });
     return new TestAuthority(options.commonName ?? `test authority ${randomBytes(6).toString("hex")}`, keys);
+  }
+
+  /** PKCS#8, for tests in which it lies beside the certificate. */
+  get caKeyPem(): string {
+    return this.#key.export({ type: "pkcs8", format: "pem" }).toString();
   }
 
   issue(options: IssueOptions): IssuedCertificate {

@@ -1,9 +1,11 @@
 import type { ClientHttp2Session } from "node:http2";
 import { CasbinAuthorizer } from "../../src/authz/index.js";
+import { defaultLimits } from "../../src/config/index.js";
 import { Connections } from "../../src/identity/index.js";
-import type { CommitLog, LogStore, RecordFrames } from "../../src/log/index.js";
+import { type CommitLog, type LogStore, type RecordFrames, defaultTopicSettings } from "../../src/log/index.js";
 import { LogService } from "../../src/service/index.js";
 import { TenantLogs } from "../../src/tenancy/tenant-logs.js";
+import { defaultTenantLimits } from "../../src/tenant-limits.js";
 import {
   GrpcServer,
   type GrpcServerOptions,
@@ -44,16 +46,17 @@ export class EngineServer implements AsyncDisposable {
   ): Promise<EngineServer> {
     const authority = await TestAuthority.create();
     const { certPem, keyPem } = authority.server();
-    const connections = new Connections({ isDeclaredTenant: () => true });
+    const connections = new Connections({ isDeclaredTenant: () => true, limitsOf: () => defaultTenantLimits });
     const authorizer = await CasbinAuthorizer.open(new URL("../../policy", import.meta.url).pathname, {
       onDenied: () => undefined,
     });
     const openCalls = new OpenCalls();
     const reported: unknown[] = [];
-    const service = new LogService(new TenantLogs(storeOf(log)));
+    const service = new LogService(new TenantLogs(storeOf(log), () => defaultTenantLimits));
     const handlers = logRoutes(service, openCalls, (error) => reported.push(error), new AbortController().signal);
     const server = await GrpcServer.listen({
       listen: { host: "127.0.0.1", port: 0 },
+      limits: defaultLimits,
       tls: { ca: Buffer.from(authority.caPem), cert: Buffer.from(certPem), key: Buffer.from(keyPem) },
       connections,
       interceptors: changes.interceptors ?? [
@@ -101,11 +104,24 @@ function storeOf(log: Partial<CommitLog>): LogStore {
     reach: missing,
     offsetAt: missing,
     range: missing,
+    tenant: "acme",
+    topic: "orders",
+    createdMs: 0,
+    settings: defaultTopicSettings,
+    storedBytes: 0,
+    lastTimestampMs: 0,
+    trimBefore: missing,
+    configure: missing,
     ...log,
   };
   return {
     find: () => whole,
     open: async () => whole,
+    create: missing,
+    delete: missing,
+    topics: () => [whole],
+    usage: () => ({ topics: 1, bytes: 0 }),
+    maintain: async () => undefined,
     admit: () => undefined,
     failure: undefined,
     [Symbol.asyncDispose]: async () => undefined,
@@ -117,7 +133,7 @@ export function framesOf(offset: bigint, count: number, valueBytes: number): Rec
   const value = Buffer.alloc(valueBytes);
   const body = Buffer.concat([Buffer.from([0x0a]), varint(valueBytes), value]);
   const frame = Buffer.concat([Buffer.from([0x0a]), varint(body.length), body]);
-  return { offset, count, parts: [Buffer.concat(new Array<Buffer>(count).fill(frame))] };
+  return { offset, count, next: offset + BigInt(count), parts: [Buffer.concat(new Array<Buffer>(count).fill(frame))] };
 }
 
 function varint(value: number): Buffer {

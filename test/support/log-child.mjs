@@ -1,6 +1,7 @@
 // Runs the built engine in a process of its own, so that it can be killed, stopped and starved.
 import { on } from "node:events";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 
 const [mode, directory, optionsText] = process.argv.slice(2);
@@ -24,8 +25,18 @@ function batch(values) {
   return readProduceRequest(Buffer.concat(records)).records;
 }
 
+function keyedBatch(records) {
+  const fields = ({ key, value }) => [
+    bytesField(1, Buffer.from(value)),
+    ...(key === "" ? [] : [bytesField(5, Buffer.from(key))]),
+  ];
+  return readProduceRequest(Buffer.concat(records.map((record) => bytesField(1, Buffer.concat(fields(record))))))
+    .records;
+}
+
 let failures = 0;
-const events = { onRecovered: () => undefined, onFailure: () => failures++ };
+const quiet = () => undefined;
+const events = { onRecovered: quiet, onFailure: () => failures++, onClockJump: quiet, onMaintenanceProblem: quiet };
 let store;
 try {
   store = await FileStore.open(directory, JSON.parse(optionsText), events);
@@ -71,9 +82,33 @@ const modes = {
     await Promise.all(topics.flatMap((topic) => [0, 1, 2].map((lane) => producer(topic, lane))));
   },
 
+  /** Appends records with few keys and none to a topic that is compacted all the time, and reports every answer. */
+  async compact() {
+    const log = await store.open("acme", "orders", { compact: true });
+    const producer = async (lane) => {
+      for (let n = 0; ; n++) {
+        const records = Array.from({ length: 1 + ((n * 7 + lane) % 9) }, (_, i) => ({
+          key: ["", "a", "b", `${lane}`, `${lane}.${n % 11}`][(n + i * 3) % 5],
+          value: `${process.pid}/${lane}/${n}/${i}/${"x".repeat((n * 131 + i * 17) % 90)}`,
+        }));
+        const { durable } = await log.append(keyedBatch(records), {});
+        const { offset } = await durable;
+        void say({ kind: "acked", offset: Number(offset), records });
+      }
+    };
+    const maintainer = async () => {
+      for (;;) {
+        await store.maintain();
+        // With nothing to do it returns at once, and nobody else would ever have a turn.
+        await turn();
+      }
+    };
+    await Promise.all([producer(0), producer(1), maintainer()]);
+  },
+
   /** Waits until the parent has taken the ability to write away, and says what becomes of everyone. */
   async fail() {
-    const log = await store.open("acme", "orders");
+    const log = await store.open("acme", "orders", { retentionRecords: 5, compact: false });
     for (let n = 0; n < 20; n++) await (await log.append(batch([`before ${n}`]), {})).durable;
     await say({ kind: "acked" });
     await new Promise((resolve) => process.once("message", resolve));
@@ -82,6 +117,8 @@ const modes = {
     const waiting = settled.map((result) => (result.status === "rejected" ? reasonOf(result.reason) : "stored"));
     const later = await log.append(batch(["later"]), {}).then(() => "stored", reasonOf);
     const created = await store.open("acme", "another").then(() => "created", reasonOf);
+    // With a failed journal, nothing is removed.
+    await store.maintain();
     let read = 0;
     while (BigInt(read) < log.range().next) {
       read += (await log.read(BigInt(read), { maxRecords: 100, maxBytes: 1 << 20 })).count;

@@ -6,9 +6,13 @@ import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { MessageTypeDefinition } from "@grpc/proto-loader";
 import { onTestFinished } from "vitest";
-import { FileStore, type FileStoreEvents, type FileStoreOptions } from "../../src/log/file-store.js";
+import { type Clock, systemClock } from "../../src/log/clock.js";
+import { FileStore } from "../../src/log/file-store.js";
+import type { FileStoreEvents, FileStoreOptions } from "../../src/log/file-store-options.js";
+import type { MaintenanceProblem } from "../../src/log/maintenance.js";
 import type { CommitLog, ReadLimits } from "../../src/log/port.js";
 import type { RecoveryReport } from "../../src/log/recovery.js";
+import type { ClockJump } from "../../src/log/retention-clock.js";
 import { logPackageDefinition } from "../../src/wire/definition.js";
 import type { ConsumeRequest } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse, ConsumeResponseOutput } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
@@ -36,8 +40,11 @@ export const smallOptions: FileStoreOptions = {
   journalFileBytes: 64 * 1024,
   journalFiles: 3,
   segmentBytes: 16 * 1024,
+  compactedSegmentBytes: 16 * 1024,
   openFiles: 4,
   pendingBytes: 64 * 1024,
+  reclaimBytes: 1024,
+  compactionKeyBytes: 64 * 1024,
 };
 
 export interface TemporaryDirectory extends AsyncDisposable {
@@ -54,17 +61,30 @@ export interface OpenStore extends AsyncDisposable {
   readonly report: RecoveryReport;
   /** What onFailure was called with. */
   readonly failures: readonly unknown[];
+  /** What onClockJump was called with. */
+  readonly jumps: readonly ClockJump[];
+  /** What onMaintenanceProblem was called with. */
+  readonly problems: readonly MaintenanceProblem[];
 }
 
-export async function openStore(path: string, options: Partial<FileStoreOptions> = {}): Promise<OpenStore> {
+export async function openStore(
+  path: string,
+  options: Partial<FileStoreOptions> = {},
+  clock: Clock = systemClock,
+): Promise<OpenStore> {
   let report: RecoveryReport | undefined;
   const failures: unknown[] = [];
+  const jumps: ClockJump[] = [];
+  const problems: MaintenanceProblem[] = [];
   const events: FileStoreEvents = {
     onRecovered: (recovered) => (report = recovered),
     onFailure: (error) => failures.push(error),
+    onClockJump: (jump) => jumps.push(jump),
+    onMaintenanceProblem: (problem) => problems.push(problem),
   };
-  const store = await FileStore.open(path, { ...smallOptions, ...options }, events);
-  return { store, report: report!, failures, [Symbol.asyncDispose]: () => store[Symbol.asyncDispose]() };
+  const store = await FileStore.open(path, { ...smallOptions, ...options }, events, clock);
+  const close = (): Promise<void> => store[Symbol.asyncDispose]();
+  return { store, report: report!, failures, jumps, problems, [Symbol.asyncDispose]: close };
 }
 
 /** A batch as the server gets it: encoded by protobufjs, read by the walker. */

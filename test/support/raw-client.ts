@@ -6,10 +6,11 @@ import {
   type Metadata,
   type ServiceError,
   Metadata as GrpcMetadata,
+  credentials,
   status as codes,
 } from "@grpc/grpc-js";
 import type { MessageTypeDefinition } from "@grpc/proto-loader";
-import { channelTo, type ConnectOptions } from "../../src/client/channel.js";
+import { identityOf, type Pem } from "../../src/client/credentials.js";
 import { type DecodedStatus, decodeStatus, logPackageDefinition, statusDetailsKey } from "../../src/wire/definition.js";
 import type { ConsumeRequest } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse, ConsumeResponseOutput } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
@@ -42,9 +43,12 @@ const prefix = "/log.v1.Log/";
 export class RawClient {
   readonly #client: Client;
 
-  constructor(options: ConnectOptions) {
-    const { credentials, options: channel } = channelTo(options);
-    this.#client = new Client(options.address, credentials, { ...channel, "grpc.max_send_message_length": -1 });
+  constructor({ address, ...pem }: Pem & { readonly address: string }) {
+    this.#client = new Client(address, credentials.createFromSecureContext(identityOf(pem).context), {
+      "grpc.max_receive_message_length": 16 * 1024 * 1024,
+      "grpc.max_send_message_length": -1,
+      "grpc.enable_http_proxy": 0,
+    });
   }
 
   /** Any method, by its name in `log.v1.Log` or its whole path. As a stream, which is the same on the wire. */

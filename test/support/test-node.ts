@@ -7,7 +7,7 @@ import type { ConnectionOptions } from "node:tls";
 import { once } from "node:events";
 import { pino } from "pino";
 import { CallError, Client, type ConsumedRecord } from "../../src/client/index.js";
-import type { Config } from "../../src/config/index.js";
+import { type Config, defaultLimits } from "../../src/config/index.js";
 import { type FileStoreOptions, defaultFileStoreOptions } from "../../src/log/index.js";
 import { type RunningNode, startNode } from "../../src/node/index.js";
 import { type IssuedCertificate, TestAuthority } from "./certificates.js";
@@ -73,6 +73,8 @@ export function configIn(directory: string, changes: Partial<Config> = {}): Conf
     reflection: false,
     readyFile: undefined,
     drainMs: 10_000,
+    limits: defaultLimits,
+    metricsTenants: false,
     logLevel: "debug",
     ...changes,
   };
@@ -154,7 +156,7 @@ export class TestNode implements AsyncDisposable {
         const from = records.length === 0 ? "earliest" : records.at(-1)!.offset + 1n;
         const read = await this.as(`${tenant}/root`).consume({ topic, from, maxRecords: 10_000, maxBytes: 3 << 20 });
         records.push(...read.records);
-        if (read.records.length === 0 || BigInt(records.length) >= read.highWaterMark) return records;
+        if (read.records.length === 0 || records.at(-1)!.offset + 1n >= read.highWaterMark) return records;
       }
     } catch (error) {
       if (error instanceof CallError && error.codeName === "NOT_FOUND") return undefined;
@@ -171,7 +173,8 @@ export class TestNode implements AsyncDisposable {
   async topics(): Promise<string[]> {
     const root = join(this.config.dataDir, "tenants");
     const entries = await readdir(root, { recursive: true }).catch(() => []);
-    const manifests = entries.filter((entry) => entry.endsWith("topic.json"));
+    // A topic that is gone has one too, until the next checkpoint.
+    const manifests = entries.filter((entry) => entry.endsWith("topic.json") && !entry.includes(".deleted"));
     const names = manifests.map(async (path) => {
       const { tenant, topic } = JSON.parse(await readFile(join(root, path), "utf8")) as Record<string, string>;
       return `${tenant}/${topic}`;
@@ -185,12 +188,12 @@ export class TestNode implements AsyncDisposable {
     return { status: response.status, body: await response.text() };
   }
 
-  /** The value of a metric without labels. */
+  /** The value of a metric; of one with labels the sum, unless the name goes on with all of them, as it is written. */
   async metric(name: string): Promise<number> {
     const { body } = await this.probe("/metrics");
-    const line = body.split("\n").find((text) => text.startsWith(`${name} `));
-    if (line === undefined) throw new Error(`there is no metric ${name}`);
-    return Number(line.slice(name.length + 1));
+    const lines = body.split("\n").filter((text) => text.startsWith(`${name} `) || text.startsWith(`${name}{`));
+    if (lines.length === 0) throw new Error(`there is no metric ${name}`);
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
   }
 
   /** Resolves when a metric has the value; whoever makes it so is not ours to await. */

@@ -6,6 +6,7 @@ import type { Status as _google_rpc_Status, StatusOutput as _google_rpc_StatusOu
 import type { ConsumeRequest as _log_v1_ConsumeRequest, ConsumeRequestOutput as _log_v1_ConsumeRequestOutput } from './log/v1/ConsumeRequest.js';
 import type { ConsumeResponse as _log_v1_ConsumeResponse, ConsumeResponseOutput as _log_v1_ConsumeResponseOutput } from './log/v1/ConsumeResponse.js';
 import type { Header as _log_v1_Header, HeaderOutput as _log_v1_HeaderOutput } from './log/v1/Header.js';
+import type { ImportResponse as _log_v1_ImportResponse, ImportResponseOutput as _log_v1_ImportResponseOutput } from './log/v1/ImportResponse.js';
 import type { LogClient as _log_v1_LogClient, LogDefinition as _log_v1_LogDefinition } from './log/v1/Log.js';
 import type { ProduceRequest as _log_v1_ProduceRequest, ProduceRequestOutput as _log_v1_ProduceRequestOutput } from './log/v1/ProduceRequest.js';
 import type { ProduceResponse as _log_v1_ProduceResponse, ProduceResponseOutput as _log_v1_ProduceResponseOutput } from './log/v1/ProduceResponse.js';
@@ -30,6 +31,7 @@ export interface ProtoGrpcType {
       ConsumeRequest: MessageTypeDefinition<_log_v1_ConsumeRequest, _log_v1_ConsumeRequestOutput>
       ConsumeResponse: MessageTypeDefinition<_log_v1_ConsumeResponse, _log_v1_ConsumeResponseOutput>
       Header: MessageTypeDefinition<_log_v1_Header, _log_v1_HeaderOutput>
+      ImportResponse: MessageTypeDefinition<_log_v1_ImportResponse, _log_v1_ImportResponseOutput>
       /**
        * Produce and consume records.
        */

@@ -23,7 +23,8 @@ export interface ConsumeRequest {
    */
   'maxRecords'?: (number);
   /**
-   * Most bytes of records in one response; the first record always comes whole. 0: 1 MiB. At most 3 MiB is used.
+   * Most bytes of records in one response; the first record always comes whole. 0: 1 MiB. At most 3 MiB is used, on a
+   * ConsumeStream at most 512 KiB: a reader who stops reading makes the server hold a few times as much.
    */
   'maxBytes'?: (number);
   /**
@@ -67,7 +68,8 @@ export interface ConsumeRequestOutput {
    */
   'maxRecords': (number);
   /**
-   * Most bytes of records in one response; the first record always comes whole. 0: 1 MiB. At most 3 MiB is used.
+   * Most bytes of records in one response; the first record always comes whole. 0: 1 MiB. At most 3 MiB is used, on a
+   * ConsumeStream at most 512 KiB: a reader who stops reading makes the server hold a few times as much.
    */
   'maxBytes': (number);
   /**

@@ -4,6 +4,7 @@ import type * as grpc from '@grpc/grpc-js'
 import type { MethodDefinition } from '@grpc/proto-loader'
 import type { ConsumeRequest as _log_v1_ConsumeRequest, ConsumeRequestOutput as _log_v1_ConsumeRequestOutput } from '../../log/v1/ConsumeRequest.js';
 import type { ConsumeResponse as _log_v1_ConsumeResponse, ConsumeResponseOutput as _log_v1_ConsumeResponseOutput } from '../../log/v1/ConsumeResponse.js';
+import type { ImportResponse as _log_v1_ImportResponse, ImportResponseOutput as _log_v1_ImportResponseOutput } from '../../log/v1/ImportResponse.js';
 import type { ProduceRequest as _log_v1_ProduceRequest, ProduceRequestOutput as _log_v1_ProduceRequestOutput } from '../../log/v1/ProduceRequest.js';
 import type { ProduceResponse as _log_v1_ProduceResponse, ProduceResponseOutput as _log_v1_ProduceResponseOutput } from '../../log/v1/ProduceResponse.js';
 
@@ -36,6 +37,27 @@ export interface LogClient extends grpc.Client {
    */
   consumeStream(argument: _log_v1_ConsumeRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_log_v1_ConsumeResponseOutput>;
   consumeStream(argument: _log_v1_ConsumeRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_log_v1_ConsumeResponseOutput>;
+  
+  /**
+   * Appends batch after batch to one topic and answers once, behind the last of them. The first request names the
+   * topic; the others name the same one or none, and all of them go to the topic that the first one found, whatever has
+   * its name by then. The first refusal ends the call behind what was admitted before; its facts say how many records
+   * are stored (`imported`), and the offset behind the last one (`next`).
+   */
+  Import(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  Import(metadata: grpc.Metadata, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  Import(options: grpc.CallOptions, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  Import(callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  /**
+   * Appends batch after batch to one topic and answers once, behind the last of them. The first request names the
+   * topic; the others name the same one or none, and all of them go to the topic that the first one found, whatever has
+   * its name by then. The first refusal ends the call behind what was admitted before; its facts say how many records
+   * are stored (`imported`), and the offset behind the last one (`next`).
+   */
+  import(metadata: grpc.Metadata, options: grpc.CallOptions, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  import(metadata: grpc.Metadata, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  import(options: grpc.CallOptions, callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
+  import(callback: grpc.requestCallback<_log_v1_ImportResponseOutput>): grpc.ClientWritableStream<_log_v1_ProduceRequest>;
   
   /**
    * Appends a batch. Answers once the batch is on disk; a refused batch leaves nothing behind.
@@ -84,6 +106,14 @@ export interface LogHandlers extends grpc.UntypedServiceImplementation {
   ConsumeStream: grpc.handleServerStreamingCall<_log_v1_ConsumeRequestOutput, _log_v1_ConsumeResponse>;
   
   /**
+   * Appends batch after batch to one topic and answers once, behind the last of them. The first request names the
+   * topic; the others name the same one or none, and all of them go to the topic that the first one found, whatever has
+   * its name by then. The first refusal ends the call behind what was admitted before; its facts say how many records
+   * are stored (`imported`), and the offset behind the last one (`next`).
+   */
+  Import: grpc.handleClientStreamingCall<_log_v1_ProduceRequestOutput, _log_v1_ImportResponse>;
+  
+  /**
    * Appends a batch. Answers once the batch is on disk; a refused batch leaves nothing behind.
    */
   Produce: grpc.handleUnaryCall<_log_v1_ProduceRequestOutput, _log_v1_ProduceResponse>;
@@ -100,6 +130,7 @@ export interface LogHandlers extends grpc.UntypedServiceImplementation {
 export interface LogDefinition extends grpc.ServiceDefinition {
   Consume: MethodDefinition<_log_v1_ConsumeRequest, _log_v1_ConsumeResponse, _log_v1_ConsumeRequestOutput, _log_v1_ConsumeResponseOutput>
   ConsumeStream: MethodDefinition<_log_v1_ConsumeRequest, _log_v1_ConsumeResponse, _log_v1_ConsumeRequestOutput, _log_v1_ConsumeResponseOutput>
+  Import: MethodDefinition<_log_v1_ProduceRequest, _log_v1_ImportResponse, _log_v1_ProduceRequestOutput, _log_v1_ImportResponseOutput>
   Produce: MethodDefinition<_log_v1_ProduceRequest, _log_v1_ProduceResponse, _log_v1_ProduceRequestOutput, _log_v1_ProduceResponseOutput>
   ProduceStream: MethodDefinition<_log_v1_ProduceRequest, _log_v1_ProduceResponse, _log_v1_ProduceRequestOutput, _log_v1_ProduceResponseOutput>
 }

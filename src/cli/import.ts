@@ -1,0 +1,186 @@
+/** `aclog import`: the lines of a file become records, with one summary at the end. */
+import { Argument, type Command, Option } from "commander";
+import type { CallError, Client, ImportResult, RecordInput } from "../client/index.js";
+import { OperatorError } from "../errors.js";
+import { defaultTopic } from "../names.js";
+import { parseOffset, parsePath, parseTopic } from "./arguments.js";
+import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
+import { UsageError } from "./failure.js";
+import { jsonLines, LineSource, plainLines, UnusableInput, type LineForm } from "./line-source.js";
+import { print } from "./output.js";
+import { Progress } from "./progress.js";
+import { untilStopped } from "./stop-signal.js";
+import { list } from "./table.js";
+import { grouped, roughSize } from "./units.js";
+
+interface ImportFlags extends ConnectionFlags {
+  readonly topic: string;
+  readonly tenant?: string;
+  readonly format: "lines" | "json";
+  readonly recordKey?: string;
+  readonly expectedOffset?: bigint;
+  readonly json?: true;
+}
+
+export function addImport(program: Command): void {
+  const command = program
+    .command("import")
+    .summary("store the lines of a large file")
+    .description("Store the lines of a file as records, as fast as the server takes them, and print one summary.")
+    .addArgument(new Argument("<FILE>", "each line is a record; - is stdin").argParser(parsePath))
+    .addOption(new Option("--topic <TOPIC>", "where to").default(defaultTopic).argParser(parseTopic))
+    .option("--tenant <TENANT>", "whose topic; the caller's own unless given")
+    .addOption(
+      new Option("--format <FORMAT>", "lines: as they are; json: what consume --json prints, each line a record")
+        .choices(["lines", "json"])
+        .default("lines"),
+    )
+    .addOption(new Option("--record-key <KEY>", "what the records are about; with lines only"))
+    .addOption(
+      new Option("--expected-offset <OFFSET>", "fail unless the first record gets this offset").argParser(parseOffset),
+    )
+    .option("--json", "print one object");
+  addConnectionOptions(command)
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  aclog import orders.txt --as acme/billing --topic orders\n" +
+        "  aclog consume --as acme/reports --topic orders --json | aclog import - --format json --as globex/root --topic orders\n\n" +
+        "An import that ends early says how many lines are stored, where that is known: go on with the line behind them\n" +
+        "and --expected-offset, which fails rather than store a line twice. Ctrl-C stores what is under way and ends.",
+    )
+    .action(importLines);
+}
+
+async function importLines(file: string, flags: ImportFlags): Promise<void> {
+  const form = formOf(flags);
+  const sent: Sent = { records: 0 };
+  await untilStopped((stopped) =>
+    withClient(
+      flags,
+      async (client) => {
+        using source = new LineSource(file === "-" ? undefined : file);
+        const lines = new Lines(source, form, stopped);
+        const result = await send(client, flags, lines, sent);
+        await print(flags.json ? asJson(result, flags) : await list(asRows(result)));
+        if (lines.problem !== undefined) throw endedEarly(lines.problem, result);
+      },
+      (call) => howToGoOn(call, flags, sent),
+    ),
+  );
+}
+
+function formOf({ format, recordKey }: ImportFlags): LineForm {
+  if (format === "lines") return plainLines(recordKey);
+  if (recordKey === undefined) return jsonLines;
+  throw new UsageError("--record-key goes without --format json, where each record has a key of its own");
+}
+
+/** How many records went to the connection. */
+interface Sent {
+  records: number;
+}
+
+/** Undefined: there was not a single record. */
+async function send(
+  client: Client,
+  { topic, tenant, expectedOffset }: ImportFlags,
+  lines: Lines,
+  sent: Sent,
+): Promise<ImportResult | undefined> {
+  using progress = await Progress.start();
+  const batches = lines[Symbol.asyncIterator]();
+  const first = await batches.next();
+  // The server is not asked to store nothing.
+  if (first.done) return undefined;
+  return await client.import(startingWith(first.value, batches), {
+    topic,
+    tenant,
+    expectedOffset,
+    onProgress: ({ records }) => {
+      sent.records = records;
+      progress.update({ records, bytes: lines.bytesRead, fraction: lines.fraction });
+    },
+  });
+}
+
+async function* startingWith<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, void, undefined> {
+  yield first;
+  yield* rest;
+}
+
+/** The lines up to where they end, are no records any more, or somebody stops the import. */
+class Lines {
+  /** Why they ended before their end. */
+  problem: string | undefined;
+  readonly #source: LineSource;
+  readonly #form: LineForm;
+  readonly #stopped: AbortSignal;
+
+  constructor(source: LineSource, form: LineForm, stopped: AbortSignal) {
+    this.#source = source;
+    this.#form = form;
+    this.#stopped = stopped;
+  }
+
+  get bytesRead(): number {
+    return this.#source.bytesRead;
+  }
+
+  /** From 0 to 1: how much was read; undefined where nobody knows how much there is. */
+  get fraction(): number | undefined {
+    return this.#source.size === undefined ? undefined : Math.min(1, this.bytesRead / this.#source.size);
+  }
+
+  /** Ends without an error, so that what came before is stored and counted. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<RecordInput[], void, undefined> {
+    // An open stdin would be waited for.
+    this.#stopped.addEventListener("abort", () => this.#source[Symbol.dispose]());
+    try {
+      yield* this.#source.records(this.#form);
+    } catch (error) {
+      if (!(error instanceof UnusableInput)) throw error;
+      this.problem = this.#stopped.aborted ? "the import was stopped" : error.message;
+    }
+  }
+}
+
+function asRows(result: ImportResult | undefined): Readonly<Record<string, string>> {
+  if (result === undefined) return { records: "0" };
+  const { count, firstOffset, lastOffset, bytes, seconds } = result;
+  return {
+    records: grouped(count),
+    offsets: `${firstOffset} to ${lastOffset}`,
+    bytes: `${roughSize(bytes)} (${grouped(bytes)} bytes)`,
+    seconds: `${seconds.toFixed(2)} (${grouped(Math.round(count / seconds))} records/s)`,
+  };
+}
+
+function asJson(result: ImportResult | undefined, { topic }: ImportFlags): string {
+  if (result === undefined) return `${JSON.stringify({ topic, count: 0 })}\n`;
+  const { count, firstOffset, lastOffset, bytes, seconds, topicId } = result;
+  const offsets = { firstOffset: `${firstOffset}`, lastOffset: `${lastOffset}` };
+  return `${JSON.stringify({ topic, count, ...offsets, bytes, seconds, topicId: topicId.toString("hex") })}\n`;
+}
+
+function endedEarly(problem: string, result: ImportResult | undefined): OperatorError {
+  if (result === undefined) return new OperatorError(`${problem}; nothing was stored`);
+  return new OperatorError(`${problem}; ${goOn(result.count, result.lastOffset + 1n)}`);
+}
+
+/** What the command has to add to a call that failed. */
+function howToGoOn(call: CallError, { topic, expectedOffset }: ImportFlags, sent: Sent): string | undefined {
+  const { imported, next } = call.facts;
+  if (imported === "0") return "Nothing was stored.";
+  if (imported !== undefined && next !== undefined) return `${goOn(Number(imported), BigInt(next))}.`;
+  if (sent.records === 0) return undefined;
+  return (
+    `How many of the ${grouped(sent.records)} records that were sent are stored is not known. ` +
+    `\`aclog topics describe ${topic}\` shows the high-water mark` +
+    (expectedOffset === undefined ? "." : `: less ${expectedOffset}, it is how many lines are stored.`)
+  );
+}
+
+function goOn(stored: number, next: bigint): string {
+  return `${grouped(stored)} lines are stored: go on with line ${stored + 1} and --expected-offset ${next}`;
+}

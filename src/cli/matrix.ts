@@ -1,0 +1,87 @@
+/** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own. */
+import { join } from "node:path";
+import { styleText } from "node:util";
+import type { Command } from "commander";
+import type { Paint } from "../matrix/index.js";
+import { parsePath } from "./arguments.js";
+import { defaultCertificates } from "./connection.js";
+import { print } from "./output.js";
+import { untilStopped } from "./stop-signal.js";
+
+interface MatrixFlags {
+  readonly policy: string;
+  readonly certs: string;
+  readonly clients?: string;
+  readonly ca?: string;
+  readonly caKey?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly json?: true;
+}
+
+export function addMatrix(program: Command): void {
+  program
+    .command("matrix")
+    .summary("try on the wire what a policy's matrix states")
+    .description(
+      "Try on the wire what a policy's matrix.csv states: start a server with that policy and no data, connect as each " +
+        "principal with its certificate, do what each row speaks about, and see to it that a refusal left nothing behind; " +
+        "also as callers who must not get in at all. A server that is running and its data are not touched. Exits with " +
+        "1 if anything is not as stated.",
+    )
+    .option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
+    .option("--certs <DIR>", "where the certificates are", parsePath, defaultCertificates)
+    .option("--clients <DIR>", "TENANT/NAME.crt and .key of the clients (default: clients in --certs)", parsePath)
+    .option("--ca <FILE>", "authorities that vouch for clients (default: ca.crt in --certs)", parsePath)
+    .option("--ca-key <FILE>", "the authority's key, if it is here (default: ca.key in --certs)", parsePath)
+    .option("--cert <FILE>", "the server's certificate (default: server.crt in --certs)", parsePath)
+    .option("--key <FILE>", "the server's private key (default: server.key in --certs)", parsePath)
+    .option("--json", "print one object")
+    .addHelpText("after", "\nExample:\n  aclog matrix --policy ./policy --certs ./certs")
+    .action((flags: MatrixFlags) => matrix(flags));
+}
+
+async function matrix(flags: MatrixFlags): Promise<void> {
+  const { certs, policy, json } = flags;
+  const { formatReport, reportObject, runMatrix } = await import("../matrix/index.js");
+  const ca = flags.ca ?? join(certs, "ca.crt");
+  const options = {
+    policyDir: policy,
+    server: { ca, cert: flags.cert ?? join(certs, "server.crt"), key: flags.key ?? join(certs, "server.key") },
+    certificates: {
+      clients: flags.clients ?? join(certs, "clients"),
+      ca,
+      caKey: flags.caKey ?? join(certs, "ca.key"),
+    },
+  };
+  await untilStopped(async (signal) => {
+    const report = await withProgress((onProgress) => runMatrix({ ...options, signal, onProgress }));
+    if (!report.ok) process.exitCode = 1;
+    await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
+  });
+}
+
+/** Shows on a terminal how far `work` is, and wipes that when it ends. */
+async function withProgress<T>(work: (onProgress: (done: number, of: number) => void) => Promise<T>): Promise<T> {
+  if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return work(() => undefined);
+  const { SingleBar } = await import("cli-progress").then((module) => module.default);
+  // Its way with signals would keep them from ending the process.
+  const bar = new SingleBar({ format: "[{bar}] {value} of {total} cells", clearOnComplete: true, gracefulExit: false });
+  bar.start(0, 0);
+  try {
+    return await work((done, of) => {
+      bar.setTotal(of);
+      bar.update(done);
+    });
+  } finally {
+    bar.stop();
+  }
+}
+
+const styles = { good: "green", quiet: "dim", bad: ["red", "bold"], head: "bold" } as const;
+
+const paint: Paint = (kind, text) => {
+  const isColoured = process.stdout.isTTY && process.stdout.hasColors();
+  // styleText takes a list of styles, and its types a mutable one.
+  return isColoured ? styleText([...[styles[kind]].flat()], text) : text;
+};

@@ -1,0 +1,214 @@
+/** Everything that is under way: when it is over at the latest, who may end it, and closing in good order. */
+import { status, type CallOptions as GrpcCallOptions, type requestCallback } from "@grpc/grpc-js";
+import { CallError, ClientClosed, toCallError } from "./call-error.js";
+import type { Connection, Link, Stubs } from "./connection.js";
+import { duration, requireOptions, requireSignal } from "./misuse.js";
+
+/** How a call may end early. */
+export interface CallOptions {
+  /** Ends the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * After this many milliseconds, at most 24 days, the call fails with DEADLINE_EXCEEDED. Default 30,000 for a call
+   * with one answer and what it may wait; none for a stream.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** What grpc-js knows of a call that was started. */
+interface Started {
+  cancel(): void;
+  on(event: "error", listener: () => void): unknown;
+}
+
+/** Starts a call with one request and one answer. */
+export type UnaryStart<Response> = (stubs: Stubs, options: GrpcCallOptions, done: requestCallback<Response>) => Started;
+
+/** Longer ones fail at once: grpc-js cuts them to 32 bits. */
+const longestMs = 24 * 24 * 3_600_000;
+
+export class Calls {
+  readonly #connection: Connection;
+  readonly #open = new Set<Call>();
+  #closing: Promise<void> | undefined;
+  #lastLeft: (() => void) | undefined;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /**
+   * Registers a call before anything can be waited for. It has to be disposed of.
+   * @param endsOnClose for a call that has no end of its own
+   * @throws ClientClosed, or the signal's reason if it is aborted already; TypeError and RangeError for wrong options
+   */
+  begin(options: CallOptions, { endsOnClose = false } = {}): Call {
+    requireOptions(options);
+    const { signal, timeoutMs } = options;
+    requireSignal(signal);
+    const deadline = timeoutMs === undefined ? Infinity : Date.now() + duration("timeoutMs", timeoutMs, 0, longestMs);
+    if (this.#closing !== undefined) throw new ClientClosed();
+    signal?.throwIfAborted();
+    const call = new Call(this.#connection, { signal, deadline, endsOnClose }, () => {
+      this.#open.delete(call);
+      if (this.#open.size === 0) this.#lastLeft?.();
+    });
+    this.#open.add(call);
+    return call;
+  }
+
+  /** One request, one answer. */
+  async unary<Response>(options: CallOptions, start: UnaryStart<Response>): Promise<Response> {
+    requireOptions(options);
+    using call = this.begin({ ...options, timeoutMs: options.timeoutMs ?? defaultTimeoutMs });
+    const stubs = await call.dial();
+    return await call.answered((grpcOptions, done) => start(stubs, grpcOptions, done));
+  }
+
+  /** Takes no more calls, waits until those under way have ended, and cancels what is left after the time of grace. */
+  close(graceMs: number): Promise<void> {
+    this.#closing ??= this.#drain(graceMs);
+    return this.#closing;
+  }
+
+  async #drain(graceMs: number): Promise<void> {
+    const everyoneLeft = new Promise<void>((resolve) => (this.#lastLeft = resolve));
+    for (const call of this.#open) if (call.endsOnClose) call.cancel(new ClientClosed());
+    const timer = setTimeout(() => {
+      const reason = new CallError(status.CANCELLED, "the client was closed");
+      for (const call of this.#open) call.cancel(reason);
+    }, graceMs);
+    if (this.#open.size > 0) await everyoneLeft;
+    clearTimeout(timer);
+    this.#connection.close();
+  }
+}
+
+export const defaultTimeoutMs = 30_000;
+
+interface Ending {
+  readonly signal: AbortSignal | undefined;
+  /** In milliseconds since 1970, or Infinity. */
+  readonly deadline: number;
+  readonly endsOnClose: boolean;
+}
+
+/** From when a method is entered until it has ended. */
+export class Call implements Disposable {
+  readonly endsOnClose: boolean;
+  readonly #connection: Connection;
+  readonly #deadline: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #onEnd: () => void;
+  readonly #ended = new AbortController();
+  readonly #abort = () => this.cancel(this.#signal?.reason);
+  #cancelled: { readonly reason: unknown } | undefined;
+  #link: Link | undefined;
+  #started: Started | undefined;
+
+  constructor(connection: Connection, { signal, deadline, endsOnClose }: Ending, onEnd: () => void) {
+    this.endsOnClose = endsOnClose;
+    this.#connection = connection;
+    this.#deadline = deadline;
+    this.#signal = signal;
+    this.#onEnd = onEnd;
+    signal?.addEventListener("abort", this.#abort);
+  }
+
+  /** Aborts when the call has ended, however it did. */
+  get ended(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Somebody here ended it, so that its own end is no news. */
+  get isCancelled(): boolean {
+    return this.#cancelled !== undefined;
+  }
+
+  /** What to call, once there are certificates to call with. A call that is started has to be given to `started`. */
+  async dial(): Promise<Stubs> {
+    this.ended.throwIfAborted();
+    const identity = this.#connection.identity();
+    const known = identity instanceof Promise ? await before(identity, this.ended, this.#deadline) : identity;
+    this.ended.throwIfAborted();
+    this.#link = this.#connection.enter(known);
+    return this.#link.stubs;
+  }
+
+  /** From here on, whatever ends this call ends `started` too. */
+  started<T extends Started>(started: T): T {
+    this.#started = started;
+    // A status may arrive when nobody reads any more; without a listener it would end the process.
+    started.on("error", () => undefined);
+    if (this.ended.aborted) started.cancel();
+    return started;
+  }
+
+  get grpcOptions(): GrpcCallOptions {
+    return { deadline: this.#deadline };
+  }
+
+  /** Starts a call with one answer, and waits for it. */
+  answered<Response>(start: (options: GrpcCallOptions, done: requestCallback<Response>) => Started): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      this.started(
+        start(this.grpcOptions, (error, response) => {
+          if (response !== undefined) resolve(response);
+          else reject(this.failure(error));
+        }),
+      );
+    });
+  }
+
+  /** What to throw for what grpc-js reports: the reason for which it was cancelled, if it was. */
+  failure(error: unknown): Error {
+    // An AbortSignal's reason may be anything, and is handed on as it is.
+    if (this.#cancelled !== undefined) return this.#cancelled.reason as Error;
+    const failure = toCallError(error) as Error;
+    // The server's own refusals come with a reason. Without one, no server was reached, or none that would talk.
+    if (failure instanceof CallError && failure.codeName === "UNAVAILABLE" && failure.reason === undefined) {
+      this.#connection.failed();
+    }
+    return failure;
+  }
+
+  /** An iterator that nobody asks any more is not waited for: this is the end of the call, whoever notices it when. */
+  cancel(reason: unknown): void {
+    this.#cancelled = { reason };
+    this.#end(reason);
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.ended.aborted) this.#end(finished);
+  }
+
+  #end(reason: unknown): void {
+    this.#ended.abort(reason);
+    this.#signal?.removeEventListener("abort", this.#abort);
+    this.#started?.cancel();
+    this.#link?.leave();
+    this.#onEnd();
+  }
+}
+
+/** Without a reason of its own, every abort would make an error and its stack. */
+const finished = "the call has ended";
+
+/** What `promise` gives, unless `signal` aborts or `deadline` passes first. */
+async function before<T>(promise: Promise<T>, signal: AbortSignal, deadline: number): Promise<T> {
+  let abort = () => {};
+  let timer: NodeJS.Timeout | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason as Error);
+    signal.addEventListener("abort", abort);
+    const late = () =>
+      reject(new CallError(status.DEADLINE_EXCEEDED, "the certificates to call with were not there in time"));
+    if (deadline < Infinity) timer = setTimeout(late, deadline - Date.now());
+  });
+  try {
+    return await Promise.race([promise, stopped]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", abort);
+  }
+}

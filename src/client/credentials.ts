@@ -1,0 +1,161 @@
+/** Who the client is and whom it trusts: given once, read from files, or asked for; and when to look again. */
+import { X509Certificate } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
+import { createSecureContext, type SecureContext } from "node:tls";
+import { expected, isContent } from "./misuse.js";
+
+/** Certificates and a key, as text or bytes in PEM. */
+export interface Pem {
+  /** Whoever may vouch for the server. */
+  readonly ca: string | Buffer;
+  /** Who the client is. */
+  readonly cert: string | Buffer;
+  readonly key: string | Buffer;
+}
+
+/** Where the same are, in PEM. */
+export interface CertificateFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** There are no certificates to call with: files that cannot be read, a function that failed, or what came does not fit. */
+export class CredentialsError extends Error {
+  /** @param cause what went wrong */
+  constructor(cause: unknown) {
+    super(`no certificates to call with: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    this.name = "CredentialsError";
+  }
+}
+
+/** Certificates and key that belong together. */
+export interface Identity {
+  readonly pem: Pem;
+  /** TLS 1.3. */
+  readonly context: SecureContext;
+  /** In milliseconds since 1970. */
+  readonly validFromMs: number;
+  readonly validToMs: number;
+}
+
+/** Gives what a call that starts now should be made with: the same object as before unless the certificates are others. */
+export interface CredentialSource {
+  /** @throws CredentialsError when there is nothing that could still be used */
+  current(): Identity | Promise<Identity>;
+  /** Somebody could not connect. */
+  connectionFailed(): void;
+}
+
+/**
+ * @throws TypeError where a certificate or the key is missing
+ * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
+ */
+export function identityOf(pem: Pem): Identity {
+  const { ca, cert, key } = pem;
+  for (const [name, content] of Object.entries({ ca, cert, key })) {
+    // Without an authority Node would trust everyone that browsers trust.
+    if (!isContent(content) || content.length === 0) throw expected(name, "PEM as text or bytes", content);
+  }
+  const context = createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" });
+  const { validFrom, validTo } = new X509Certificate(cert);
+  return { pem: { ca, cert, key }, context, validFromMs: Date.parse(validFrom), validToMs: Date.parse(validTo) };
+}
+
+/** Certificates that stay the same. */
+export function fixedCredentials(identity: Identity): CredentialSource {
+  return { current: () => identity, connectionFailed: () => undefined };
+}
+
+/** Looks when a call starts, at most every two seconds, whether the files changed. No watcher keeps the process alive. */
+export function credentialsFromFiles(files: CertificateFiles): CredentialSource {
+  let readStamp = "";
+  return new RenewedCredentials(
+    () => true,
+    async (known) => {
+      // Taken before the files are read: should one change meanwhile, the next look finds another stamp.
+      const stamp = await stampOf(files);
+      if (known !== undefined && stamp === readStamp) return known;
+      const [ca, cert, key] = await Promise.all([readFile(files.ca), readFile(files.cert), readFile(files.key)]);
+      // Of a pair that is being replaced, this may be one old and one new file, and throws.
+      const identity = identityOf({ ca, cert, key });
+      readStamp = stamp;
+      return identity;
+    },
+  );
+}
+
+/**
+ * Asks at the first call, and when a call starts while the certificate is in the last tenth of its life (at most five
+ * minutes before its end) or after a connection failed; at most every two seconds.
+ */
+export function credentialsFromFunction(ask: () => Promise<Pem> | Pem): CredentialSource {
+  return new RenewedCredentials(
+    ({ validFromMs, validToMs }, hasFailed) => {
+      const marginMs = Math.min((validToMs - validFromMs) / 10, 5 * 60_000);
+      return hasFailed || Date.now() >= validToMs - marginMs;
+    },
+    async () => {
+      const pem: unknown = await ask();
+      if (typeof pem !== "object" || pem === null) throw expected("credentials", "{ ca, cert, key }", pem);
+      return identityOf(pem as Pem);
+    },
+  );
+}
+
+const atMostEveryMs = 2_000;
+
+class RenewedCredentials implements CredentialSource {
+  readonly #isDue: (known: Identity, hasFailed: boolean) => boolean;
+  readonly #renew: (known: Identity | undefined) => Promise<Identity>;
+  #identity: Identity | undefined;
+  #renewedAt = -Infinity;
+  #hasFailed = false;
+  /** Calls that start meanwhile wait for the same renewal. */
+  #renewal: Promise<Identity> | undefined;
+
+  constructor(
+    isDue: (known: Identity, hasFailed: boolean) => boolean,
+    renew: (known: Identity | undefined) => Promise<Identity>,
+  ) {
+    this.#isDue = isDue;
+    this.#renew = renew;
+  }
+
+  current(): Identity | Promise<Identity> {
+    const known = this.#identity;
+    if (known !== undefined && Date.now() < known.validToMs) {
+      if (performance.now() - this.#renewedAt < atMostEveryMs) return known;
+      if (!this.#isDue(known, this.#hasFailed)) return known;
+    }
+    this.#renewal ??= this.#renewed(known).finally(() => (this.#renewal = undefined));
+    return this.#renewal;
+  }
+
+  connectionFailed(): void {
+    this.#hasFailed = true;
+  }
+
+  async #renewed(known: Identity | undefined): Promise<Identity> {
+    this.#hasFailed = false;
+    try {
+      const renewed = await this.#renew(known);
+      this.#identity = known !== undefined && isSame(known.pem, renewed.pem) ? known : renewed;
+    } catch (error) {
+      if (known === undefined || Date.now() >= known.validToMs) throw new CredentialsError(error);
+    } finally {
+      this.#renewedAt = performance.now();
+    }
+    return this.#identity ?? known!;
+  }
+}
+
+async function stampOf({ ca, cert, key }: CertificateFiles): Promise<string> {
+  const stats = await Promise.all([ca, cert, key].map((path) => stat(path, { bigint: true })));
+  return stats.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join()).join(" ");
+}
+
+function isSame(a: Pem, b: Pem): boolean {
+  return (["ca", "cert", "key"] as const).every((name) => Buffer.from(a[name]).equals(Buffer.from(b[name])));
+}

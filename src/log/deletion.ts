@@ -1,0 +1,60 @@
+import { rm } from "node:fs/promises";
+import { dirname } from "node:path";
+import { renameDeleted } from "./catalog.js";
+import type { Checkpointer } from "./checkpointer.js";
+import { syncDirectory } from "./durable-files.js";
+import type { Flusher } from "./flusher.js";
+import type { TopicLog } from "./topic-log.js";
+
+/** Takes topics away: durably out of the catalog first, and their files when nothing speaks of them any more. */
+export class Deletion {
+  readonly #flusher: Flusher;
+  readonly #checkpointer: Checkpointer;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #onLeftover: (log: TopicLog, error: unknown) => void;
+  readonly #removing = new Set<Promise<void>>();
+
+  constructor(options: {
+    flusher: Flusher;
+    checkpointer: Checkpointer;
+    /** Called when nobody can tell whether a topic is deleted. */
+    onFailure: (error: unknown) => void;
+    /** Called when files of a deleted topic could not be removed; the next start removes them. */
+    onLeftover: (log: TopicLog, error: unknown) => void;
+  }) {
+    this.#flusher = options.flusher;
+    this.#checkpointer = options.checkpointer;
+    this.#onFailure = options.onFailure;
+    this.#onLeftover = options.onLeftover;
+  }
+
+  /** Resolves when no crash brings the topic back. If it fails, the topic is as before. */
+  async delete(log: TopicLog): Promise<void> {
+    await log.retire();
+    let gone = "";
+    const unwritten = await log.remove(async () => {
+      gone = await renameDeleted(log.files.directory);
+      try {
+        // Before anyone works on: a checkpoint must not speak of what was never written, should the old name come back.
+        await syncDirectory(dirname(gone));
+      } catch (error) {
+        this.#onFailure(error);
+        throw error;
+      }
+    });
+    this.#flusher.drop(log, unwritten);
+    this.#checkpointer.drop(log, () => this.#remove(log, gone));
+  }
+
+  /** Resolves when the files of all topics that were dropped are gone. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#removing);
+  }
+
+  #remove(log: TopicLog, directory: string): void {
+    const removed = rm(directory, { recursive: true })
+      .catch((error: unknown) => this.#onLeftover(log, error))
+      .finally(() => this.#removing.delete(removed));
+    this.#removing.add(removed);
+  }
+}

@@ -1,0 +1,145 @@
+import { RecordCorrupt } from "../errors.js";
+import { KeyTable } from "./compact-keys.js";
+import { type Keep, collectKeys, isCompactionDue, rewriteSegment } from "./compactor.js";
+import { type SealedSegment, type Segment, isSealed } from "./segment.js";
+import type { TopicLog } from "./topic-log.js";
+
+export interface ReclaimOptions {
+  /** Less is not worth sealing a segment for, or writing it anew, in bytes. */
+  readonly reclaimBytes: number;
+  /** Memory for the keys of one topic that is compacted, in bytes; what does not fit waits for the next time. */
+  readonly compactionKeyBytes: number;
+}
+
+/** Of a topic's bytes, as much must be new before it is compacted again. */
+const leastNewPart = 0.2;
+
+/** Gives back the space of what is removed: takes away whole segments, and writes others anew with what is left. */
+export class Reclaim {
+  readonly #options: ReclaimOptions;
+  /** Where the first offset that is kept is in the first segment, found once. */
+  readonly #deadBytes = new WeakMap<Segment, { readonly start: bigint; readonly bytes: number }>();
+  /** Topics whose segments cannot be written anew as they are: trying again would read all of them for nothing. */
+  readonly #givenUp = new WeakMap<TopicLog, readonly Segment[]>();
+
+  constructor(options: ReclaimOptions) {
+    this.#options = options;
+  }
+
+  /** True if there is space that could be given back if the active segment were sealed. */
+  async wantsSeal(log: TopicLog): Promise<boolean> {
+    const { position, segmentBase } = log.end;
+    const active = log.files.segments.at(-1);
+    if (position === 0 || active === undefined) return false;
+    const { base, next } = log.range();
+    if (base === next) return true;
+    const { compact, retentionBytes } = log.settings;
+    if (compact && position >= Math.max(this.#options.reclaimBytes, log.bytesOfSegments * leastNewPart)) return true;
+    if (base <= segmentBase) return false;
+    return this.#isWorthIt(log, active, position, retentionBytes);
+  }
+
+  /** True if only a checkpoint is missing before something can be given back. */
+  awaitsCheckpoint(log: TopicLog): boolean {
+    const { startOffset, settings } = log.files.state;
+    return log.files.segments.some(
+      (segment) =>
+        isSealed(segment) &&
+        segment.base >= log.checkpointed.segmentBase &&
+        (settings.compact || segment.base < startOffset),
+    );
+  }
+
+  /**
+   * Gives back what can be at the moment: only segments that no crash makes recovery write to are touched.
+   *
+   * @throws RecordCorrupt when a segment that is to be written anew is damaged
+   * @throws Cancelled when the topic is deleted or closed meanwhile
+   */
+  async reclaim(log: TopicLog): Promise<void> {
+    await this.#removeWhole(log);
+    if (this.#givenUp.get(log) === log.files.segments) return;
+    const first = sealedOf(log)[0];
+    if (first !== undefined && (await this.#isRewritable(log, first))) {
+      const keep = { keys: nothing(), startOffset: log.files.state.startOffset };
+      await this.#runLong(log, (signal) => this.#rewrite(log, first, keep, signal));
+    }
+    if (log.settings.compact && isCompactionDue(sealedOf(log), log.files.state.compactedTo)) {
+      await this.#runLong(log, (signal) => this.#compact(log, signal));
+    }
+  }
+
+  async #runLong(log: TopicLog, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    try {
+      await log.runLong(task);
+    } catch (error) {
+      if (error instanceof RecordCorrupt) this.#givenUp.set(log, log.files.segments);
+      throw error;
+    }
+  }
+
+  async #removeWhole(log: TopicLog): Promise<void> {
+    const { startOffset } = log.files.state;
+    const gone = sealedOf(log).filter(({ sealed }) => sealed.next <= startOffset);
+    if (gone.length === 0) return;
+    await log.files.replaceSegments(new Map(gone.map((segment) => [segment, undefined])));
+    log.noteStored(-gone.reduce((sum, { sealed }) => sum + sealed.bytes, 0));
+  }
+
+  async #isRewritable(log: TopicLog, first: Segment & SealedSegment): Promise<boolean> {
+    if (log.range().base <= first.base) return false;
+    return this.#isWorthIt(log, first, first.sealed.bytes, log.settings.retentionBytes);
+  }
+
+  async #isWorthIt(log: TopicLog, segment: Segment, bytes: number, limit: number | undefined): Promise<boolean> {
+    const { startOffset: start } = log.files.state;
+    let known = this.#deadBytes.get(segment);
+    if (known?.start !== start) {
+      const isWritten = segment.written === bytes;
+      known = { start, bytes: await segment.positionOf(start) };
+      // Of what is not written, some may be dead as well.
+      if (isWritten) this.#deadBytes.set(segment, known);
+    }
+    if (known.bytes === 0) return false;
+    if (limit !== undefined && log.bytesOfSegments > limit) return true;
+    return known.bytes >= this.#options.reclaimBytes && known.bytes * 2 > bytes;
+  }
+
+  async #compact(log: TopicLog, signal: AbortSignal): Promise<void> {
+    const { startOffset, compactedTo } = log.files.state;
+    const sealed = sealedOf(log);
+    const maxKeyBytes = this.#options.compactionKeyBytes;
+    const keys = await collectKeys(sealed, compactedTo, { signal, maxKeyBytes });
+    for (const segment of sealed) {
+      if (segment.base >= keys.next) break;
+      await this.#rewrite(log, segment, { keys, startOffset }, signal);
+    }
+    await log.files.change(() => ({ compactedTo: keys.next }));
+  }
+
+  async #rewrite(log: TopicLog, segment: Segment & SealedSegment, keep: Keep, signal: AbortSignal): Promise<void> {
+    const rewritten = await rewriteSegment(segment, log.files.nextGenerationPath(segment), keep, { signal });
+    if (rewritten.kind === "unchanged") return;
+    const next = rewritten.kind === "empty" ? undefined : log.files.nextGeneration(segment, rewritten.bytes);
+    // Until the old one is gone, both are there.
+    log.noteStored(next?.sealed?.bytes ?? 0);
+    try {
+      await log.files.replaceSegments(new Map([[segment, next]]));
+    } catch (error) {
+      // A file that may be the one that counts must not be in the way of the next attempt.
+      if (next !== undefined && !(await log.files.discard(next))) this.#givenUp.set(log, log.files.segments);
+      log.noteStored(-(next?.sealed?.bytes ?? 0));
+      throw error;
+    }
+    log.noteStored(-segment.sealed.bytes);
+  }
+}
+
+/** Those that recovery never writes to: sealed, and wholly below the last checkpoint. */
+function sealedOf(log: TopicLog): (Segment & SealedSegment)[] {
+  return log.files.segments.filter(isSealed).filter(({ base }) => base < log.checkpointed.segmentBase);
+}
+
+function nothing(): KeyTable {
+  return new KeyTable(0n, 0);
+}

@@ -1,0 +1,168 @@
+import { unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { isMissing, syncDirectory } from "./durable-files.js";
+import { FileWork } from "./file-work.js";
+import { type Manifest, manifestSegment, readManifest, writeManifest } from "./manifest.js";
+import type { OpenFiles } from "./open-files.js";
+import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "./segment.js";
+
+/** What a manifest says beside names and segments: all of it changes durably or not at all. */
+export type TopicState = Pick<Manifest, "settings" | "startOffset" | "compactedTo" | "ageMark">;
+
+/**
+ * What one topic has on disk: its segments, and the `topic.json` that names them. Every change of `topic.json` goes
+ * through here, one after the other, so that none puts back what another has replaced.
+ */
+export class TopicFiles {
+  readonly directory: string;
+  readonly identity: Pick<Manifest, "tenant" | "topic" | "topicId" | "createdMs">;
+  readonly #open: OpenFiles;
+  readonly #work = new FileWork();
+  #state: TopicState;
+  #segments: Segment[];
+  /** Base of the last segment that was synced and is in `topic.json`; -1 if there is none. */
+  #syncedBase: bigint;
+  #changing: Promise<unknown> = Promise.resolve();
+
+  /** @param position bytes in the active segment */
+  constructor(open: OpenFiles, directory: string, manifest: Manifest, position: number) {
+    const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark, segments } = manifest;
+    this.directory = directory;
+    this.identity = { tenant, topic, topicId, createdMs };
+    this.#open = open;
+    this.#state = { settings, startOffset, compactedTo, ageMark };
+    this.#segments = segments.map(
+      ({ base, generation, sealed }) =>
+        new Segment(open, directory, topicId, base, { bytes: sealed?.bytes ?? position, sealed, generation }),
+    );
+    this.#syncedBase = segments.at(-1)?.base ?? -1n;
+  }
+
+  /** What `topic.json` says at the moment, durably. */
+  get state(): TopicState {
+    return this.#state;
+  }
+
+  /**
+   * In offset order; the last one is active. It grows at its end; when segments are removed or replaced, another array
+   * takes its place: who finds a file missing sees by that whether it was maintenance or damage.
+   */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  /** Seals the active segment, if there is one, and begins the next. The end of the sealed one may not be written yet. */
+  roll(base: bigint, sealedBytes: number): void {
+    this.#segments.at(-1)?.seal({ next: base, bytes: sealedBytes });
+    this.#segments.push(new Segment(this.#open, this.directory, this.identity.topicId, base, undefined));
+  }
+
+  /** Runs work on the files beside other work. Once they are gone, does nothing and gives undefined. */
+  work<T>(task: () => Promise<T>): Promise<T | undefined> {
+    return this.#work.run(task);
+  }
+
+  /** Resolves when nobody works on the files. */
+  idle(): Promise<void> {
+    return this.#work.idle();
+  }
+
+  /** Syncs everything that was written, with all that is needed to find it again. */
+  async sync(): Promise<void> {
+    await this.#work.run(async () => {
+      // Segments that begin while this runs are for the next time, which begins with the last one of this.
+      const unsynced = this.#segments.filter(({ base }) => base >= this.#syncedBase);
+      for (const segment of unsynced) await segment.sync();
+      const newFiles = unsynced.filter((segment) => segment.isNewFile && segment.written > 0);
+      if (newFiles.length > 0) await syncDirectory(this.directory);
+      for (const segment of newFiles) segment.isNewFile = false;
+      const last = unsynced.at(-1);
+      if (last === undefined || last.base === this.#syncedBase) return;
+      await this.#replaceManifest({});
+      this.#syncedBase = last.base;
+    });
+  }
+
+  /** Durably makes the changes that `change` gives, if any, in the order of the calls; the rest stays as it is. */
+  async change(change: (now: TopicState) => Partial<TopicState> | undefined): Promise<void> {
+    await this.#work.run(() => this.#replaceManifest({ change }));
+  }
+
+  /**
+   * Durably takes sealed segments out of the list, or puts others in their places, and only then removes their files. A
+   * reader that is in one of them finishes, or looks again.
+   */
+  async replaceSegments(replaced: ReadonlyMap<Segment, Segment | undefined>): Promise<void> {
+    await this.#work.run(async () => {
+      await this.#replaceManifest({ replaced });
+      for (const { path } of replaced.keys()) await this.#remove(path);
+    });
+  }
+
+  /** Where a sealed segment is to be written anew. */
+  nextGenerationPath({ base, generation }: Segment): string {
+    return join(this.directory, segmentFileName(base, generation + 1));
+  }
+
+  /** The segment that was written anew there, of so many bytes, to take the place of `segment`. */
+  nextGeneration(segment: Segment & SealedSegment, bytes: number): Segment {
+    const { base, generation, sealed } = segment;
+    const found = { bytes, sealed: { next: sealed.next, bytes }, generation: generation + 1 };
+    return new Segment(this.#open, this.directory, this.identity.topicId, base, found);
+  }
+
+  /** Removes a segment that could not take another's place; false if it is the one that `topic.json` names. */
+  async discard({ base, generation, path }: Segment): Promise<boolean> {
+    const { segments } = await readManifest(this.directory);
+    if (segments.some((named) => named.base === base && named.generation === generation)) return false;
+    await this.#remove(path);
+    return true;
+  }
+
+  /** Runs `remove`, which takes the directory away, when nobody works on the files any more. If it fails, all goes on. */
+  async end(remove: () => Promise<void>): Promise<void> {
+    await this.#work.end(remove);
+    for (const { path } of this.#segments) {
+      await this.#open.forget(path);
+      await this.#open.forget(indexPathOf(path));
+    }
+  }
+
+  #replaceManifest(by: {
+    change?: (now: TopicState) => Partial<TopicState> | undefined;
+    replaced?: ReadonlyMap<Segment, Segment | undefined>;
+  }): Promise<void> {
+    const done = this.#changing.then(async () => {
+      const changes = by.change?.(this.#state);
+      if (by.change !== undefined && changes === undefined) return;
+      const state = { ...this.#state, ...changes };
+      const segments = withReplaced(this.#segments, by.replaced).map(({ base, generation, sealed }) =>
+        manifestSegment(base, generation, sealed),
+      );
+      await writeManifest(this.directory, { ...this.identity, ...state, segments });
+      this.#state = state;
+      // Once more, since segments may have begun meanwhile.
+      if (by.replaced !== undefined) this.#segments = withReplaced(this.#segments, by.replaced);
+    });
+    this.#changing = done.catch(() => undefined);
+    return done;
+  }
+
+  async #remove(segmentPath: string): Promise<void> {
+    for (const path of [segmentPath, indexPathOf(segmentPath)]) {
+      await this.#open.forget(path);
+      await unlink(path).catch((error: unknown) => {
+        if (!isMissing(error)) throw error;
+      });
+    }
+  }
+}
+
+function withReplaced(
+  segments: readonly Segment[],
+  replaced: ReadonlyMap<Segment, Segment | undefined> = new Map(),
+): Segment[] {
+  return segments
+    .map((segment) => (replaced.has(segment) ? replaced.get(segment) : segment))
+    .filter((segment) => segment !== undefined);
+}

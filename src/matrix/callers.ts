@@ -1,0 +1,81 @@
+/** The principals of the matrix, each on a connection of its own, under its own certificate. */
+import { Channel, type ChannelCredentials } from "@grpc/grpc-js";
+import { LogStub, OffsetsStub, TopicsStub } from "../wire/definition.js";
+import type { LogClient } from "../wire/generated/log/v1/Log.js";
+import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
+import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
+import { type ClientKeys, type Stage, channelOptions } from "./stage.js";
+
+/** Connections that are open at a time, beyond those in use. */
+const maxIdle = 64;
+
+/** Stubs of all services on one connection. */
+export class Caller implements Disposable {
+  readonly log: LogClient;
+  readonly topics: TopicsClient;
+  readonly offsets: OffsetsClient;
+  readonly #channel: Channel;
+
+  constructor(address: string, credentials: ChannelCredentials) {
+    this.#channel = new Channel(address, credentials, channelOptions);
+    const options = { channelOverride: this.#channel };
+    this.log = new LogStub(address, credentials, options);
+    this.topics = new TopicsStub(address, credentials, options);
+    this.offsets = new OffsetsStub(address, credentials, options);
+  }
+
+  [Symbol.dispose](): void {
+    this.#channel.close();
+  }
+}
+
+interface Held {
+  readonly caller: Caller;
+  uses: number;
+}
+
+export class Callers implements Disposable {
+  readonly #stage: Stage;
+  readonly #keysOf: ReadonlyMap<string, ClientKeys>;
+  /** The one that was used longest ago comes first. */
+  readonly #held = new Map<string, Held>();
+
+  constructor(stage: Stage, keysOf: ReadonlyMap<string, ClientKeys>) {
+    this.#stage = stage;
+    this.#keysOf = keysOf;
+  }
+
+  /** Runs `use` as `principal`, who keeps his connection for the next time. */
+  async as<T>(principal: string, use: (caller: Caller) => Promise<T>): Promise<T> {
+    const held = this.#held.get(principal) ?? { caller: this.#connect(principal), uses: 0 };
+    this.#held.delete(principal);
+    this.#held.set(principal, held);
+    held.uses++;
+    try {
+      return await use(held.caller);
+    } finally {
+      held.uses--;
+      this.#closeIdle();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    for (const { caller } of this.#held.values()) caller[Symbol.dispose]();
+    this.#held.clear();
+  }
+
+  #connect(principal: string): Caller {
+    const keys = this.#keysOf.get(principal);
+    if (keys === undefined) throw new TypeError(`there is no certificate of ${principal}`);
+    return new Caller(this.#stage.address, this.#stage.credentials(keys));
+  }
+
+  #closeIdle(): void {
+    for (const [principal, { caller, uses }] of this.#held) {
+      if (this.#held.size <= maxIdle) return;
+      if (uses > 0) continue;
+      this.#held.delete(principal);
+      caller[Symbol.dispose]();
+    }
+  }
+}

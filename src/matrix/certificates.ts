@@ -1,0 +1,110 @@
+/** Whose certificates there are, and those that are made because there are none. */
+import { X509Certificate, createPrivateKey } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { whyUnreadable } from "../config/index.js";
+import { type Finding, OperatorError } from "../errors.js";
+import { parsePrincipal } from "../names.js";
+import { ShortLivedAuthority } from "../pki/index.js";
+import type { ClientKeys } from "./stage.js";
+
+/** Where certificates are. */
+export interface CertificatePlaces {
+  /** Each principal has `TENANT/NAME.crt` and `TENANT/NAME.key` in here. */
+  readonly clients: string;
+  /** The authorities that vouch for clients, PEM. */
+  readonly ca: string;
+  /** The key of one of them, which issues what is missing; it need not be there. */
+  readonly caKey: string;
+}
+
+export interface Certificates {
+  readonly keysOf: ReadonlyMap<string, ClientKeys>;
+  /** Principals that had none, and were given one for this run. */
+  readonly issued: readonly string[];
+  /** What can sign as the real authority; undefined when its key is not here. */
+  readonly authority: ShortLivedAuthority | undefined;
+}
+
+/**
+ * Reads the certificates of these principals. Whoever has none gets one for this run, if the authority's key is there;
+ * nothing is written.
+ * @throws OperatorError naming every file that is missing or cannot be used
+ */
+export async function findCertificates(
+  principals: readonly string[],
+  places: CertificatePlaces,
+): Promise<Certificates> {
+  const authority = await openAuthority(places);
+  const keysOf = new Map<string, ClientKeys>();
+  const issued: string[] = [];
+  const findings: Finding[] = [];
+  for (const name of principals) {
+    const principal = parsePrincipal(name)!;
+    const stem = join(places.clients, principal.tenant, principal.name);
+    const [cert, key] = await Promise.all([tryRead(`${stem}.crt`), tryRead(`${stem}.key`)]);
+    if (isMissing(cert) && isMissing(key) && authority !== undefined) {
+      const { certificatePem, keyPem } = authority.issue(principal);
+      keysOf.set(name, { cert: certificatePem, key: keyPem });
+      issued.push(name);
+    } else if (Buffer.isBuffer(cert) && Buffer.isBuffer(key)) {
+      findings.push(...problemsOf(stem, cert, key));
+      keysOf.set(name, { cert, key });
+    } else {
+      if (!Buffer.isBuffer(cert)) findings.push({ source: `${stem}.crt`, problem: whyUnreadable(cert) });
+      if (!Buffer.isBuffer(key)) findings.push({ source: `${stem}.key`, problem: whyUnreadable(key) });
+    }
+  }
+  if (findings.length > 0) {
+    const instead = authority === undefined ? `; with the authority's key in ${places.caKey} they would be made` : "";
+    throw new OperatorError(`not every principal of the matrix has its certificate${instead}:`, findings);
+  }
+  return { keysOf, issued, authority };
+}
+
+async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<ShortLivedAuthority | undefined> {
+  const key = await tryRead(caKey);
+  if (isMissing(key)) return undefined;
+  if (!Buffer.isBuffer(key)) {
+    throw new OperatorError("the authority's key cannot be read:", [{ source: caKey, problem: whyUnreadable(key) }]);
+  }
+  const certificate = await tryRead(ca);
+  if (!Buffer.isBuffer(certificate)) {
+    const problem = whyUnreadable(certificate);
+    throw new OperatorError("the authority's certificate cannot be read:", [{ source: ca, problem }]);
+  }
+  try {
+    return ShortLivedAuthority.of(certificate, key);
+  } catch (error) {
+    if (!(error instanceof OperatorError)) throw error;
+    throw new OperatorError(`${ca} and ${caKey} cannot issue: ${error.message}`, [], { cause: error });
+  }
+}
+
+function problemsOf(stem: string, cert: Buffer, key: Buffer): Finding[] {
+  let certificate, privateKey;
+  try {
+    certificate = new X509Certificate(cert);
+  } catch {
+    return [{ source: `${stem}.crt`, problem: "is not a certificate in PEM" }];
+  }
+  try {
+    privateKey = createPrivateKey(key);
+  } catch {
+    return [{ source: `${stem}.key`, problem: "is not a private key in PEM without a passphrase" }];
+  }
+  if (certificate.checkPrivateKey(privateKey)) return [];
+  return [{ source: `${stem}.key`, problem: `is not the key of ${stem}.crt` }];
+}
+
+async function tryRead(path: string): Promise<Buffer | Error> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+function isMissing(read: Buffer | Error): boolean {
+  return !Buffer.isBuffer(read) && "code" in read && read.code === "ENOENT";
+}

@@ -1,0 +1,64 @@
+/** What did not come out as it must, each as one line that leads to the row or to the caller that it is about. */
+import type { StatedCase } from "../authz/index.js";
+import type { Outsider } from "./outsiders.js";
+import type { TriedCell } from "./try-cell.js";
+
+export interface Difference {
+  /** The matrix's file; undefined for what no row states. */
+  readonly source?: string;
+  readonly line?: number;
+  readonly problem: string;
+}
+
+/**
+ * @param strays cells that were refused and whose records were found all the same, with the topic that has them
+ * @param serverErrors what the server itself called an error meanwhile
+ */
+export function differencesIn(
+  source: string,
+  cells: readonly TriedCell[],
+  outsiders: readonly Outsider[],
+  strays: ReadonlyMap<StatedCase, string>,
+  serverErrors: readonly string[],
+): readonly Difference[] {
+  const ofRows = cells.flatMap((tried) => {
+    const stray = strays.get(tried.cell);
+    return tried.cell.rows.flatMap(({ line, expected }) => {
+      const problem = problemWith(tried, expected, stray);
+      return problem === undefined ? [] : [{ source, line, problem }];
+    });
+  });
+  return [
+    ...ofRows.toSorted((a, b) => a.line - b.line),
+    ...outsiders.flatMap(({ who, problem }) =>
+      problem === undefined ? [] : [{ problem: `${who} must not get in: ${problem}` }],
+    ),
+    ...[...new Set(serverErrors)].map((text) => ({ problem: `the server reported an error: ${text}` })),
+  ];
+}
+
+function problemWith(tried: TriedCell, expected: "allow" | "deny", stray: string | undefined): string | undefined {
+  if (tried.got === expected && stray === undefined) return undefined;
+  const { principal, action, tenant, topic, decision, why } = tried.cell;
+  const asked = `${principal} ${action} ${tenant}/${topic}: expected ${expected}`;
+  if (tried.got === expected) return `${asked}, and it was refused, but what was sent is stored in ${stray!}`;
+  const policy = `the policy says ${decision} (${why})`;
+  return `${asked}, got ${describe(tried)}; ${policy}`;
+}
+
+/** `allow`, if that is all there is to say; else what came of which methods. */
+function describe({ got, attempts }: TriedCell): string {
+  if (attempts.length === 0) return `${got} by the policy alone`;
+  if (got !== "neither") return got;
+  const methodsOf = new Map<string, string[]>();
+  for (const { method, got: each, problem } of attempts) {
+    const outcome = problem ?? each;
+    methodsOf.set(outcome, [...(methodsOf.get(outcome) ?? []), method]);
+  }
+  return [...methodsOf].map(([outcome, methods]) => `${methods.join(", ")}: ${outcome}`).join("; ");
+}
+
+/** Whether anything about a cell is not as stated. */
+export function differs({ cell, got }: TriedCell): boolean {
+  return cell.rows.some(({ expected }) => expected !== got);
+}

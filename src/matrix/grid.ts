@@ -1,0 +1,127 @@
+/** A report for people: a grid for each tenant, who was kept out, and what did not come out as stated. */
+import { formatFinding } from "../errors.js";
+import { type Action, type StatedCase, actions } from "../authz/index.js";
+import { differs } from "./differences.js";
+import type { MatrixReport } from "./run.js";
+import type { TriedCell } from "./try-cell.js";
+
+/** How a piece of text is to stand out; on what is no terminal it does not. */
+export type Paint = (kind: "good" | "quiet" | "bad" | "head", text: string) => string;
+
+const maxTopicsWidth = 30;
+
+const legend =
+  "✓ allowed   ✗ refused   · not stated   (✓) no call does it: asked of the policy alone   ! not as stated";
+
+export function formatReport(report: MatrixReport, paint: Paint): string {
+  const { cells, outsiders, differences, issued, hasAuthority } = report;
+  const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
+  const lines = [
+    ...tenants.flatMap((tenant) => gridOf(tenant, cells, paint)),
+    paint("quiet", legend),
+    "",
+    paint("head", "Who must not get in"),
+    ...outsiders.map(({ who, refusal, problem }) =>
+      problem === undefined
+        ? `  ${paint("good", "✓")} ${who}: kept out (${refusal ?? ""})`
+        : `  ${paint("bad", "!")} ${who}: ${problem}`,
+    ),
+    ...(hasAuthority ? [] : [`  ${paint("quiet", "·")} ${needsAuthority}`]),
+    "",
+    ...(issued.length === 0 ? [] : [`Without a certificate, and given one for this run: ${issued.join(", ")}`, ""]),
+    ...differences.map(({ source, line, problem }) =>
+      paint("bad", source === undefined ? problem : formatFinding({ source, ...(line && { line }), problem })),
+    ),
+    ...(differences.length === 0 ? [] : [""]),
+    summaryOf(report),
+  ];
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+const needsAuthority =
+  "not tried without the authority's key: expired, for servers only, of a tenant that is not declared";
+
+function summaryOf({ matrix, policyVersion, cells, calls, outsiders, differences, seconds }: MatrixReport): string {
+  const keptOut = outsiders.filter(({ problem }) => problem === undefined).length;
+  const counts = [
+    counted(cells.length, "cell"),
+    `${counted(calls, "call")} on the wire`,
+    `${keptOut} of ${counted(outsiders.length, "outsider")} kept out`,
+    counted(differences.length, "difference"),
+  ];
+  return `${matrix} (version ${policyVersion}): ${counts.join(", ")}, ${seconds.toFixed(1)} s`;
+}
+
+interface Row {
+  readonly principal: string;
+  readonly topics: string[];
+  readonly marks: readonly string[];
+}
+
+/** Topics about which the same came out for the same principal share a row. */
+function gridOf(tenant: string, cells: readonly TriedCell[], paint: Paint): string[] {
+  const byTopic = new Map<string, { cell: StatedCase; tried: Map<Action, TriedCell> }>();
+  for (const each of cells) {
+    const { cell } = each;
+    if (cell.tenant !== tenant) continue;
+    const key = `${cell.principal} ${cell.topic}`;
+    const known = byTopic.get(key) ?? { cell, tried: new Map<Action, TriedCell>() };
+    byTopic.set(key, known);
+    known.tried.set(cell.action, each);
+  }
+  const rows = new Map<string, Row>();
+  for (const { cell, tried } of byTopic.values()) {
+    const marks = actions.map((action) => markOf(tried.get(action)));
+    const key = [cell.principal, ...marks].join(" ");
+    const row = rows.get(key) ?? { principal: cell.principal, topics: [], marks };
+    rows.set(key, row);
+    row.topics.push(cell.topic);
+  }
+  const drawn = [...rows.values()].map(({ principal, topics, marks }) => [principal, namesOf(topics), ...marks]);
+  const table = [["", "", ...actions], ...drawn];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const text = table.map((row, at) =>
+    row
+      .map((content, column) => {
+        const padded = column < 2 ? content.padEnd(widths[column]!) : centred(content, widths[column]!);
+        return at === 0 || column < 2 ? padded : paint(kindOf(content), padded);
+      })
+      .join("  "),
+  );
+  return [paint("head", `Topics of ${tenant}`), ...text.map((line) => `  ${line}`), ""];
+}
+
+function markOf(tried: TriedCell | undefined): string {
+  if (tried === undefined) return "·";
+  const mark = { allow: "✓", deny: "✗", neither: "?" }[tried.got];
+  const placed = tried.attempts.length === 0 ? `(${mark})` : mark;
+  return differs(tried) ? `${placed}!` : placed;
+}
+
+function kindOf(mark: string): "good" | "quiet" | "bad" {
+  if (mark.endsWith("!")) return "bad";
+  return mark.includes("✓") ? "good" : "quiet";
+}
+
+/** As many names as there is room for, and how many more there are. */
+function namesOf(topics: readonly string[]): string {
+  let text = shortened(topics[0]!);
+  for (let named = 1; named < topics.length; named++) {
+    const longer = `${text}, ${topics[named]!}`;
+    if (longer.length > maxTopicsWidth) return `${text} and ${topics.length - named} more`;
+    text = longer;
+  }
+  return text;
+}
+
+function shortened(name: string): string {
+  return name.length > maxTopicsWidth ? `${name.slice(0, maxTopicsWidth - 1)}…` : name;
+}
+
+function centred(text: string, width: number): string {
+  return text.padStart(Math.ceil((width + text.length) / 2)).padEnd(width);
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,122 @@
+/** The whole matrix against a server of its own: who gets in, who does not, and what each of them can do. */
+import { randomBytes } from "node:crypto";
+import { type StatedCase, type StatedMatrix, readMatrix } from "../authz/index.js";
+import { OperatorError } from "../errors.js";
+import { systemTenant } from "../names.js";
+import { Callers } from "./callers.js";
+import { type CertificatePlaces, findCertificates } from "./certificates.js";
+import { type Difference, differencesIn } from "./differences.js";
+import { checkEntrances } from "./entrances.js";
+import { inLanes } from "./lanes.js";
+import { type Outsider, type Victim, tryOutsiders } from "./outsiders.js";
+import { isOnTheWire, planLanes } from "./plan.js";
+import { type ServerFiles, Stage } from "./stage.js";
+import { Marks } from "./sweep.js";
+import { TopicView } from "./topic-view.js";
+import { type TriedCell, judgedByPolicy, tryCell } from "./try-cell.js";
+
+export interface MatrixOptions {
+  /** Folder of the matrix and of the policy that it is about. */
+  readonly policyDir: string;
+  /** Folder of the policy that the server is given, if it is to be another one. */
+  readonly servedPolicyDir?: string;
+  readonly server: ServerFiles;
+  readonly certificates: CertificatePlaces;
+  /** Ends the run, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export interface MatrixReport {
+  /** True when everything came out as stated, and nobody got in who must not. */
+  readonly ok: boolean;
+  /** The file, as findings name it. */
+  readonly matrix: string;
+  readonly policyVersion: string;
+  /** In the order of the file. */
+  readonly cells: readonly TriedCell[];
+  readonly outsiders: readonly Outsider[];
+  readonly differences: readonly Difference[];
+  /** Principals without a certificate, who were given one for this run. */
+  readonly issued: readonly string[];
+  /** False when the authority's key is not here, and nobody with its signature could be made to be refused. */
+  readonly hasAuthority: boolean;
+  /** Calls that the server answered. */
+  readonly calls: number;
+  readonly seconds: number;
+}
+
+/**
+ * Tries every case that the matrix states. Nothing that is already there is touched: server, port and data are made for
+ * this and gone afterwards.
+ * @throws OperatorError when the files or the certificates cannot be used
+ */
+export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
+  const started = performance.now();
+  const matrix = await readMatrix(options.policyDir);
+  const [anyone] = matrix.cases;
+  if (anyone === undefined) throw new OperatorError(`${matrix.source} states nothing: there is nothing to try`);
+  const principals = [...new Set(matrix.cases.map(({ principal }) => principal))];
+  const { keysOf, issued, authority } = await findCertificates(principals, options.certificates);
+  await using stage = await Stage.open(options.servedPolicyDir ?? options.policyDir, options.server);
+  await checkEntrances(stage, keysOf);
+
+  const whom = matrix.cases.find(({ action, decision }) => action === "produce" && decision === "allow") ?? anyone;
+  const victim: Victim = { ...whom, keys: keysOf.get(whom.principal)! };
+  await new TopicView(stage.store, victim.tenant, victim.topic).prepare();
+  const undeclaredTenant = undeclaredAmong(matrix.tenants);
+  const outsiders = await tryOutsiders(stage, { victim, authority, undeclaredTenant });
+
+  using callers = new Callers(stage, keysOf);
+  const { cells, strays } = await tryCells(matrix, stage, callers, options);
+  const differences = differencesIn(matrix.source, cells, outsiders, strays, stage.log.errors);
+  return {
+    ok: differences.length === 0,
+    matrix: matrix.source,
+    policyVersion: matrix.policyVersion,
+    cells,
+    outsiders,
+    differences,
+    issued,
+    hasAuthority: authority !== undefined,
+    calls: stage.log.calls,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** Also what is stored of cells that were refused: the cell, and where its mark was found. */
+async function tryCells(
+  matrix: StatedMatrix,
+  stage: Stage,
+  callers: Callers,
+  { signal, onProgress }: MatrixOptions,
+): Promise<{ cells: readonly TriedCell[]; strays: ReadonlyMap<StatedCase, string> }> {
+  const marks = new Marks(randomBytes(6).toString("hex"));
+  const numbers = new Map(matrix.cases.map((cell, number) => [cell, number]));
+  const tried = new Map<StatedCase, TriedCell>();
+  await inLanes(planLanes(matrix), async ({ tenant, topic, cells }) => {
+    const view = new TopicView(stage.store, tenant, topic);
+    for (const cell of cells) {
+      signal?.throwIfAborted();
+      const mark = marks.of(numbers.get(cell)!);
+      const mayProduce = matrix.decide({ ...cell, action: "produce" }) === "allow";
+      const done = isOnTheWire(cell)
+        ? await callers.as(cell.principal, (caller) => tryCell(cell, { caller, topic: view, mark, mayProduce }))
+        : judgedByPolicy(cell);
+      tried.set(cell, done);
+      onProgress?.(tried.size, matrix.cases.length);
+    }
+  });
+  const strays = new Map<StatedCase, string>();
+  for (const [number, where] of await marks.stored(stage.store, [...matrix.tenants, systemTenant])) {
+    const cell = matrix.cases[number]!;
+    if (tried.get(cell)!.got === "deny") strays.set(cell, where);
+  }
+  return { cells: matrix.cases.map((cell) => tried.get(cell)!), strays };
+}
+
+function undeclaredAmong(tenants: readonly string[]): string {
+  let name = "undeclared";
+  while (tenants.includes(name)) name += "-";
+  return name;
+}

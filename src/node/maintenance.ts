@@ -1,0 +1,43 @@
+import type { LogStore } from "../log/index.js";
+
+/** How long after one round of retention and compaction the next one begins. */
+const pauseMs = 5_000;
+
+/** Applies the topics' settings every now and then, one round at a time, until it is stopped. */
+export class Maintenance implements AsyncDisposable {
+  readonly #store: Pick<LogStore, "maintain">;
+  readonly #onRound: (seconds: number, error: unknown) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #stopped = false;
+
+  /** @param onRound told what each round took, and what kept it from being finished; undefined: nothing did */
+  constructor(store: Pick<LogStore, "maintain">, onRound: (seconds: number, error: unknown) => void) {
+    this.#store = store;
+    this.#onRound = onRound;
+    this.#wait();
+  }
+
+  /** Begins no other round, and resolves when the one under way is over: the store may be closed then. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #wait(): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#running = this.#round().finally(() => this.#wait());
+    }, pauseMs).unref();
+  }
+
+  async #round(): Promise<void> {
+    const started = performance.now();
+    const error = await this.#store.maintain().then(
+      () => undefined,
+      (failure: unknown) => failure,
+    );
+    this.#onRound((performance.now() - started) / 1000, error);
+  }
+}

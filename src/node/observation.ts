@@ -1,0 +1,122 @@
+import type { Logger } from "pino";
+import type { Authorizer, Denial } from "../authz/index.js";
+import type { FileStoreEvents, LogStore } from "../log/index.js";
+import type { Traffic } from "../service/index.js";
+import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
+import { logCalls, logClockJump, logInternal, logRecovery, logStray } from "./log-lines.js";
+import { type Asked, Metrics } from "./metrics.js";
+import { TenantMetrics } from "./tenant-metrics.js";
+
+/** Refusals of this kind come by the thousand when they come: they are logged together, once in so long. */
+const fullLogMs = 10_000;
+
+/** All that tells operators what the server does: its metrics, its log, its spans. */
+export class Observation {
+  readonly metrics: Metrics;
+  readonly #logger: Logger;
+  #tenants: TenantMetrics | undefined;
+  #full = { loggedAt: -Infinity, count: 0 };
+  #maintenanceProblem: string | undefined;
+
+  constructor(logger: Logger, asked: Asked) {
+    this.#logger = logger;
+    this.metrics = new Metrics(asked);
+  }
+
+  /** From now on metrics name tenants. */
+  nameTenants(store: LogStore, authorizer: Authorizer): void {
+    this.#tenants = new TenantMetrics(this.metrics.instruments, store, authorizer);
+  }
+
+  readonly onDenied = (denial: Denial): void => {
+    this.metrics.noteDecision(denial.action, "deny");
+    this.#tenants?.noteDenial(denial.principal.split("/", 1)[0]!);
+    this.#logger.warn(denial, "denied");
+  };
+
+  readonly onAllowed = (action: string): void => this.metrics.noteDecision(action, "allow");
+
+  readonly traffic: Traffic = {
+    produced: (tenant, records, bytes) => {
+      this.metrics.traffic.produced(tenant, records, bytes);
+      this.#tenants?.traffic.produced(tenant, records, bytes);
+    },
+    consumed: (tenant, records, bytes) => {
+      this.metrics.traffic.consumed(tenant, records, bytes);
+      this.#tenants?.traffic.consumed(tenant, records, bytes);
+    },
+  };
+
+  /** @param onFailure called when nothing can be acknowledged any more; it is logged already */
+  storeEvents(onFailure: () => void): FileStoreEvents {
+    const logger = this.#logger;
+    return {
+      onRecovered: (report) => {
+        logRecovery(logger, report);
+        this.metrics.noteReplay(report);
+      },
+      onFailure: (error) => {
+        logger.fatal({ err: error }, "the journal failed: nothing is acknowledged until a restart; reading goes on");
+        onFailure();
+      },
+      onClockJump: (jump) => {
+        logClockJump(logger, jump);
+        this.metrics.noteClockJump();
+      },
+      onMaintenanceProblem: ({ tenant, topic, error }) => {
+        logger.error({ tenant, topic, err: error }, "a topic's space could not be given back; it is tried again");
+      },
+      observer: this.metrics.store,
+    };
+  }
+
+  /** @param error what kept the round from being finished; undefined: nothing did */
+  readonly onMaintenance = (seconds: number, error: unknown): void => {
+    this.metrics.noteMaintenance(seconds, error !== undefined);
+    const problem = error instanceof Error ? error.message : error === undefined ? undefined : "unknown";
+    // Once for each kind, not once a round.
+    if (problem !== undefined && problem !== this.#maintenanceProblem)
+      this.#logger.error({ err: error }, "retention and compaction could not finish; they are tried again");
+    this.#maintenanceProblem = problem;
+  };
+
+  readonly onPolicyReload = (result: "changed" | "unchanged" | "refused"): void =>
+    this.metrics.notePolicyReload(result);
+
+  readonly onInternalError = (error: unknown, method: string, requestId: string | undefined): void =>
+    logInternal(this.#logger, error, method, requestId);
+
+  /** What the gRPC server tells. */
+  get ofServer(): Required<Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onFlood" | "onStray">> & {
+    readonly observers: readonly CallObserver[];
+  } {
+    return {
+      observers: [this.metrics.observeCall, traceCall, logCalls(this.#logger)],
+      onConnection: (event) => {
+        this.metrics.noteConnection();
+        this.#logger.debug(event, "connected");
+      },
+      onRefused: (event) => this.#noteRefused(event),
+      onFlood: (event) => {
+        this.metrics.noteCutConnection();
+        this.#logger.warn(event, "connection cut: it floods the server with pings or settings");
+      },
+      onStray: (event) => {
+        this.metrics.noteStray(event);
+        logStray(this.#logger, event);
+      },
+    };
+  }
+
+  #noteRefused(event: { peer: string; kind: RefusalKind; reason: string }): void {
+    this.metrics.noteRefusedConnection(event.kind);
+    if (event.kind !== "full") {
+      this.#logger.warn(event, "connection refused");
+      return;
+    }
+    this.#full.count++;
+    if (performance.now() - this.#full.loggedAt < fullLogMs) return;
+    this.#logger.warn({ ...event, count: this.#full.count }, "connections refused");
+    this.#full = { loggedAt: performance.now(), count: 0 };
+  }
+}

@@ -1,0 +1,224 @@
+import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
+import {
+  type Metadata,
+  Metadata as GrpcMetadata,
+  type ServerInterceptor,
+  ServerInterceptingCall,
+  status as codes,
+} from "@grpc/grpc-js";
+import type { Connections } from "../identity/index.js";
+import type { Principal } from "../names.js";
+import { adoptRequestId, requestIdKey } from "./request-id.js";
+import { resetLater } from "./reset-undelivered.js";
+
+/** What is known of a call when it begins. */
+export interface StartedCall {
+  /** `/log.v1.Log/Produce` */
+  readonly method: string;
+  readonly peer: string;
+  /** Undefined if the caller could not be told; the call is then refused. */
+  readonly principal: Principal | undefined;
+  /** Of the caller's choice or made up here; visible ASCII, at most 128 characters. */
+  readonly requestId: string;
+  readonly metadata: Metadata;
+}
+
+/** How a call ended. */
+export interface Outcome {
+  readonly code: codes;
+  readonly details: string;
+  readonly seconds: number;
+  /** False if no handler and no interceptor of ours answered: grpc-js did, or the caller had gone. */
+  readonly isOurs: boolean;
+}
+
+/**
+ * Told of each call that begins; what it returns is told how that call ended, once, whoever ended it. Must not throw:
+ * between grpc-js and a handler nobody would catch it.
+ */
+export type CallObserver = (call: StartedCall) => ((outcome: Outcome) => void) | undefined;
+
+/** A call that can be ended although neither its caller nor its handler wants to. */
+export interface EndableCall {
+  /**
+   * Ends the call behind the answers that are due: who still sends is heard no further, and who only reads is cut off.
+   * Who has said all and waits for its answers is left to get them.
+   */
+  end(status: ServerStatus): void;
+  /** Ends the call now. */
+  sendStatus(status: ServerStatus): void;
+}
+
+/** Where calls are noted as long as they are open, by the session that they came on. */
+export interface CallRegister {
+  add(session: ServerHttp2Session, call: EndableCall): void;
+  delete(session: ServerHttp2Session, call: EndableCall): void;
+}
+
+export type ServerStatus = Parameters<ServerInterceptingCall["sendStatus"]>[0];
+type Inner = Parameters<ServerInterceptor>[1];
+type Listener = Parameters<Inner["start"]>[0];
+
+export interface ObservationOptions {
+  readonly connections: Connections;
+  readonly observers: readonly CallObserver[];
+  readonly register: CallRegister;
+  /** A status that its caller has not taken by then is given up, together with its stream. */
+  readonly undeliveredMs: number;
+  /** Each call's stream, at once when it begins. */
+  readonly onStream: (stream: ServerHttp2Stream) => void;
+}
+
+/**
+ * Sees every end of every call, gives the call its request id, and sees to it that what has ended goes away. Must be the
+ * first interceptor, so that it sees what the others answer too.
+ */
+export function observeCalls(options: ObservationOptions): ServerInterceptor {
+  return (method, call) => new ObservedCall(method, call, options);
+}
+
+type Method = Parameters<ServerInterceptor>[0];
+
+/** Nearest the wire, it hands everything on at once; so it needs none of the order that ServerInterceptingCall keeps. */
+class ObservedCall extends ServerInterceptingCall implements EndableCall {
+  readonly #method: Method;
+  readonly #inner: Inner;
+  readonly #options: ObservationOptions;
+  readonly #stream: ServerHttp2Stream | undefined;
+  readonly #session: ServerHttp2Session | undefined;
+  readonly #startedAt = performance.now();
+  #handler: Listener | undefined;
+  #requestId = "";
+  #endings: ((outcome: Outcome) => void)[] = [];
+  #ended = false;
+  #sentMetadata = false;
+  #halfClosed = false;
+  /** What is to be answered whatever the handler says. */
+  #instead: ServerStatus | undefined;
+
+  constructor(method: Method, inner: Inner, options: ObservationOptions) {
+    super(inner);
+    this.#method = method;
+    this.#inner = inner;
+    this.#options = options;
+    this.#stream = streamOf(inner);
+    this.#session = this.#stream?.session as ServerHttp2Session | undefined;
+    if (this.#stream !== undefined) options.onStream(this.#stream);
+  }
+
+  override start(handler: Listener): void {
+    this.#handler = handler;
+    this.#inner.start({
+      onReceiveMetadata: (metadata) => {
+        this.#begin(metadata);
+        handler.onReceiveMetadata(metadata);
+      },
+      onReceiveMessage: (message) => {
+        if (this.#instead === undefined && !this.#isLate()) handler.onReceiveMessage(message);
+      },
+      onReceiveHalfClose: () => {
+        if (!this.#halfClosed && !this.#isLate()) this.#halfClose();
+      },
+      onCancel: () => {
+        // Every call comes here in the end, also when its status was sent.
+        if (!this.#ended) this.#end(statusOf(this.#stream), false);
+        handler.onCancel();
+      },
+    });
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#sentMetadata = true;
+    metadata.set(requestIdKey, this.#requestId);
+    this.#inner.sendMetadata(metadata);
+  }
+
+  override sendMessage(message: unknown, done: () => void): void {
+    // Behind a status nothing may follow: it would not arrive, and it would break the stream before the status does.
+    if (!this.#ended) this.#inner.sendMessage(message, done);
+  }
+
+  override sendStatus(status: ServerStatus): void {
+    if (!this.#ended) this.#send(this.#instead ?? status);
+  }
+
+  end(status: ServerStatus): void {
+    if (this.#ended || this.#instead !== undefined) return;
+    const { requestStream, responseStream } = this.#method;
+    const isServerStream = responseStream && !requestStream;
+    if (this.#halfClosed && !isServerStream) return;
+    if (requestStream) {
+      this.#instead = status;
+      this.#halfClose();
+    } else this.#send(status);
+  }
+
+  /** In a busy process grpc-js's own timer comes late, and nothing must be done for who has given up. */
+  #isLate(): boolean {
+    return Date.now() >= Number(this.#inner.getDeadline());
+  }
+
+  #begin(metadata: Metadata): void {
+    const { connections, observers, register, undeliveredMs } = this.#options;
+    this.#requestId = adoptRequestId(metadata);
+    let principal: Principal | undefined;
+    try {
+      principal = connections.principalOf(this.#inner.getConnectionInfo());
+    } catch {
+      // The next interceptor refuses the call for it.
+    }
+    const call: StartedCall = {
+      method: this.#method.path,
+      peer: this.#inner.getPeer(),
+      principal,
+      requestId: this.#requestId,
+      metadata,
+    };
+    for (const observer of observers) {
+      const ending = observer(call);
+      if (ending !== undefined) this.#endings.push(ending);
+    }
+    if (this.#session !== undefined) register.add(this.#session, this);
+    const deadline = Number(this.#inner.getDeadline());
+    // grpc-js answers it by itself, and its answer waits behind what the reader does not take.
+    if (this.#method.responseStream && deadline !== Infinity)
+      resetLater(this.#stream, deadline - Date.now() + undeliveredMs);
+  }
+
+  #halfClose(): void {
+    this.#halfClosed = true;
+    this.#handler?.onReceiveHalfClose();
+  }
+
+  #send(status: ServerStatus): void {
+    this.#end(status, true);
+    if (!this.#sentMetadata) {
+      const metadata = status.metadata ?? new GrpcMetadata();
+      metadata.set(requestIdKey, this.#requestId);
+      this.#inner.sendStatus({ ...status, metadata });
+    } else this.#inner.sendStatus(status);
+    resetLater(this.#stream, this.#options.undeliveredMs);
+  }
+
+  #end({ code, details }: Pick<ServerStatus, "code" | "details">, isOurs: boolean): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    if (this.#session !== undefined) this.#options.register.delete(this.#session, this);
+    const outcome = { code, details, seconds: (performance.now() - this.#startedAt) / 1000, isOurs };
+    for (const ending of this.#endings) ending(outcome);
+  }
+}
+
+/** What grpc-js answered by itself, such as a deadline or a message too large; else the caller has gone. */
+function statusOf(stream: ServerHttp2Stream | undefined): { code: codes; details: string } {
+  const headers = stream?.sentTrailers ?? stream?.sentHeaders;
+  const name = codes[Number(headers?.["grpc-status"])] as keyof typeof codes | undefined;
+  if (name === undefined) return { code: codes.CANCELLED, details: "the caller has gone" };
+  const details = headers?.["grpc-message"];
+  return { code: codes[name], details: typeof details === "string" ? decodeURI(details) : "" };
+}
+
+/** grpc-js keeps the stream to itself, and has no public way to reset one. A test fails if it is no longer there. */
+function streamOf(call: Inner): ServerHttp2Stream | undefined {
+  return (call as { readonly stream?: ServerHttp2Stream }).stream;
+}

@@ -1,0 +1,8 @@
+// Original file: proto/log/v1/offsets.proto
+
+
+export interface DeleteOffsetResponse {
+}
+
+export interface DeleteOffsetResponseOutput {
+}

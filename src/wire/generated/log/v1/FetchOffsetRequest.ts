@@ -1,0 +1,26 @@
+// Original file: proto/log/v1/offsets.proto
+
+
+export interface FetchOffsetRequest {
+  'group'?: (string);
+  /**
+   * Empty: "default".
+   */
+  'topic'?: (string);
+  /**
+   * Whose topic. Empty: the caller's own tenant.
+   */
+  'tenant'?: (string);
+}
+
+export interface FetchOffsetRequestOutput {
+  'group': (string);
+  /**
+   * Empty: "default".
+   */
+  'topic': (string);
+  /**
+   * Whose topic. Empty: the caller's own tenant.
+   */
+  'tenant': (string);
+}

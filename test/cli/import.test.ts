@@ -1,0 +1,208 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, test } from "vitest";
+import { outcomeOf, start, type Outcome, type Workplace } from "./command.js";
+import { examplePlace, Served } from "./served.js";
+
+let workplace: Workplace;
+let server: Served;
+/** One for each test. */
+let topic: string;
+let topics = 0;
+
+beforeAll(async () => {
+  workplace = await examplePlace();
+  server = await Served.start(workplace.path);
+});
+afterAll(async () => {
+  await server[Symbol.asyncDispose]();
+  await workplace[Symbol.asyncDispose]();
+});
+beforeEach(() => {
+  topic = `t${++topics}`;
+});
+
+/** Into the topic of the test. */
+function importing(args: readonly string[], input: string | Buffer = ""): Promise<Outcome> {
+  return server.aclog("acme/root", ["import", "--topic", topic, ...args], input);
+}
+
+async function stored(): Promise<string> {
+  return (await server.aclog("acme/root", ["consume", "--topic", topic])).stdout;
+}
+
+test("the lines of a file are stored in order, and one table tells of them", async () => {
+  const lines = Array.from({ length: 20_000 }, (_, index) => `line ${index}\n`).join("");
+  await writeFile(join(workplace.path, "lines.txt"), lines);
+  const { code, stdout, stderr } = await importing(["lines.txt"]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(
+    stdout,
+    /^records {2}20,000\noffsets {2}0 to 19999\nbytes {4}\S+ KiB \([\d,]+ bytes\)\nseconds {2}\d+\.\d\d \([\d,]+ records\/s\)\n$/,
+  );
+  assert.equal(await stored(), lines);
+});
+
+test("lines of stdin are stored byte for byte, under the key, and --json tells of them in one object", async () => {
+  const input = Buffer.from("one\n\n\xff\xfe\r\nlast", "latin1");
+  const { stdout } = await importing(["-", "--record-key", "k", "--json"], input);
+  const { topicId, seconds, bytes, ...told } = JSON.parse(stdout) as Record<string, unknown>;
+  assert.deepEqual(told, { topic, count: 4, firstOffset: "0", lastOffset: "3" });
+  assert.match(String(topicId), /^[0-9a-f]{32}$/);
+  assert.deepEqual([typeof seconds, typeof bytes], ["number", "number"]);
+  const records = (await server.aclog("acme/root", ["consume", "--topic", topic, "--json"])).stdout
+    .trimEnd()
+    .split("\n");
+  const values = records.map((line) => JSON.parse(line) as { key: string; value: string; encoding?: string });
+  const base64 = (text: string) => Buffer.from(text, "latin1").toString("base64");
+  assert.deepEqual(
+    values.map(({ key, value, encoding }) => [key, value, encoding]),
+    [
+      ["k", "one", undefined],
+      ["k", "", undefined],
+      [base64("k"), base64("\xff\xfe\r"), "base64"],
+      ["k", "last", undefined],
+    ],
+  );
+});
+
+test("what consume --json prints is imported as the same records", async () => {
+  const records = [
+    { key: "k", value: "é", headers: [{ name: "h", value: "x" }] },
+    { key: "aw==", value: "/w==", headers: [{ name: "h", value: "AA==" }], encoding: "base64" },
+    { key: "", value: "", headers: [] },
+  ];
+  const lines = records.map((record) => `${JSON.stringify(record)}\n`).join("");
+  assert.equal((await importing(["-", "--format", "json"], lines)).code, 0);
+  const read = async (from: string) => (await server.aclog("acme/root", ["consume", "--topic", from, "--json"])).stdout;
+  const printed = await read(topic);
+  const copy = `${topic}.copy`;
+  const args = ["import", "-", "--format", "json", "--topic", copy, "--json"];
+  assert.equal((JSON.parse((await server.aclog("acme/root", args, printed)).stdout) as { count: number }).count, 3);
+  const content = (text: string) =>
+    text
+      .trimEnd()
+      .split("\n")
+      .map((line) => ({ ...(JSON.parse(line) as object), offset: undefined, timestamp: undefined }));
+  assert.deepEqual(content(await read(copy)), content(printed));
+  assert.deepEqual(
+    content(printed),
+    records.map((record) => ({ ...record, offset: undefined, timestamp: undefined })),
+  );
+});
+
+test("an empty file is no failure, and stores nothing", async () => {
+  assert.deepEqual(await importing(["-"]), { code: 0, stdout: "records  0\n", stderr: "" });
+  assert.equal((await importing(["-", "--json"])).stdout, `{"topic":"${topic}","count":0}\n`);
+});
+
+test("a line that is no record ends the import: those before it are stored, and how to go on is told", async () => {
+  const input = '{"value":"a"}\n{"value":"b"}\n{"vlaue":"c"}\n{"value":"d"}\n';
+  const { code, stdout, stderr } = await importing(["-", "--format", "json"], input);
+  assert.equal(code, 1);
+  assert.match(stdout, /^records {2}2\n/);
+  assert.equal(
+    stderr,
+    'aclog: line 3 of stdin is no record: unknown field "vlaue"; did you mean "value"?; ' +
+      "2 lines are stored: go on with line 3 and --expected-offset 2\n",
+  );
+  assert.equal(await stored(), "a\nb\n");
+  assert.equal((await importing(["-", "--expected-offset", "2"], "c\n")).code, 0);
+  assert.equal(await stored(), "a\nb\nc\n");
+});
+
+test("a first line that no record can hold, and a file that is not there, store nothing", async () => {
+  const long = await importing(["-"], "x".repeat(1024 * 1024 + 1));
+  assert.deepEqual([long.code, long.stdout], [1, "records  0\n"]);
+  assert.match(
+    long.stderr,
+    /line 1 of stdin is too long: a record holds at most 1,048,576 bytes; nothing was stored\n$/,
+  );
+  const missing = await importing(["missing.txt"]);
+  assert.deepEqual(missing.stderr, "aclog: cannot read missing.txt: there is no such file; nothing was stored\n");
+});
+
+test("a refusal in the middle tells how far the import came, and how to go on", async () => {
+  // As JSON it is let through; the server counts what the record holds.
+  const large = JSON.stringify({ value: "x".repeat(1024 * 1024 + 1) });
+  const small = '{"value":"a"}\n'.repeat(600);
+  const { code, stdout, stderr } = await importing(["-", "--format", "json"], `${small}${large}\n`);
+  assert.deepEqual([code, stdout], [1, ""]);
+  const [, count, line, next] =
+    /\n {2}(\d+) lines are stored: go on with line (\d+) and --expected-offset (\d+)\.\n$/.exec(stderr) ?? [];
+  assert.match(stderr, /^aclog: RESOURCE_EXHAUSTED: /);
+  assert.deepEqual([count, line, next], ["600", "601", "600"]);
+  assert.equal(await stored(), "a\n".repeat(600));
+});
+
+test("who may not produce stores nothing, although stdin is open", async () => {
+  const child = start(["import", "-", "--topic", topic, "--json"], server.as("acme/nobody"));
+  const ended = outcomeOf(child);
+  child.stdin.write("a\n");
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, ""]);
+  const { error, next } = JSON.parse(stderr) as Record<string, string>;
+  assert.equal(error, "PERMISSION_DENIED");
+  assert.match(String(next), /decision \S+ in the server's log\. Nothing was stored\.$/);
+});
+
+test("an expected offset that is not the next one stores nothing", async () => {
+  await importing(["-"], "a\n");
+  const { code, stderr } = await importing(["-", "--expected-offset", "0"], "b\n");
+  assert.equal(code, 1);
+  assert.match(stderr, /^aclog: FAILED_PRECONDITION: .*the next offset is 1\n {2}Nothing was stored\.\n$/);
+  assert.equal(await stored(), "a\n");
+});
+
+test("Ctrl-C stores what was sent, and tells how to go on", async () => {
+  const child = start(["import", "-", "--topic", topic], server.as("acme/root"));
+  const ended = outcomeOf(child);
+  child.stdin.write("a\nb\n");
+  while ((await stored()) !== "a\nb\n");
+  child.kill("SIGINT");
+  const { code, stdout, stderr } = await ended;
+  assert.equal(code, 1);
+  assert.match(stdout, /^records {2}2\n/);
+  assert.equal(
+    stderr,
+    "aclog: the import was stopped; 2 lines are stored: go on with line 3 and --expected-offset 2\n",
+  );
+});
+
+test("a connection that is lost: it is told that nobody knows, and how to find out", async () => {
+  await using elsewhere = await examplePlace();
+  const lost = await Served.start(elsewhere.path);
+  const child = start(["import", "-", "--expected-offset", "0"], lost.as("acme/root"));
+  const ended = outcomeOf(child);
+  child.stdin.write("a\nb\n");
+  while ((await lost.aclog("acme/root", ["consume"])).stdout !== "a\nb\n");
+  await lost[Symbol.asyncDispose]();
+  const { code, stdout, stderr } = await ended;
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(
+    stderr,
+    /\n {2}The connection to \S+ was lost\. How many of the 2 records that were sent are stored is not known\. /,
+  );
+  assert.match(
+    stderr,
+    /`aclog topics describe default` shows the high-water mark: less 0, it is how many lines are stored\.\n$/,
+  );
+});
+
+test.runIf(process.platform === "linux")("a file of which nobody knows the size is read too", async () => {
+  const pipe = join(workplace.path, "lines.pipe");
+  execFileSync("mkfifo", [pipe]);
+  const importingPipe = importing(["lines.pipe"]);
+  await Promise.all([writeFile(pipe, "a\nb\n"), importingPipe]);
+  assert.equal((await importingPipe).code, 0);
+  assert.equal(await stored(), "a\nb\n");
+});
+
+test("several addresses are several servers: one that is not there is passed over", async () => {
+  const { env = {} } = server.as("acme/root");
+  const addresses = ["--address", "localhost:1", "--address", `${env["ACLOG_ADDRESS"]},localhost:2`];
+  assert.equal((await importing(["-", ...addresses], "a\n")).code, 0);
+  assert.equal(await stored(), "a\n");
+});

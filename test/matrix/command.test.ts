@@ -1,0 +1,112 @@
+import { once } from "node:events";
+import { mkdir, readdir, watch } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { outcomeOf, run, start } from "../cli/command.js";
+import { Places } from "./places.js";
+
+const policy = {
+  "tenants.yaml": "tenants:\n  acme: {}\n  globex: {}\n",
+  "policy.csv": "p, acme/billing, acme, orders, *, allow\n",
+  "matrix.csv": "acme/billing, acme, orders, *, allow\nglobex/auditor, acme, orders, consume, deny\n",
+};
+
+/** Where `aclog matrix` finds everything, with a temporary folder of its own. */
+async function makePlaces(): Promise<AsyncDisposable & { places: Places; flags: string[]; env: { TMPDIR: string } }> {
+  const places = await Places.make(["acme/billing", "globex/auditor"]);
+  const { policyDir, server, certificates } = places.options("rules");
+  const flags = ["matrix", "--policy", policyDir, "--clients", certificates.clients];
+  const tmp = join(places.path, "tmp");
+  await mkdir(tmp);
+  return {
+    places,
+    flags: [...flags, "--ca", server.ca, "--ca-key", certificates.caKey, "--cert", server.cert, "--key", server.key],
+    env: { TMPDIR: tmp },
+    [Symbol.asyncDispose]: () => places[Symbol.asyncDispose](),
+  };
+}
+
+test("a matrix that holds is drawn, counted and left without a trace", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  await places.policy("rules", policy);
+  const { code, stdout, stderr } = await run(flags, { cwd: places.path, env });
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const lines = stdout.split("\n").map((line) => line.trim().replace(/ +/g, " "));
+  expect(lines.slice(0, 4)).toEqual([
+    "Topics of acme",
+    "produce consume describe create delete admin",
+    "acme/billing orders ✓ ✓ ✓ ✓ ✓ ✓",
+    "globex/auditor orders · ✗ · · · ·",
+  ]);
+  expect(stdout).not.toContain("\u001b");
+  for (const line of stdout.split("\n").slice(0, 6)) expect(line.length).toBeLessThanOrEqual(120);
+  expect(lines.at(-2)).toMatch(
+    /matrix\.csv \(version [0-9a-f]{12}\): 7 cells, \d+ calls on the wire, 7 of 7 outsiders kept out, 0 differences, [\d.]+ s$/,
+  );
+  expect(await readdir(env.TMPDIR)).toEqual([]);
+  expect((await readdir(places.path)).sort()).toEqual(["people", "pki", "rules", "tmp"]);
+});
+
+test("a difference ends with 1, its line and the rule that decided", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  await places.policy("rules", { ...policy, "matrix.csv": "acme/billing, acme, orders, produce, deny\n" });
+  const { code, stdout } = await run(flags, { env });
+  expect(code).toBe(1);
+  expect(stdout).toContain("✓!");
+  expect(stdout).toContain(
+    "rules/matrix.csv:1: acme/billing produce acme/orders: expected deny, got allow; the policy says allow",
+  );
+  expect(stdout).toContain("rules/policy.csv:1: p, acme/billing, acme, orders, *, allow)");
+  expect(stdout).toContain("1 difference,");
+});
+
+test("with --json it is one object", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  await places.policy("rules", policy);
+  const { code, stdout } = await run([...flags, "--json"], { env });
+  expect(code).toBe(0);
+  const report = JSON.parse(stdout) as { ok: boolean; cells: object[]; outsiders: object[]; differences: object[] };
+  expect(report).toMatchObject({ ok: true, differences: [] });
+  expect(report.outsiders).toHaveLength(7);
+  expect(report.cells[0]).toMatchObject({
+    principal: "acme/billing",
+    tenant: "acme",
+    topic: "orders",
+    action: "produce",
+    rows: [{ line: 1, expected: "allow" }],
+    got: "allow",
+    onTheWire: true,
+  });
+});
+
+test("files that are missing end with 1, and a wrong flag with 2", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  await places.policy("rules", { ...policy, "matrix.csv": "acme/nobody, acme, orders, produce, deny\n" });
+  const missing = await run(flags, { env });
+  expect(missing.code).toBe(1);
+  expect(missing.stderr).toContain(join(places.path, "people/acme/nobody.crt"));
+  expect(missing.stderr).toContain(join(places.path, "people/acme/nobody.key"));
+  expect((await run(["matrix", "--polcy", "rules"])).code).toBe(2);
+  expect((await run(["matrix", "--policy", ""])).code).toBe(2);
+});
+
+test("stopped in the middle, it leaves nothing behind", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  const rows = Array.from({ length: 300 }, (_each, at) => `acme/billing, globex, topic-${at}, *, deny\n`);
+  await places.policy("rules", { ...policy, "matrix.csv": rows.join("") });
+  const watching = watch(env.TMPDIR, { signal: AbortSignal.timeout(30_000) });
+  const child = start(flags, { env });
+  const ended = outcomeOf(child);
+  const exited = once(child, "exit");
+  for await (const { filename } of watching) if (filename?.startsWith("aclog-matrix-")) break;
+  child.kill("SIGTERM");
+  await ended;
+  expect(await exited).toEqual([null, "SIGTERM"]);
+  expect(await readdir(env.TMPDIR)).toEqual([]);
+});

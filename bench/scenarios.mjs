@@ -3,21 +3,16 @@
  * are made once, answers as bytes. So what a client costs is the same, and as little as can be.
  */
 import { Metadata } from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import { asIs, records, requests } from "./messages.mjs";
 import { distribution } from "./report.mjs";
 
-const proto = new URL("../proto/", import.meta.url).pathname;
-const definition = loadSync("log/v1/log.proto", { includeDirs: [proto], longs: Number });
-const { Produce, ConsumeStream } = definition["log.v1.Log"];
-const asIs = (bytes) => bytes;
 const path = (method) => `/log.v1.Log/${method}`;
-const records = (count, bytes) => Array.from({ length: count }, () => ({ value: Buffer.alloc(bytes, 120) }));
 /** Of the tenant's own, which its root may make and use. Bare servers read the size of their records from it. */
 const topicOf = (bytes, kind) => `bench.${bytes}.${kind}`;
 
 /** So many calls at a time, a new one for each that was answered. */
 function unary(inFlight, bytes) {
-  const request = Produce.requestSerialize({ topic: topicOf(bytes, "unary"), records: records(1, bytes) });
+  const request = requests.produce({ topic: topicOf(bytes, "unary"), records: records(1, bytes) });
   const call = (client) =>
     new Promise((resolve, reject) => {
       client.makeUnaryRequest(path("Produce"), asIs, asIs, request, new Metadata(), {}, (error, answer) =>
@@ -47,7 +42,7 @@ function unary(inFlight, bytes) {
 
 /** Batches down one stream, so many unanswered at a time. */
 function produceStream(batch, bytes, unanswered) {
-  const request = Produce.requestSerialize({ topic: topicOf(bytes, "stream"), records: records(batch, bytes) });
+  const request = requests.produce({ topic: topicOf(bytes, "stream"), records: records(batch, bytes) });
   return {
     name: `records by stream, ${batch} × ${bytes} B, ${unanswered} open`,
     unit: "records/s",
@@ -75,7 +70,7 @@ function produceStream(batch, bytes, unanswered) {
 function consumeStream(batch, bytes, kind, what) {
   const total = batch === 1 ? 50_000 : 500_000;
   const topic = topicOf(bytes, kind);
-  const request = ConsumeStream.requestSerialize({ topic, start: "EARLIEST", maxRecords: batch, maxBytes: 4 << 20 });
+  const request = requests.consume({ topic, start: "EARLIEST", maxRecords: batch, maxBytes: 4 << 20 });
   const read = (client) =>
     new Promise((resolve, reject) => {
       const call = client.makeServerStreamRequest(path("ConsumeStream"), asIs, asIs, request, new Metadata(), {});
@@ -109,7 +104,7 @@ function consumeStream(batch, bytes, kind, what) {
 
 async function fill(client, topic, total, bytes) {
   const batch = 1000;
-  const request = Produce.requestSerialize({ topic, records: records(batch, bytes) });
+  const request = requests.produce({ topic, records: records(batch, bytes) });
   const call = client.makeBidiStreamRequest(path("ProduceStream"), asIs, asIs, new Metadata(), {});
   for (let sent = 0; sent < total; sent += batch) call.write(request);
   call.end();

@@ -1,7 +1,7 @@
 /** The two servers, each a process of its own, with the same certificates. */
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -10,7 +10,12 @@ import { Client, credentials } from "@grpc/grpc-js";
 const here = (path) => new URL(path, import.meta.url).pathname;
 const cli = here("../bin/aclog.cjs");
 
-export async function startServers(directory) {
+/** @param limits of the tenant that calls, as in tenants.yaml */
+export async function startServers(directory, limits = {}) {
+  const policy = join(directory, "policy");
+  await cp(here("../policy"), policy, { recursive: true });
+  const tenants = { acme: { limits }, globex: {}, ops: {} };
+  await writeFile(join(policy, "tenants.yaml"), JSON.stringify({ tenants }));
   const certs = join(directory, "certs");
   await promisify(execFile)(process.execPath, [cli, "certs", "init", "--dir", certs]);
   const file = (name) => join(certs, name);
@@ -23,7 +28,7 @@ export async function startServers(directory) {
     "serve",
     "--json",
     ...["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--log-level", "warn"],
-    ...["--data", join(directory, "data"), "--policy", here("../policy"), ...tls],
+    ...["--data", join(directory, "data"), "--policy", policy, ...tls],
   ]);
   const bare = await start([here("bare-server.mjs"), ...tls]);
   const clientOf =

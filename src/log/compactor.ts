@@ -60,7 +60,7 @@ export interface CollectOptions extends CompactionOptions {
 }
 
 /** Of what a pass reads, at least this part is new: otherwise each new segment would cost reading the whole topic. */
-const leastNewPart = 0.2;
+export const leastNewPart = 0.2;
 
 /** True when enough came behind `compactedTo` that a pass over all of it is worth its reading. */
 export function isCompactionDue(segments: readonly SealedSegment[], compactedTo: bigint): boolean {

@@ -1,3 +1,4 @@
+import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
 import { Cancelled, LogClosed, RecordCorrupt } from "../errors.js";
 import type { Checkpointer } from "./checkpointer.js";
 import { isExhausted } from "./durable-files.js";
@@ -17,6 +18,9 @@ export interface MaintenanceProblem {
 
 /** Of the thread pool, the journal and readers keep the rest. */
 const concurrentTopics = 2;
+const topicsPerTurn = 256;
+/** A checkpoint that takes longer is not waited for: on a full disk that could be for ever. */
+const patienceMs = 30_000;
 
 /**
  * Applies the topics' settings. First starts are moved, durably, and segments sealed; then one checkpoint for all of
@@ -54,16 +58,26 @@ export class Maintenance {
       busy.push(log);
       const start = await this.#retention.startOf(log);
       if (start > log.range().base) await log.trimBefore(start);
+      // What needs no checkpoint comes before it: on a full disk, it may be this that it waits for.
+      await this.#reclaim.removeWhole(log);
       if (await this.#reclaim.wantsSeal(log)) await this.#seal(log);
       if (this.#reclaim.awaitsCheckpoint(log)) waiting.push(log);
     });
-    if (waiting.length > 0) await this.#checkpointer.demand();
+    if (waiting.length > 0) await this.#checkpoint();
     await this.#each(busy, (log) => this.#reclaim.reclaim(log));
   }
 
   /** Begins nothing more. */
   stop(): void {
     this.#stopped = true;
+  }
+
+  async #checkpoint(): Promise<void> {
+    const patience = new AbortController();
+    const { signal } = patience;
+    // What is not given back because of that, is the next time.
+    await Promise.race([this.#checkpointer.demand(), delay(patienceMs, undefined, { signal }).catch(() => undefined)]);
+    patience.abort();
   }
 
   #seal(log: TopicLog): Promise<void> {
@@ -76,8 +90,11 @@ export class Maintenance {
 
   async #each(logs: Iterable<TopicLog>, work: (log: TopicLog) => Promise<void>): Promise<void> {
     const queue = logs[Symbol.iterator]();
+    let begun = 0;
     const worker = async (): Promise<void> => {
       for (let item = queue.next(); item.done !== true; item = queue.next()) {
+        // Most topics need no disk, and thousands of them would be one long turn.
+        if (++begun % topicsPerTurn === 0) await turn();
         if (this.#stopped) throw new LogClosed();
         const log = item.value;
         await work(log).catch((error: unknown) => this.#note(log, error));

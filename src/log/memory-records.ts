@@ -13,7 +13,7 @@ export interface Block extends FramesHeader {
 const maxFramesBytes = 64 * 1024;
 
 /** What a block takes beside its frames, about: measured with Node 20. */
-const blockBytes = 256;
+const blockBytes = 512;
 
 /** What compaction passes over at a time. */
 const stretchBytes = 1024 * 1024;

@@ -33,7 +33,7 @@ interface Tenant {
 /**
  * Every topic's log in the memory of this process, for embedding and for tests. It keeps every promise of the port but
  * one: nothing outlives the store, not even a close, so that `durable` says no more than visible. No file, no timer:
- * its owner calls `maintain` every now and then, and until then nothing that may go gives its memory back.
+ * its owner calls `maintain` every now and then, and until then nothing goes that the settings let go.
  *
  * `maxBytes` bounds what is stored; a pass of compaction needs some more for keys and for what it puts in the place of
  * what was. Retention by count is exact; by age and by bytes it takes whole blocks, each from one batch and of some
@@ -121,7 +121,6 @@ export class MemoryStore implements LogStore {
     for (const { logs } of this.#tenants.values()) {
       for (const log of logs.values()) log.close(reason);
     }
-    this.#tenants.clear();
   }
 
   async #maintain(): Promise<void> {

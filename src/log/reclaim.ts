@@ -1,6 +1,6 @@
 import { RecordCorrupt } from "../errors.js";
 import { KeyTable } from "./compact-keys.js";
-import { type Keep, collectKeys, isCompactionDue, rewriteSegment } from "./compactor.js";
+import { type Keep, collectKeys, isCompactionDue, leastNewPart, rewriteSegment } from "./compactor.js";
 import { type SealedSegment, type Segment, isSealed } from "./segment.js";
 import type { TopicLog } from "./topic-log.js";
 
@@ -10,9 +10,6 @@ export interface ReclaimOptions {
   /** Memory for the keys of one topic that is compacted, in bytes; what does not fit waits for the next time. */
   readonly compactionKeyBytes: number;
 }
-
-/** Of a topic's bytes, as much must be new before it is compacted again. */
-const leastNewPart = 0.2;
 
 /** Gives back the space of what is removed: takes away whole segments, and writes others anew with what is left. */
 export class Reclaim {
@@ -50,14 +47,23 @@ export class Reclaim {
     );
   }
 
+  /** Removes segments of which nothing is kept, and that no crash makes recovery write to. */
+  async removeWhole(log: TopicLog): Promise<void> {
+    const { startOffset } = log.files.state;
+    const gone = sealedOf(log).filter(({ sealed }) => sealed.next <= startOffset);
+    if (gone.length === 0) return;
+    await log.files.replaceSegments(new Map(gone.map((segment) => [segment, undefined])));
+    log.noteStored(-gone.reduce((sum, { sealed }) => sum + sealed.bytes, 0));
+  }
+
   /**
-   * Gives back what can be at the moment: only segments that no crash makes recovery write to are touched.
+   * Gives back everything that can be at the moment, also of segments of which something is kept.
    *
    * @throws RecordCorrupt when a segment that is to be written anew is damaged
    * @throws Cancelled when the topic is deleted or closed meanwhile
    */
   async reclaim(log: TopicLog): Promise<void> {
-    await this.#removeWhole(log);
+    await this.removeWhole(log);
     if (this.#givenUp.get(log) === log.files.segments) return;
     const first = sealedOf(log)[0];
     if (first !== undefined && (await this.#isRewritable(log, first))) {
@@ -76,14 +82,6 @@ export class Reclaim {
       if (error instanceof RecordCorrupt) this.#givenUp.set(log, log.files.segments);
       throw error;
     }
-  }
-
-  async #removeWhole(log: TopicLog): Promise<void> {
-    const { startOffset } = log.files.state;
-    const gone = sealedOf(log).filter(({ sealed }) => sealed.next <= startOffset);
-    if (gone.length === 0) return;
-    await log.files.replaceSegments(new Map(gone.map((segment) => [segment, undefined])));
-    log.noteStored(-gone.reduce((sum, { sealed }) => sum + sealed.bytes, 0));
   }
 
   async #isRewritable(log: TopicLog, first: Segment & SealedSegment): Promise<boolean> {

@@ -1,8 +1,8 @@
 import { LogClosed, OffsetOutOfRange, RecordCorrupt, TopicNotFound, UnexpectedOffset } from "../errors.js";
 import type { RecordBatch } from "../wire/records.js";
 import type { TopicEnd } from "./checkpoint.js";
-import { commitHeaderBytes } from "./commit.js";
 import { Gatherer } from "./gatherer.js";
+import { type DurableCommit, PendingCommits } from "./pending-commits.js";
 import type {
   AppendOptions,
   Appended,
@@ -19,27 +19,12 @@ import type { StorageAccount } from "./storage-account.js";
 import type { TopicFiles } from "./topic-files.js";
 import { Waiters } from "./waiters.js";
 
-/** A commit that is durable in the journal. */
-export interface DurableCommit {
-  readonly segmentBase: bigint;
-  /** In that segment. */
-  readonly position: number;
-  readonly base: bigint;
-  readonly count: number;
-  readonly timeMs: number;
-  /** Header and frames. */
-  readonly bytes: Buffer;
-}
-
 /** What a topic's log needs of the journal: admission, and a place in the queue. */
 export interface Appender {
   /** @throws the reason why nothing of this size can be taken at the moment */
   admit(tenant: string, batch: RecordBatch): void;
   enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended>;
 }
-
-/** Segments of this many bytes are written with one call. */
-const maxWriteBytes = 4 * 1024 * 1024;
 
 /** One topic's log: what is durable is in the journal first, and behind it in segments; the rest is in memory. */
 export class TopicLog implements CommitLog {
@@ -54,8 +39,7 @@ export class TopicLog implements CommitLog {
   readonly #appender: Appender;
   readonly #account: StorageAccount;
   readonly #waiters = new Waiters();
-  /** Durable, but not in a segment yet, in offset order. */
-  readonly #pending: DurableCommit[] = [];
+  readonly #pending = new PendingCommits();
   /** What is durable ends here; readers see everything before it. */
   #end: TopicEnd;
   /** The offset that the next admitted batch gets. */
@@ -146,8 +130,8 @@ export class TopicLog implements CommitLog {
       const range = this.range();
       if (offset < range.base || offset >= range.next) throw new OffsetOutOfRange(offset, range.base, range.next);
       const gatherer = new Gatherer(offset, limits);
-      const written = this.#pending[0]?.base ?? range.next;
-      if (offset >= written) this.#readPending(offset, gatherer);
+      const written = this.#pending.base ?? range.next;
+      if (offset >= written) this.#pending.read(offset, gatherer);
       else await this.#readSegments(offset, limits, gatherer);
       if (!gatherer.isEmpty) return gatherer.finish();
       // Of what was written when we looked, compaction has left nothing behind the offset: what came later has it.
@@ -238,7 +222,7 @@ export class TopicLog implements CommitLog {
       }
       const { base, position: at, timeMs, bytes } = commit;
       this.files.segments.at(-1)!.noteCommit({ base, position: at, timeMs });
-      this.#pending.push(commit);
+      this.#pending.add(commit);
       this.#account.add(bytes.length);
       this.#end = { next, segmentBase: commit.segmentBase, position: at + bytes.length, timeMs };
     }
@@ -300,7 +284,7 @@ export class TopicLog implements CommitLog {
       throw error;
     }
     this.#account.close();
-    return this.#pending.splice(0).reduce((sum, { bytes }) => sum + bytes.length, 0);
+    return this.#pending.clear();
   }
 
   /** Refuses everything from now on and wakes who waits. */
@@ -345,28 +329,13 @@ export class TopicLog implements CommitLog {
     }
   }
 
-  #readPending(offset: bigint, gatherer: Gatherer): void {
-    const first = lastIndexWhere(this.#pending, (commit) => commit.base <= offset);
-    for (let index = first; index < this.#pending.length; index++) {
-      const commit = this.#pending[index]!;
-      if (!gatherer.take(commit.bytes, commitHeaderBytes, commit.bytes.length, commit.base, commit.count)) return;
-    }
-  }
-
   async #flushPending(onFlushed: (bytes: number) => void): Promise<void> {
-    while (this.#pending.length > 0) {
-      const first = this.#pending[0]!;
-      const segment = this.files.segments.findLast(({ base }) => base === first.segmentBase)!;
-      const run: Buffer[] = [];
-      let bytes = 0;
-      for (const commit of this.#pending) {
-        if (commit.segmentBase !== segment.base || (bytes > 0 && bytes + commit.bytes.length > maxWriteBytes)) break;
-        run.push(commit.bytes);
-        bytes += commit.bytes.length;
-      }
-      await segment.write(run);
+    for (let run = this.#pending.firstRun; run !== undefined; run = this.#pending.firstRun) {
+      const { segmentBase, commits, bytes } = run;
+      const segment = this.files.segments.findLast(({ base }) => base === segmentBase)!;
+      await segment.write(commits);
       // Only now: until the bytes are in the file, readers find them here.
-      this.#pending.splice(0, run.length);
+      this.#pending.remove(commits.length);
       onFlushed(bytes);
     }
   }

@@ -1,20 +1,26 @@
 import type { LogStore } from "../log/index.js";
 
 /** How long after one round of retention and compaction the next one begins. */
-const pauseMs = 5_000;
+const defaultPauseMs = 5_000;
 
 /** Applies the topics' settings every now and then, one round at a time, until it is stopped. */
 export class Maintenance implements AsyncDisposable {
   readonly #store: Pick<LogStore, "maintain">;
   readonly #onRound: (seconds: number, error: unknown) => void;
+  readonly #pauseMs: number;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
   /** @param onRound told what each round took, and what kept it from being finished; undefined: nothing did */
-  constructor(store: Pick<LogStore, "maintain">, onRound: (seconds: number, error: unknown) => void) {
+  constructor(
+    store: Pick<LogStore, "maintain">,
+    onRound: (seconds: number, error: unknown) => void,
+    pauseMs = defaultPauseMs,
+  ) {
     this.#store = store;
     this.#onRound = onRound;
+    this.#pauseMs = pauseMs;
     this.#wait();
   }
 
@@ -29,7 +35,7 @@ export class Maintenance implements AsyncDisposable {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#running = this.#round().finally(() => this.#wait());
-    }, pauseMs).unref();
+    }, this.#pauseMs).unref();
   }
 
   async #round(): Promise<void> {

@@ -42,7 +42,7 @@ async function pickInSlices<Item>(
   most: number,
   signal: AbortSignal,
 ): Promise<Item[]> {
-  if (signal.aborted) throw new Cancelled();
+  stopIfGone(signal);
   const picked: Item[] = [];
   let until = performance.now() + sliceMs;
   for (const item of items()) {
@@ -51,7 +51,11 @@ async function pickInSlices<Item>(
     if (performance.now() < until) continue;
     await setImmediate();
     until = performance.now() + sliceMs;
-    if (signal.aborted) throw new Cancelled();
+    stopIfGone(signal);
   }
   return picked;
+}
+
+function stopIfGone(caller: AbortSignal): void {
+  if (caller.aborted) throw new Cancelled();
 }

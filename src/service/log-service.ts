@@ -49,7 +49,8 @@ export class LogService {
    *
    * @param mayCreate asked only if the topic is missing
    * @param hasGone whether the caller has given up
-   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset, QuotaExceeded and whatever else refuses the batch; nothing is stored then
+   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset, QuotaExceeded and whatever else refuses the batch; then
+   *   nothing is stored
    */
   async produce(
     target: TopicTarget,

@@ -9,8 +9,8 @@ import {
 
 /**
  * The positions of every tenant's consumer groups: in memory, and durable as records of the tenant's `_offsets`, from
- * which they are read when they are first asked for. They do not count against the tenant's storage, and have bounds of
- * their own. Calls may overlap. Whoever asks has been allowed to.
+ * which they are read when they are first asked for. They are stored also where the tenant's storage is used up, and have
+ * bounds of their own. Calls may overlap. Whoever asks has been allowed to.
  */
 export class CommittedOffsets {
   readonly #store: LogStore;

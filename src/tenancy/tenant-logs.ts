@@ -11,7 +11,7 @@ export interface TopicTarget {
   readonly topicId: string | undefined;
 }
 
-/** What a record takes on disk beside its own bytes, at most; and what a commit of some 256 KiB takes beside its records. */
+/** What a record takes on disk beside its own bytes, at most, and what a commit takes, which holds some 256 KiB of them. */
 const frameBytes = 24;
 const headerBytes = 512;
 const commitBytes = 128 * 1024;

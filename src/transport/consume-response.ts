@@ -13,5 +13,30 @@ export function encodeConsumeResponse({ topicId, highWaterMark, frames }: Consum
   const at = 2 + trailer.write(topicId, 2, "hex");
   trailer[at] = highWaterMarkTag;
   writeVarint(trailer, at + 1, next);
-  return frames === undefined ? trailer : Buffer.concat([...frames.parts, trailer]);
+  if (frames === undefined) return trailer;
+  // grpc-js types a serialised message as a Buffer, and needs these two members of it.
+  return new Pieces([...frames.parts, trailer]) as Pick<Buffer, "byteLength" | "copy"> as Buffer;
+}
+
+/**
+ * Bytes in several places that grpc-js copies into the message that it sends, once: to join them first would be a second
+ * copy of everything that is read, and most of what the garbage collector has to do.
+ */
+class Pieces {
+  readonly byteLength: number;
+  readonly #parts: readonly Buffer[];
+
+  constructor(parts: readonly Buffer[]) {
+    this.#parts = parts;
+    this.byteLength = parts.reduce((sum, part) => sum + part.length, 0);
+  }
+
+  copy(target: Uint8Array, position = 0): number {
+    let at = position;
+    for (const part of this.#parts) {
+      target.set(part, at);
+      at += part.length;
+    }
+    return this.byteLength;
+  }
 }

@@ -6,6 +6,8 @@ import {
   type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
+  logVerbosity,
+  setLogVerbosity,
 } from "@grpc/grpc-js";
 import { formatAddress } from "../address.js";
 import { ShuttingDown } from "../errors.js";
@@ -29,6 +31,9 @@ const partingMs = 200;
 
 /** What of a path that nobody serves is reported, in characters. */
 const maxStrayPath = 200;
+
+/** With one of these an operator asks for it. Source: grpc-js, environment variables. */
+const verbosityVariables = ["GRPC_NODE_VERBOSITY", "GRPC_VERBOSITY"];
 
 /** Node and grpc-js take a longer one for none at all. */
 const longestTimeoutMs = 2 ** 31 - 1;
@@ -116,6 +121,8 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Serves when it resolves. @throws OperatorError when the address cannot be had */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
+    // By itself grpc-js prints what callers send, as it is, past our log.
+    if (!verbosityVariables.some((name) => name in process.env)) setLogVerbosity(logVerbosity.NONE);
     const server = new GrpcServer(options);
     const { server: tls } = server.#listener;
     await listenOn(tls, options.listen);

@@ -47,7 +47,8 @@ export class Sessions implements CallRegister {
     session.once("close", () => this.#live.delete(session));
     watchControlFrames(session, () => {
       this.#onFlood(session);
-      session.destroy(new Error("a flood"), constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      session.destroy();
     });
     this.#limitAge(session, live);
     this.#limitIdleness(session, live);

@@ -356,7 +356,7 @@ describe("a store", () => {
     expect((await Promise.all(attempts.map(({ durable }) => durable))).map(({ offset }) => offset)).toEqual(
       Array.from({ length: 50 }, (_, n) => BigInt(n)),
     );
-    expect(await reading).toMatchObject({ reason: "OFFSET_OUT_OF_RANGE" });
+    expect(await reading).toMatchObject({ reason: "LOG_CLOSED" });
     await Promise.all([closing, creating]);
     await open.store[Symbol.asyncDispose]();
     const closed = { reason: "LOG_CLOSED" };

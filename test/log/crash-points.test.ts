@@ -1,11 +1,11 @@
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { type CommitLog, type LogStore, type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
+import { type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
 import { appendDescribed } from "../support/described-records.js";
-import { DiskModel } from "../support/disk-model.js";
+import type { DiskModel } from "../support/disk-model.js";
 import { openStore, temporaryDirectory } from "../support/log-harness.js";
-import { TopicLedger } from "../support/topic-ledger.js";
+import { TopicCaller } from "../support/topic-caller.js";
 
 const disk = vi.hoisted(() => ({ model: undefined as DiskModel | undefined }));
 vi.mock("node:fs/promises", async (importOriginal) => {
@@ -17,64 +17,7 @@ vi.mock("node:fs/promises", async (importOriginal) => {
 const options = { segmentBytes: 2048, compactedSegmentBytes: 2048, reclaimBytes: 200, journalFileBytes: 48 * 1024 };
 const compacting: TopicSettings = { ...defaultTopicSettings, compact: true };
 
-/** Does what callers do, and notes what they were told. */
-class Caller {
-  readonly ledger = new TopicLedger();
-  readonly store: LogStore;
-
-  constructor(store: LogStore) {
-    this.store = store;
-  }
-
-  async create(topic: string, settings = defaultTopicSettings): Promise<void> {
-    const life = this.ledger.begin(topic);
-    life.mayBeCompacted = settings.compact;
-    life.id = (await this.store.create("acme", topic, settings)).topicId;
-    life.created = true;
-  }
-
-  async append(topic: string, batches: number): Promise<void> {
-    const life = this.ledger.current(topic)!;
-    for (let batch = 0; batch < batches; batch++) {
-      life.attempted += 6n;
-      await appendDescribed(this.#log(topic), 6, 90);
-      life.acknowledged = life.attempted;
-    }
-  }
-
-  async trim(topic: string, offset: bigint): Promise<void> {
-    const life = this.ledger.current(topic)!;
-    life.startAttempted = offset;
-    await this.#log(topic).trimBefore(offset);
-    life.start = offset;
-  }
-
-  async configure(topic: string, settings: TopicSettings): Promise<void> {
-    const life = this.ledger.current(topic)!;
-    life.mayBeCompacted ||= settings.compact;
-    await this.#log(topic).configure(settings);
-  }
-
-  /** With the start that every topic is to have afterwards. */
-  async maintain(starts: Readonly<Record<string, bigint>> = {}): Promise<void> {
-    for (const [topic, start] of Object.entries(starts)) this.ledger.current(topic)!.startAttempted = start;
-    await this.store.maintain();
-    for (const [topic, start] of Object.entries(starts)) this.ledger.current(topic)!.start = start;
-  }
-
-  async delete(topic: string): Promise<void> {
-    const life = this.ledger.current(topic)!;
-    life.deleting = true;
-    await this.store.delete(this.#log(topic));
-    life.deleted = true;
-  }
-
-  #log(topic: string): CommitLog {
-    return this.store.find("acme", topic)!;
-  }
-}
-
-const lives: readonly [string, (caller: Caller) => Promise<void>][] = [
+const lives: readonly [string, (caller: TopicCaller) => Promise<void>][] = [
   [
     "trimming and giving space back",
     async (caller) => {
@@ -174,7 +117,7 @@ for (const [what, live] of lives) {
     const model = disk.model!;
     const root = join(directory.path, "live");
     await mkdir(root);
-    let caller: Caller | undefined;
+    let caller: TopicCaller | undefined;
     let images = 0;
     const checkImage = async (what: string, copy: (target: string) => void): Promise<void> => {
       const ledger = caller!.ledger.snapshot();
@@ -221,7 +164,7 @@ for (const [what, live] of lives) {
     });
     try {
       await using open = await openStore(root, options);
-      caller = new Caller(open.store);
+      caller = new TopicCaller(open.store);
       await live(caller);
       await caller.ledger.check(open.store, "acme");
     } finally {

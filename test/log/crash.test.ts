@@ -5,6 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { readCheckpoint } from "../../src/log/checkpoint.js";
 import type { LogStore } from "../../src/log/port.js";
+import { checkDescribed } from "../support/described-records.js";
 import {
   type ChildMessage,
   exited,
@@ -17,6 +18,7 @@ import {
   startChild,
   temporaryDirectory,
 } from "../support/log-harness.js";
+import { TopicLedger } from "../support/topic-ledger.js";
 
 const options = { segmentBytes: 32 * 1024, pendingBytes: 32 * 1024 };
 const topics = [
@@ -170,6 +172,94 @@ describe("after kill -9", () => {
     await using open = await openStore(directory.path, options);
     await check(open.store, answers.all);
   }, 30_000);
+});
+
+/** What a child says that it does, and is told, in the order in which it says it. */
+class Churn {
+  ledger = new TopicLedger();
+  notes = 0;
+  readonly seen = { deleted: 0, trimmed: 0 };
+  #onNote: (() => void) | undefined;
+
+  listen(child: ChildProcess): Promise<void> {
+    child.on("message", (message: ChildMessage) => {
+      if (message.kind === "begin") this.ledger.begin(message["topic"] as string);
+      if (message.kind === "note") this.#note(message as unknown as Note);
+      this.notes++;
+      this.#onNote?.();
+    });
+    // All that it said has arrived then, however it ended.
+    return new Promise((resolve) => child.once("disconnect", resolve));
+  }
+
+  async reach(count: number): Promise<void> {
+    while (this.notes < count) await new Promise<void>((resolve) => (this.#onNote = resolve));
+  }
+
+  /** Goes on with what is there. */
+  take(store: LogStore): void {
+    this.ledger = TopicLedger.of(store, "acme", this.ledger);
+    for (const { topic, settings } of store.topics("acme")) {
+      const { retentionBytes, retentionRecords } = settings;
+      if ((retentionBytes ?? retentionRecords) !== undefined) this.ledger.current(topic)!.startAttempted = anyOffset;
+    }
+  }
+
+  #note({ topic, id, life: { hasLimits, ...changes } }: Note): void {
+    const life = this.ledger.current(topic)!;
+    life.id ??= id;
+    // Of one that was deleted meanwhile.
+    if (life.id !== id) return;
+    if (hasLimits === true) life.startAttempted = anyOffset;
+    for (const [field, value] of Object.entries(changes)) {
+      const number = typeof value === "string" ? BigInt(value) : undefined;
+      if (number === undefined) Object.assign(life, { [field]: value });
+      else if (number > life[field as "start"]) life[field as "start"] = number;
+    }
+    if (changes["deleted"] === true) this.seen.deleted++;
+    if (changes["start"] !== undefined) this.seen.trimmed++;
+  }
+}
+
+interface Note {
+  readonly topic: string;
+  readonly id: string;
+  readonly life: { readonly hasLimits?: boolean } & Readonly<Record<string, string | boolean>>;
+}
+
+/** Retention may move the start at any time. */
+const anyOffset = 2n ** 60n;
+
+describe("after kill -9 in the midst of creating, trimming, retention, compaction and deleting", () => {
+  test("what callers were told is so, nothing comes back and nothing is mixed, through many lives", async () => {
+    await using directory = await temporaryDirectory();
+    const churn = new Churn();
+    const small = { segmentBytes: 4096, compactedSegmentBytes: 4096, reclaimBytes: 500 };
+    for (let life = 0; life < 24; life++) {
+      const child = startChild("churn", directory.path, small);
+      const ended = churn.listen(child);
+      await messageFrom(child, ({ kind }) => kind === "open");
+      await churn.reach(churn.notes + [1, 40, 333, 700, 1100, 90][life % 6]! + life * 3);
+      await killed(child);
+      await ended;
+      const found: unknown[] = [];
+      for (let start = 0; start < 2; start++) {
+        await using open = await openStore(directory.path, small);
+        expect(open.report.damaged).toEqual([]);
+        await churn.ledger.check(open.store, "acme");
+        const all = [];
+        for (const log of open.store.topics("acme")) {
+          const mayBeCompacted = churn.ledger.current(log.topic)!.mayBeCompacted;
+          all.push([log.topicId, log.settings, await checkDescribed(log, mayBeCompacted)]);
+        }
+        found.push(all);
+        if (start === 1) churn.take(open.store);
+      }
+      expect(found[1]).toEqual(found[0]);
+    }
+    expect(churn.seen.deleted).toBeGreaterThan(20);
+    expect(churn.seen.trimmed).toBeGreaterThan(500);
+  }, 120_000);
 });
 
 describe("a copy of the data directory at any moment", () => {

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, readdir, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
 import { readManifest } from "../../src/log/manifest.js";
 import { type CommitLog, type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
@@ -143,6 +144,26 @@ describe("retention", () => {
       await open.store.maintain();
       expect(log.range()).toEqual({ base: 200n, next: 200n });
     });
+  });
+
+  test("seals a segment only between groups: a batch that is on its way stays where it belongs", async () => {
+    await using directory = await temporaryDirectory();
+    for (let round = 0; round < 30; round++) {
+      await using open = await openStore(directory.path, { segmentBytes: 1024 * 1024 });
+      const log = await open.store.open("acme", "orders");
+      const next = BigInt(round * 8);
+      expect(await checkDescribed(log)).toMatchObject({ base: round === 0 ? 0n : next - 5n, next });
+      await appendDescribed(log, 3);
+      // All of it may go, and the segment with it.
+      await log.trimBefore(log.range().next);
+      const appending = appendDescribed(log, 3, 5000);
+      for (let turns = 0; turns < round; turns++) await turn();
+      await open.store.maintain();
+      await appending;
+      await appendDescribed(log, 2);
+      expect(await checkDescribed(log)).toMatchObject({ base: next + 3n, next: next + 8n });
+      expect(open.failures).toEqual([]);
+    }
   });
 
   test("what a limit has let go does not come back when the limit is lifted, or after a start", async () => {

@@ -1,5 +1,6 @@
 import { cp, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readManifest } from "../../src/log/manifest.js";
 import { type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
@@ -125,6 +126,34 @@ describe("a deleted topic", () => {
     await checkDescribed(kept);
     expect(open.failures).toEqual([]);
     expect(open.store.failure).toBeUndefined();
+  });
+
+  test("may be in the midst of anything: every call ends as it should or with TOPIC_NOT_FOUND", async () => {
+    await using directory = await temporaryDirectory();
+    await using open = await openStore(directory.path, { segmentBytes: 4096, pendingBytes: 4096 });
+    const { store } = open;
+    for (let round = 0; round < 60; round++) {
+      const log = await store.open("acme", "orders", { ...defaultTopicSettings, retentionRecords: 30, compact: true });
+      await appendDescribed(log, 40, 400);
+      const calls = [
+        log.append(describedBatch(log.topicId, 40n, 20, 500), {}).then(({ durable }) => durable),
+        store.maintain(),
+        log.trimBefore(5n),
+        log.configure(defaultTopicSettings),
+        checkDescribed(log, true),
+      ];
+      const ended = Promise.allSettled(calls);
+      for (let turns = 0; turns < round % 30; turns++) await turn();
+      await store.delete(log);
+      for (const outcome of await ended) {
+        if (outcome.status === "rejected") {
+          expect(outcome.reason).toMatchObject({ reason: /^(TOPIC_NOT_FOUND|OFFSET_OUT_OF_RANGE)$/ });
+        }
+      }
+    }
+    expect(open.failures).toEqual([]);
+    expect(open.problems).toEqual([]);
+    expect(store.failure).toBeUndefined();
   });
 
   test("is not brought back by a start, from whatever moment of its deletion", async () => {

@@ -23,12 +23,14 @@ test("a drain ends every kind of open call, with SHUTTING_DOWN, and in no time",
     unasked: raw.open("ConsumeStream"),
     idle: raw.open("ProduceStream"),
     used: raw.open("ProduceStream"),
+    importing: raw.open("Import"),
   };
   calls.reading.send(consumeBytes({ topic: "a" }));
   calls.reading.halfClose();
   calls.waiting.send(consumeBytes({ topic: "a", start: "LATEST", maxWaitMs: 60_000 }));
   calls.waiting.halfClose();
   calls.used.send(produceBytes({ topic: "b", records: ["w"] }));
+  calls.importing.send(produceBytes({ topic: "b", records: ["x"] }));
   await Promise.all([calls.reading.received(1), calls.used.received(1)]);
   await node.metricReaches("aclog_open_consumes", 2);
   expect(await millisecondsToDrain(node)).toBeLessThan(soonMs);
@@ -101,7 +103,10 @@ test("a peer that takes nothing cannot hold up a drain beyond its deadline", asy
   const unfinished = openCall(session, "Produce");
   unfinished.write(framed(produceBytes({ topic: "a", records: ["never finished"] })));
   await once(stalled, "response");
+  const told = once(unfinished, "response") as Promise<[Record<string, string>]>;
   const milliseconds = await millisecondsToDrain(node);
+  // Who listens is told at the deadline, and not just cut off.
+  expect((await told)[0]["grpc-status"]).toBe("14");
   expect(milliseconds).toBeGreaterThanOrEqual(499);
   expect(milliseconds).toBeLessThan(soonMs);
   session.destroy();

@@ -33,15 +33,21 @@ export class DiskModel {
   /** How often names changed, and how often something was synced. */
   readonly changes = { names: 0, syncs: 0 };
 
-  /** Begins with a directory that is there and empty. */
-  watch(root: string, onStep: (what: string) => Promise<void>): void {
+  /** Begins with a directory that is there, with what is in it on disk. */
+  watch(root: string, onStep: (what: string) => Promise<void> = async () => undefined): void {
     this.#root = root;
-    this.#tree = emptyDirectory();
+    this.#tree = treeOf(root);
     this.#onStep = onStep;
   }
 
+  /** Lets what is under way come to its end, or not: from now on, nobody looks. */
   stop(): void {
     this.#root = undefined;
+  }
+
+  /** Makes a copy between two things that are done. */
+  copyBetween(copy: (model: this) => void): Promise<void> {
+    return this.#alone(async () => copy(this));
   }
 
   /** What a kill leaves: everything that was done. */
@@ -56,57 +62,52 @@ export class DiskModel {
 
   /** Puts itself in the place of the file system's functions. */
   wrap(real: Fs): Fs {
-    const own = (path: unknown): path is string =>
-      typeof path === "string" &&
-      this.#root !== undefined &&
-      (path === this.#root || path.startsWith(`${this.#root}/`));
     const wrapped = {
-      open: async (path: string, flags?: string | number, mode?: number) => {
-        if (!own(path)) return real.open(path, flags, mode);
-        return this.#alone(async () => {
+      open: (path: string, flags?: string | number, mode?: number) =>
+        this.#act(path, undefined, async () => {
           const handle = await real.open(path, flags, mode);
-          return this.#wrapHandle(handle, this.#found(path));
-        });
-      },
-      rename: async (from: string, to: string) => {
-        if (!own(from)) return real.rename(from, to);
-        await this.#step(`rename ${from} to ${to}`, async () => {
+          return this.#owns(path) ? this.#wrapHandle(handle, this.#found(path)) : handle;
+        }),
+      rename: (from: string, to: string) =>
+        this.#act(from, `rename ${from} to ${to}`, async () => {
           await real.rename(from, to);
+          if (!this.#owns(from)) return;
           const entry = this.#parent(from).live.get(basename(from))!;
           this.#parent(from).live.delete(basename(from));
           this.#parent(to).live.set(basename(to), entry);
-        });
-      },
-      unlink: async (path: string) => {
-        if (!own(path)) return real.unlink(path);
-        await this.#step(`unlink ${path}`, async () => {
+        }),
+      unlink: (path: string) =>
+        this.#act(path, `unlink ${path}`, async () => {
           await real.unlink(path);
-          this.#parent(path).live.delete(basename(path));
-        });
-      },
-      rm: async (path: string, options: { recursive?: boolean; force?: boolean } = {}) => {
-        if (!own(path)) return real.rm(path, options);
-        await this.#remove(real, path, options.force === true);
-      },
-      mkdir: async (path: string, options: { recursive?: boolean; mode?: number }) => {
-        if (!own(path)) return real.mkdir(path, options);
-        return this.#step(`mkdir ${path}`, async () => {
+          if (this.#owns(path)) this.#parent(path).live.delete(basename(path));
+        }),
+      rm: async (path: string, options: { recursive?: boolean; force?: boolean } = {}) =>
+        this.#owns(path) ? this.#remove(real, path, options.force === true) : real.rm(path, options),
+      mkdir: (path: string, options: { recursive?: boolean; mode?: number }) =>
+        this.#act(path, `mkdir ${path}`, async () => {
           const made = await real.mkdir(path, options);
-          this.#found(path);
+          if (this.#owns(path)) this.#found(path);
           return made;
-        });
-      },
-      writeFile: async (path: string, ...rest: [string]) => {
-        if (!own(path)) return real.writeFile(path, ...rest);
-        return this.#alone(async () => {
+        }),
+      writeFile: (path: string, ...rest: [string]) =>
+        this.#act(path, undefined, async () => {
           await real.writeFile(path, ...rest);
-          this.#found(path);
-        });
-      },
-      truncate: async (path: string, length?: number) =>
-        own(path) ? this.#alone(() => real.truncate(path, length)) : real.truncate(path, length),
+          if (this.#owns(path)) this.#found(path);
+        }),
+      truncate: (path: string, length?: number) => this.#act(path, undefined, () => real.truncate(path, length)),
     };
     return { ...real, ...(wrapped as unknown as Partial<Fs>) };
+  }
+
+  #owns(path: unknown): path is string {
+    const root = this.#root;
+    return typeof path === "string" && root !== undefined && (path === root || path.startsWith(`${root}/`));
+  }
+
+  /** In its turn, and with a look before it if it is a step, unless it is none of ours or no longer. */
+  async #act<T>(path: unknown, step: string | undefined, act: () => Promise<T>): Promise<T> {
+    if (!this.#owns(path)) return act();
+    return step === undefined ? this.#alone(act) : this.#step(step, act);
   }
 
   #wrapHandle(handle: FileHandle, entry: Entry): FileHandle {
@@ -133,15 +134,15 @@ export class DiskModel {
     if (found === undefined && force) return;
     const isDirectory = found?.isDirectory() === true;
     if (isDirectory) for (const name of readdirSync(path)) await this.#remove(real, join(path, name), force);
-    await this.#step(`remove ${path}`, async () => {
+    await this.#act(path, `remove ${path}`, async () => {
       await (isDirectory ? real.rmdir(path) : real.unlink(path));
-      this.#parent(path).live.delete(basename(path));
+      if (this.#owns(path)) this.#parent(path).live.delete(basename(path));
     });
   }
 
   #step<T>(what: string, act: () => Promise<T>): Promise<T> {
     return this.#alone(async () => {
-      await this.#onStep(what);
+      if (this.#root !== undefined) await this.#onStep(what);
       if (!what.startsWith("sync")) this.changes.names++;
       return act();
     });
@@ -178,6 +179,15 @@ export class DiskModel {
 
 function emptyDirectory(): Directory {
   return { kind: "directory", live: new Map(), durable: new Map() };
+}
+
+function treeOf(path: string): Directory {
+  const live = new Map<string, Entry>();
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const at = join(path, entry.name);
+    live.set(entry.name, entry.isDirectory() ? treeOf(at) : { kind: "file", durable: readFileSync(at) });
+  }
+  return { kind: "directory", live, durable: new Map(live) };
 }
 
 function materialise(directory: Directory, target: string): void {

@@ -82,10 +82,10 @@ export class FramePeer {
     }
   }
 
-  /** The error code of the GOAWAY that the server closed with; undefined if it closed without one. */
+  /** The error code of the first GOAWAY of a server that has closed; undefined if it closed without one. */
   async goAwayCode(): Promise<number | undefined> {
     await this.closed;
-    return this.received.findLast(({ type }) => type === frameType.goAway)?.payload.readUInt32BE(4);
+    return this.received.find(({ type }) => type === frameType.goAway)?.payload.readUInt32BE(4);
   }
 
   #read(bytes: Buffer): void {

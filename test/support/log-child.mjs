@@ -106,6 +106,69 @@ const modes = {
     await Promise.all([producer(0), producer(1), maintainer()]);
   },
 
+  /**
+   * Creates, fills, trims, configures and deletes topics for ever while all of them are maintained. Says what it is about
+   * to do before it does it, and what it was told. Records are those of described-records.ts.
+   */
+  async churn() {
+    const keyAt = (offset) =>
+      offset % 11n === 0n ? "" : offset % 50n === 7n ? `rare ${offset}` : `key ${offset % 6n}`;
+    const described = (id, offset, count) =>
+      keyedBatch(
+        Array.from({ length: count }, (_, index) => ({
+          key: keyAt(offset + BigInt(index)),
+          value: `${id} ${offset + BigInt(index)} `.padEnd(50 + ((count * 37) % 200), "x"),
+        })),
+      );
+    const note = (log, life) => say({ kind: "note", topic: log.topic, id: log.topicId, life });
+    const allSettings = [{}, { retentionRecords: 40 }, { compact: true }, { retentionBytes: 6000 }];
+    const settings = (n) => ({ compact: false, ...allSettings[n % 4] });
+    const lane = async (topic, first) => {
+      for (let n = first; ; n++) {
+        let log = store.find("acme", topic);
+        if (log === undefined) {
+          await say({ kind: "begin", topic });
+          log = await store.create("acme", topic, settings(n));
+          await note(log, { created: true, ...limitsOf(log.settings) });
+        }
+        for (let step = 0; step < 20 + (n % 3) * 30; step++) {
+          const { base, next } = log.range();
+          const count = 1 + ((step * 7 + n) % 9);
+          await note(log, { attempted: `${next + BigInt(count)}` });
+          await (
+            await log.append(described(log.topicId, next, count), {})
+          ).durable;
+          await note(log, { acknowledged: `${next + BigInt(count)}` });
+          if (step % 13 === 12) {
+            const offset = base + (next - base) / 2n;
+            await note(log, { startAttempted: `${offset}` });
+            await log.trimBefore(offset);
+            await note(log, { start: `${offset}` });
+          }
+          if (step % 30 === 29) {
+            await note(log, limitsOf(settings(n + step)));
+            await log.configure(settings(n + step));
+          }
+        }
+        await note(log, { deleting: true });
+        await store.delete(log);
+        await note(log, { deleted: true });
+      }
+    };
+    const limitsOf = ({ compact, retentionRecords, retentionBytes }) => ({
+      ...(compact ? { mayBeCompacted: true } : {}),
+      ...((retentionRecords ?? retentionBytes) === undefined ? {} : { hasLimits: true }),
+    });
+    const maintainer = async () => {
+      for (;;) {
+        await store.maintain();
+        for (const log of store.topics("acme")) await note(log, { start: `${log.range().base}` });
+        await turn();
+      }
+    };
+    await Promise.all([lane("orders", 0), lane("bills", 1), lane("default", 2), maintainer()]);
+  },
+
   /** Waits until the parent has taken the ability to write away, and says what becomes of everyone. */
   async fail() {
     const log = await store.open("acme", "orders", { retentionRecords: 5, compact: false });

@@ -173,7 +173,7 @@ export async function openFilesBelow(directory: string): Promise<string[]> {
 
 /** What the child program says of itself. */
 export interface ChildMessage {
-  readonly kind: "open" | "refused" | "acked" | "failed" | "read" | "done";
+  readonly kind: "open" | "refused" | "acked" | "failed" | "read" | "done" | "begin" | "note";
   readonly [key: string]: unknown;
 }
 

@@ -48,6 +48,25 @@ export class TopicLedger {
     return this.#lives.get(topic)?.at(-1);
   }
 
+  /** What is known once somebody has looked. */
+  static of(store: LogStore, tenant: string, before: TopicLedger): TopicLedger {
+    const ledger = new TopicLedger();
+    for (const log of store.topics(tenant)) {
+      const { base, next } = log.range();
+      const known = before.#lives.get(log.topic)?.some(({ mayBeCompacted }) => mayBeCompacted) ?? false;
+      Object.assign(ledger.begin(log.topic), {
+        id: log.topicId,
+        created: true,
+        acknowledged: next,
+        attempted: next,
+        start: base,
+        startAttempted: base,
+        mayBeCompacted: known,
+      });
+    }
+    return ledger;
+  }
+
   /** As it is now, whatever is noted later. */
   snapshot(): TopicLedger {
     const copy = new TopicLedger();

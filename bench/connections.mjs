@@ -1,0 +1,116 @@
+/**
+ * What many connections cost: so many, each with a ConsumeStream; then their clients are killed, and say nothing.
+ *
+ *   node bench/connections.mjs [--connections 1000] [--stalled]
+ *
+ * Waiting readers have read everything; stalled ones have 4 MiB before them and take nothing.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { Metadata } from "@grpc/grpc-js";
+import { startServers } from "./servers.mjs";
+import { asIs, requests } from "./messages.mjs";
+
+const { values: flags } = parseArgs({
+  options: { connections: { type: "string", default: "1000" }, stalled: { type: "boolean", default: false } },
+});
+const connections = Number(flags.connections);
+const root = new URL("../.make/", import.meta.url).pathname;
+await mkdir(root, { recursive: true });
+const directory = await mkdtemp(join(root, "connections-"));
+const servers = await startServers(directory, { connections: connections + 10, streams: connections + 10 });
+try {
+  await fill();
+  const before = await look("before");
+  const reader = spawn(
+    process.execPath,
+    [
+      new URL("readers.mjs", import.meta.url).pathname,
+      servers.aclog.address,
+      directory,
+      `${connections}`,
+      `${flags.stalled}`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const started = performance.now();
+  await until(({ openCalls }) => openCalls === connections);
+  const opened = seconds(started);
+  if (!flags.stalled) await until(({ waiting }) => waiting === connections);
+  const open = await look(`${connections} connections, each with a stream (all open in ${opened} s)`);
+  const each = Math.round((open.rss - before.rss) / connections / 1024);
+  console.log(`  ${each} KiB and ${((open.fds - before.fds) / connections).toFixed(2)} descriptors each`);
+  if (!flags.stalled) {
+    const sent = performance.now();
+    await produce("woken");
+    await once(reader.stdout, "data");
+    console.log(`  a new record reached all of them in ${seconds(sent)} s`);
+  }
+  const killed = performance.now();
+  reader.kill("SIGKILL");
+  await until((now) => now.connections <= 1 && now.openCalls === 0 && now.waiting === 0);
+  await look(`after their client was killed: all free after ${seconds(killed)} s`);
+  // Memory comes back with the garbage collector, and that with work.
+  for (let call = 0; call < 500; call++) await produce("x");
+  await look("after some more work");
+} finally {
+  await servers.stop();
+  await rm(directory, { recursive: true, force: true });
+}
+
+async function fill() {
+  for (let sent = 0; sent < 4; sent++) await produce("x".repeat(1024 * 1023));
+}
+
+async function produce(value) {
+  const client = servers.aclog.client();
+  await new Promise((resolve, reject) =>
+    client.makeUnaryRequest(
+      "/log.v1.Log/Produce",
+      asIs,
+      asIs,
+      requests.produce({ topic: "orders", records: [{ value: Buffer.from(value) }] }),
+      new Metadata(),
+      (error) => (error === null ? resolve() : reject(error)),
+    ),
+  );
+  client.close();
+}
+
+async function look(what) {
+  const now = await metrics();
+  const mebibytes = Math.round(now.rss / 1024 / 1024);
+  console.log(
+    `${what}: ${mebibytes} MiB, ${now.fds} descriptors, ${now.connections} connections, ${now.openCalls} streams`,
+  );
+  return now;
+}
+
+async function until(isSo) {
+  while (!isSo(await metrics())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function metrics() {
+  const text = await (await fetch(`http://${servers.aclog.adminAddress}/metrics`)).text();
+  const value = (name) =>
+    Number(
+      text
+        .split("\n")
+        .find((line) => line.startsWith(`${name} `))
+        ?.split(" ")[1] ?? 0,
+    );
+  return {
+    rss: value("process_resident_memory_bytes"),
+    fds: value("process_open_fds"),
+    connections: value("aclog_connections"),
+    openCalls: value('aclog_open_calls{method="/log.v1.Log/ConsumeStream"}'),
+    waiting: value("aclog_waiting_readers"),
+  };
+}
+
+function seconds(since) {
+  return ((performance.now() - since) / 1000).toFixed(2);
+}

@@ -1,0 +1,70 @@
+import { commitHeaderBytes } from "./commit.js";
+import type { Gatherer } from "./gatherer.js";
+import { lastIndexWhere } from "./search.js";
+
+/** A commit that is durable in the journal. */
+export interface DurableCommit {
+  readonly segmentBase: bigint;
+  /** In that segment. */
+  readonly position: number;
+  readonly base: bigint;
+  readonly count: number;
+  readonly timeMs: number;
+  /** Header and frames. */
+  readonly bytes: Buffer;
+}
+
+/** Segments of this many bytes are written with one call. */
+const maxWriteBytes = 4 * 1024 * 1024;
+
+/** What of one topic is durable, but not in a segment yet, in offset order. Until it is there, readers find it here. */
+export class PendingCommits {
+  readonly #commits: DurableCommit[] = [];
+
+  add(commit: DurableCommit): void {
+    this.#commits.push(commit);
+  }
+
+  /** The first offset; undefined if there is none. */
+  get base(): bigint | undefined {
+    return this.#commits[0]?.base;
+  }
+
+  find(matches: (commit: DurableCommit) => boolean): DurableCommit | undefined {
+    return this.#commits.find(matches);
+  }
+
+  /** Gathers records from `offset` on, which must be here. */
+  read(offset: bigint, gatherer: Gatherer): void {
+    const first = lastIndexWhere(this.#commits, (commit) => commit.base <= offset);
+    for (let index = first; index < this.#commits.length; index++) {
+      const commit = this.#commits[index]!;
+      if (!gatherer.take(commit.bytes, commitHeaderBytes, commit.bytes.length, commit.base, commit.count)) return;
+    }
+  }
+
+  /** The first commits of one segment, as many as are written with one call; undefined if there is none. */
+  get firstRun():
+    { readonly segmentBase: bigint; readonly commits: readonly Buffer[]; readonly bytes: number } | undefined {
+    const segmentBase = this.#commits[0]?.segmentBase;
+    if (segmentBase === undefined) return undefined;
+    const commits: Buffer[] = [];
+    let bytes = 0;
+    for (const commit of this.#commits) {
+      if (commit.segmentBase !== segmentBase || (bytes > 0 && bytes + commit.bytes.length > maxWriteBytes)) break;
+      commits.push(commit.bytes);
+      bytes += commit.bytes.length;
+    }
+    return { segmentBase, commits, bytes };
+  }
+
+  /** Takes the first `count` out. */
+  remove(count: number): void {
+    this.#commits.splice(0, count);
+  }
+
+  /** Takes all out, and returns how many bytes they were. */
+  clear(): number {
+    return this.#commits.splice(0).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  }
+}

@@ -1,0 +1,121 @@
+import { once } from "node:events";
+import type { ClientHttp2Session } from "node:http2";
+import { describe, expect, test } from "vitest";
+import { type Limits, defaultLimits } from "../../src/config/index.js";
+import { framed, openCall } from "../support/http2-client.js";
+import { FramePeer, frameType } from "../support/http2-frames.js";
+import { consumeBytes, produceBytes, produced } from "../support/raw-client.js";
+import { type TestNode, startTestNode } from "../support/test-node.js";
+
+const start = (limits: Partial<Limits>): Promise<TestNode> =>
+  startTestNode({ config: { limits: { ...defaultLimits, ...limits } } });
+
+/** How long a session lasts from now on, in milliseconds. */
+async function lifeOf(session: ClientHttp2Session): Promise<number> {
+  const started = performance.now();
+  await new Promise((resolve) => session.once("close", resolve));
+  return performance.now() - started;
+}
+
+describe("a connection that has reached its age", () => {
+  test("takes no more calls, and its client notices nothing: the next one goes on another", async () => {
+    await using node = await start({ maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 1_000 });
+    let calls = 0;
+    while ((await node.metric("aclog_connections_accepted_total")) < 5) {
+      await Promise.all(Array.from({ length: 10 }, () => node.as("acme/root").produce("v", { topic: "a" })));
+      calls += 10;
+    }
+    expect(await node.valuesOf("acme", "a")).toHaveLength(calls);
+  });
+
+  test("tells its streams so when the grace is over, behind the answers that are due, and stores nothing later", async () => {
+    await using node = await start({ maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 });
+    const raw = node.raw("acme/root");
+    await raw.answer("Produce", produceBytes({ topic: "read", records: ["v"] }));
+    const calls = {
+      reading: raw.open("ConsumeStream"),
+      producing: raw.open("ProduceStream"),
+      importing: raw.open("Import"),
+      unfinished: raw.open("Produce"),
+    };
+    calls.reading.send(consumeBytes({ topic: "read" }));
+    calls.reading.halfClose();
+    calls.importing.send(produceBytes({ topic: "imported", records: ["v"] }));
+    calls.unfinished.send(produceBytes({ topic: "never", records: ["v"] }));
+    const request = produceBytes({ topic: "produced", records: ["v"] });
+    const ended = calls.producing.end();
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    let sent = 0;
+    while (!isOver) {
+      calls.producing.send(request);
+      sent++;
+      await new Promise(setImmediate);
+    }
+    for (const [name, call] of Object.entries(calls)) {
+      const { code, reason, details } = await call.end();
+      expect([name, code, reason]).toEqual([name, "UNAVAILABLE", "CONNECTION_TOO_OLD"]);
+      expect(details?.RetryInfo).toBeDefined();
+    }
+    const { messages } = await ended;
+    expect(sent).toBeGreaterThan(messages.length);
+    // What was answered is what is stored, and nothing else.
+    expect(messages.map((message) => Number(produced(message).offset))).toEqual(messages.map((_, index) => index));
+    expect(await node.valuesOf("acme", "produced")).toHaveLength(messages.length);
+    expect(await node.valuesOf("acme", "never")).toBeUndefined();
+  });
+
+  test("is cut off if its peer does not even take that", async () => {
+    await using node = await start({ maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 50 });
+    await node.as("acme/root").produce(new Array<string>(32).fill("x".repeat(64 * 1024)), { topic: "a" });
+    const session = node.http2("acme/root");
+    const stalled = openCall(session, "ConsumeStream");
+    stalled.end(framed(consumeBytes({ topic: "a" })));
+    stalled.pause();
+    const milliseconds = await lifeOf(session);
+    expect(milliseconds).toBeLessThan(8_000);
+    await node.metricReaches("aclog_open_consumes", 0);
+  });
+});
+
+describe("a connection without a call", () => {
+  test("is closed after a while, unless it has one open", async () => {
+    await using node = await start({ maxConnectionIdleMs: 400 });
+    await node.as("acme/root").produce("v", { topic: "a" });
+    const [idle, used] = [node.http2("acme/root"), node.http2("acme/root")];
+    const call = openCall(used, "ConsumeStream");
+    call.end(framed(consumeBytes({ topic: "a" })));
+    call.resume();
+    await once(call, "response");
+    expect(await lifeOf(idle)).toBeGreaterThan(200);
+    expect(used.closed).toBe(false);
+    call.close();
+    expect(await lifeOf(used)).toBeGreaterThan(200);
+  });
+});
+
+test("of connections that began together, each has a time of its own, give or take a tenth", async () => {
+  const limitMs = 1_000;
+  for (const limits of [{ maxConnectionAgeMs: limitMs }, { maxConnectionIdleMs: limitMs }]) {
+    await using node = await start(limits);
+    const sessions = Array.from({ length: 20 }, () => node.http2("acme/root"));
+    await Promise.all(sessions.map((session) => once(session, "remoteSettings")));
+    const lives = (await Promise.all(sessions.map(lifeOf))).sort((a, b) => a - b);
+    // The first of them were there a little before the last.
+    expect(lives[0]).toBeGreaterThan(limitMs * 0.5);
+    expect(lives.at(-1)! - lives[0]!).toBeGreaterThan(limitMs * 0.05);
+  }
+});
+
+test("a peer that was switched off is noticed, and what it held is free again", async () => {
+  await using node = await start({ keepaliveMs: 200, keepaliveTimeoutMs: 200 });
+  const alive = node.http2("acme/root");
+  await once(alive, "remoteSettings");
+  // It answers nothing, as a machine that has lost its power.
+  const silent = await FramePeer.connect(node.port, node.keysOf("acme/root"));
+  await silent.closed;
+  expect(silent.received.filter(({ type }) => type === frameType.ping).length).toBeGreaterThan(0);
+  await node.metricReaches("aclog_connections", 1);
+  expect(alive.closed).toBe(false);
+  alive.destroy();
+});

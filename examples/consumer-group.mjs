@@ -12,6 +12,10 @@ process.once("SIGINT", () => stopping.abort());
 
 const client = connect("acme/root");
 try {
+  // What does not exist cannot be followed.
+  await client.topics.create(topic).catch((error) => {
+    if (error.reason !== "TOPIC_EXISTS") throw error;
+  });
   const committed = await client.offsets.fetch({ topic, group });
   // The id keeps the position from being taken for one in a topic that was deleted and made anew under the same name.
   const { topicId } = committed;

@@ -22,6 +22,7 @@ export type Reason =
   | "QUOTA_EXCEEDED"
   | "STORAGE_FULL"
   | "BACKLOG_FULL"
+  | "ANSWERS_UNREAD"
   | "RECORD_CORRUPT"
   | "JOURNAL_FAILED"
   | "LOG_CLOSED"
@@ -157,7 +158,13 @@ export class QuotaExceeded extends ServiceError {
    * @param retryAfterMs for what passes by itself, such as open streams
    */
   constructor(tenant: string, limit: keyof TenantLimits, maximum: number, retryAfterMs?: number) {
-    super(`tenant ${tenant} is at its limit: ${limit} is ${maximum}`, { tenant, limit, maximum: `${maximum}` });
+    const isSize = limit === "record_bytes" || limit === "batch_bytes";
+    const what = isSize ? "this is more than tenant" : "tenant";
+    super(`${what} ${tenant} ${isSize ? "takes" : "is at its limit"}: ${limit} is ${maximum}`, {
+      tenant,
+      limit,
+      maximum: `${maximum}`,
+    });
     this.quotaSubject = `tenant:${tenant}`;
     this.retryAfterMs = retryAfterMs;
   }
@@ -182,6 +189,21 @@ export class BacklogFull extends ServiceError {
 
   constructor(maximumBytes: number) {
     super(`more than ${maximumBytes} bytes of this tenant already wait to be written`, { maximum: `${maximumBytes}` });
+  }
+}
+
+/** Callers of one tenant leave more answers unread than the server is willing to hold in memory. */
+export class AnswersUnread extends ServiceError {
+  readonly reason = "ANSWERS_UNREAD";
+  override readonly quotaSubject: string;
+  override readonly retryAfterMs = 1000;
+
+  constructor(tenant: string, maximumBytes: number) {
+    super(`more than ${maximumBytes} bytes of answers to callers of tenant ${tenant} wait to be read`, {
+      tenant,
+      maximum: `${maximumBytes}`,
+    });
+    this.quotaSubject = `tenant:${tenant}`;
   }
 }
 

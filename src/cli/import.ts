@@ -151,7 +151,7 @@ function asRows(result: ImportResult | undefined): Readonly<Record<string, strin
   return {
     records: grouped(count),
     offsets: `${firstOffset} to ${lastOffset}`,
-    bytes: `${roughSize(bytes)} (${grouped(bytes)} bytes)`,
+    sent: `${roughSize(bytes)} (${grouped(bytes)} bytes)`,
     seconds: `${seconds.toFixed(2)} (${grouped(Math.round(count / seconds))} records/s)`,
   };
 }
@@ -168,10 +168,14 @@ function endedEarly(problem: string, result: ImportResult | undefined): Operator
   return new OperatorError(`${problem}; ${goOn(result.count, result.lastOffset + 1n)}`);
 }
 
+const refusals: ReadonlySet<string> = new Set(["QUOTA_EXCEEDED", "PERMISSION_DENIED", "UNAUTHENTICATED"]);
+
 /** What the command has to add to a call that failed. */
 function howToGoOn(call: CallError, { topic, expectedOffset }: ImportFlags, sent: Sent): string | undefined {
   const { imported, next } = call.facts;
   if (imported === "0") return "Nothing was stored.";
+  // Refused before it began: a refusal in its midst says how far it came.
+  if (imported === undefined && refusals.has(call.reason ?? "")) return undefined;
   if (imported !== undefined && next !== undefined) return `${goOn(Number(imported), BigInt(next))}.`;
   if (sent.records === 0) return undefined;
   return (

@@ -76,7 +76,8 @@ function howToResume({ next }: Printed): string | undefined {
   if (next === undefined) return undefined;
   return (
     `Acknowledged is what was printed, up to offset ${next - 1n}; more may be stored. ` +
-    `Go on with the line behind it and --expected-offset ${next}, which stores nothing twice.`
+    `Go on with the line behind it and --expected-offset ${next}, which stores nothing twice. Should it say that the ` +
+    `next offset is a later one, and nobody else produces here, then as many lines more as it is later are stored: skip them.`
   );
 }
 

@@ -2,6 +2,7 @@
 import { Argument, type Command, Option } from "commander";
 import type { TopicInfo, TopicSettingsInput } from "../client/index.js";
 import { parseCount, parseOffset, parseTopic } from "./arguments.js";
+import { defaultTopic } from "../names.js";
 import { addClientCommand, type ClientFlags } from "./client-command.js";
 import { confirm } from "./confirm.js";
 import { withClient } from "./connection.js";
@@ -157,7 +158,7 @@ async function deleteTopic(topic: string, flags: ClientFlags & { readonly yes?: 
   if (!yes) await confirm(`This removes ${named(topic, tenant)} and all its records for good.`, topic);
   await withClient(flags, async (client) => {
     const { topicId } = await client.topics.delete(topic, { tenant });
-    await print(json ? `${JSON.stringify({ topic, topicId: topicId.toString("hex") })}\n` : `deleted ${topic}\n`);
+    await print(json ? `${JSON.stringify({ topic, topicId: topicId.toString("hex") })}\n` : `${deletedLine(topic)}\n`);
   });
 }
 
@@ -236,4 +237,8 @@ function toJson(topic: TopicInfo): string {
     lastTimestamp: lastTimestampMs === undefined ? undefined : new Date(lastTimestampMs).toISOString(),
     settings,
   });
+}
+
+function deletedLine(topic: string): string {
+  return topic === defaultTopic ? `deleted ${topic}; it always exists: a new one, empty, is there` : `deleted ${topic}`;
 }

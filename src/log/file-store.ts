@@ -179,7 +179,7 @@ export class FileStore implements LogStore {
       if (this.#closed) throw new LogClosed();
       const deleting = this.#deleting.get(key);
       if (deleting === undefined) return this.#create(tenant, topic, settings);
-      await deleting;
+      await this.#counted(tenant, topic, deleting);
     }
   }
 
@@ -192,7 +192,7 @@ export class FileStore implements LogStore {
       }
       const deleting = this.#deleting.get(key);
       if (deleting === undefined) return this.#create(tenant, topic, settings);
-      await deleting;
+      await this.#counted(tenant, topic, deleting);
     }
   }
 
@@ -221,10 +221,12 @@ export class FileStore implements LogStore {
     return this.#topics.usage(tenant);
   }
 
-  async maintain(): Promise<void> {
+  async maintain(isTight: (tenant: string) => boolean = () => false): Promise<void> {
     if (this.#closed) throw new LogClosed();
     if (this.#journal.failure !== undefined) return;
-    this.#maintaining ??= this.#maintenance.run(this.#topics.all()).finally(() => (this.#maintaining = undefined));
+    this.#maintaining ??= this.#maintenance
+      .run(this.#topics.all(), isTight)
+      .finally(() => (this.#maintaining = undefined));
     await this.#maintaining;
   }
 
@@ -239,6 +241,16 @@ export class FileStore implements LogStore {
     this.#maintenance.stop();
     for (const log of this.#topics.all()) log.close();
     await this.#closers[Symbol.asyncDispose]();
+  }
+
+  /** Waits, and counts the topic as one that is being created: whoever asks for usage meanwhile must see it coming. */
+  async #counted(tenant: string, topic: string, waiting: Promise<unknown>): Promise<void> {
+    const uncount = this.#topics.expect(tenant, topic);
+    try {
+      await waiting;
+    } finally {
+      uncount();
+    }
   }
 
   #create(tenant: string, topic: string, settings: TopicSettings): Promise<TopicLog> {

@@ -51,7 +51,7 @@ export class Maintenance {
   }
 
   /** Looks at every one of the topics once. @throws LogClosed when it is stopped meanwhile */
-  async run(logs: Iterable<TopicLog>): Promise<void> {
+  async run(logs: Iterable<TopicLog>, isTight: (tenant: string) => boolean): Promise<void> {
     const busy: TopicLog[] = [];
     const waiting: TopicLog[] = [];
     await this.#each(candidates(logs), async (log) => {
@@ -60,11 +60,11 @@ export class Maintenance {
       if (start > log.range().base) await log.trimBefore(start);
       // What needs no checkpoint comes before it: on a full disk, it may be this that it waits for.
       await this.#reclaim.removeWhole(log);
-      if (await this.#reclaim.wantsSeal(log)) await this.#seal(log);
+      if (await this.#reclaim.wantsSeal(log, isTight(log.tenant))) await this.#seal(log);
       if (this.#reclaim.awaitsCheckpoint(log)) waiting.push(log);
     });
     if (waiting.length > 0) await this.#checkpoint();
-    await this.#each(busy, (log) => this.#reclaim.reclaim(log));
+    await this.#each(busy, (log) => this.#reclaim.reclaim(log, isTight(log.tenant)));
   }
 
   /** Begins nothing more. */

@@ -152,8 +152,10 @@ export interface LogStore extends AsyncDisposable {
   /**
    * Applies every topic's settings once: lets records go, compacts, and gives space back. Its owner calls it every now
    * and then; a call while one is under way waits for that one. Removes nothing that is not durable elsewhere.
+   *
+   * @param isTight which tenants need their space back also where that is much work for little
    */
-  maintain(): Promise<void>;
+  maintain(isTight?: (tenant: string) => boolean): Promise<void>;
 
   /**
    * Refuses what `append` would refuse at the moment in any topic of the tenant: no topic is made for a batch that is not

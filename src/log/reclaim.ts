@@ -11,6 +11,9 @@ export interface ReclaimOptions {
   readonly compactionKeyBytes: number;
 }
 
+/** Of a segment, what has to be dead before it is written anew for a tenant that is short of space. */
+const tightPart = 1 / 16;
+
 /** Gives back the space of what is removed: takes away whole segments, and writes others anew with what is left. */
 export class Reclaim {
   readonly #options: ReclaimOptions;
@@ -24,7 +27,7 @@ export class Reclaim {
   }
 
   /** True if there is space that could be given back if the active segment were sealed. */
-  async wantsSeal(log: TopicLog): Promise<boolean> {
+  async wantsSeal(log: TopicLog, isTight: boolean): Promise<boolean> {
     const { position, segmentBase } = log.end;
     const active = log.files.segments.at(-1);
     if (position === 0 || active === undefined) return false;
@@ -33,7 +36,7 @@ export class Reclaim {
     const { compact, retentionBytes } = log.settings;
     if (compact && position >= Math.max(this.#options.reclaimBytes, log.bytesOfSegments * leastNewPart)) return true;
     if (base <= segmentBase) return false;
-    return this.#isWorthIt(log, active, position, retentionBytes);
+    return this.#isWorthIt(log, active, position, retentionBytes, isTight);
   }
 
   /** True if only a checkpoint is missing before something can be given back. */
@@ -62,11 +65,11 @@ export class Reclaim {
    * @throws RecordCorrupt when a segment that is to be written anew is damaged
    * @throws Cancelled when the topic is deleted or closed meanwhile
    */
-  async reclaim(log: TopicLog): Promise<void> {
+  async reclaim(log: TopicLog, isTight: boolean): Promise<void> {
     await this.removeWhole(log);
     if (this.#givenUp.get(log) === log.files.segments) return;
     const first = sealedOf(log)[0];
-    if (first !== undefined && (await this.#isRewritable(log, first))) {
+    if (first !== undefined && (await this.#isRewritable(log, first, isTight))) {
       const keep = { keys: nothing(), startOffset: log.files.state.startOffset };
       await this.#runLong(log, (signal) => this.#rewrite(log, first, keep, signal));
     }
@@ -84,12 +87,18 @@ export class Reclaim {
     }
   }
 
-  async #isRewritable(log: TopicLog, first: Segment & SealedSegment): Promise<boolean> {
+  async #isRewritable(log: TopicLog, first: Segment & SealedSegment, isTight: boolean): Promise<boolean> {
     if (log.range().base <= first.base) return false;
-    return this.#isWorthIt(log, first, first.sealed.bytes, log.settings.retentionBytes);
+    return this.#isWorthIt(log, first, first.sealed.bytes, log.settings.retentionBytes, isTight);
   }
 
-  async #isWorthIt(log: TopicLog, segment: Segment, bytes: number, limit: number | undefined): Promise<boolean> {
+  async #isWorthIt(
+    log: TopicLog,
+    segment: Segment,
+    bytes: number,
+    limit: number | undefined,
+    isTight: boolean,
+  ): Promise<boolean> {
     const { startOffset: start } = log.files.state;
     let known = this.#deadBytes.get(segment);
     if (known?.start !== start) {
@@ -100,6 +109,7 @@ export class Reclaim {
     }
     if (known.bytes === 0) return false;
     if (limit !== undefined && log.bytesOfSegments > limit) return true;
+    if (isTight) return known.bytes >= bytes * tightPart;
     return known.bytes >= this.#options.reclaimBytes && known.bytes * 2 > bytes;
   }
 

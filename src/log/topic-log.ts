@@ -1,4 +1,5 @@
-import { LogClosed, OffsetOutOfRange, RecordCorrupt, TopicNotFound, UnexpectedOffset } from "../errors.js";
+import { LogClosed, OffsetOutOfRange, RecordCorrupt, StorageFull, TopicNotFound, UnexpectedOffset } from "../errors.js";
+import { isExhausted } from "./durable-files.js";
 import type { RecordBatch } from "../wire/records.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { Gatherer } from "./gatherer.js";
@@ -188,7 +189,7 @@ export class TopicLog implements CommitLog {
     this.#assertOpen();
     const { base, next } = this.range();
     if (offset > next) throw new OffsetOutOfRange(offset, base, next);
-    await this.files.change(({ startOffset }) => (offset > startOffset ? { startOffset: offset } : undefined));
+    await orFull(this.files.change(({ startOffset }) => (offset > startOffset ? { startOffset: offset } : undefined)));
     this.#assertOpen();
   }
 
@@ -196,7 +197,7 @@ export class TopicLog implements CommitLog {
     this.#assertOpen();
     const { retentionMs, retentionBytes, retentionRecords, compact } = settings;
     const own = Object.freeze({ retentionMs, retentionBytes, retentionRecords, compact });
-    await this.files.change(() => ({ settings: own }));
+    await orFull(this.files.change(() => ({ settings: own })));
     this.#assertOpen();
   }
 
@@ -338,5 +339,14 @@ export class TopicLog implements CommitLog {
       this.#pending.remove(commits.length);
       onFlushed(bytes);
     }
+  }
+}
+
+/** @throws StorageFull where there was no room for what changes */
+async function orFull(change: Promise<unknown>): Promise<void> {
+  try {
+    await change;
+  } catch (error) {
+    throw isExhausted(error) ? new StorageFull() : error;
   }
 }

@@ -6,19 +6,25 @@ const defaultPauseMs = 5_000;
 /** Applies the topics' settings every now and then, one round at a time, until it is stopped. */
 export class Maintenance implements AsyncDisposable {
   readonly #store: Pick<LogStore, "maintain">;
+  readonly #isTight: (tenant: string) => boolean;
   readonly #onRound: (seconds: number, error: unknown) => void;
   readonly #pauseMs: number;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  /** @param onRound told what each round took, and what kept it from being finished; undefined: nothing did */
+  /**
+   * @param isTight which tenants are near the limit of their storage
+   * @param onRound told what each round took, and what kept it from being finished; undefined: nothing did
+   */
   constructor(
     store: Pick<LogStore, "maintain">,
+    isTight: (tenant: string) => boolean,
     onRound: (seconds: number, error: unknown) => void,
     pauseMs = defaultPauseMs,
   ) {
     this.#store = store;
+    this.#isTight = isTight;
     this.#onRound = onRound;
     this.#pauseMs = pauseMs;
     this.#wait();
@@ -40,7 +46,7 @@ export class Maintenance implements AsyncDisposable {
 
   async #round(): Promise<void> {
     const started = performance.now();
-    const error = await this.#store.maintain().then(
+    const error = await this.#store.maintain(this.#isTight).then(
       () => undefined,
       (failure: unknown) => failure,
     );

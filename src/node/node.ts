@@ -19,6 +19,9 @@ import { Health, Reflection } from "./standard-services.js";
 import { readTls } from "./tls-files.js";
 import { aclogVersion } from "./version.js";
 
+/** Of its storage limit: a tenant that has used more gets back what its topics no longer need, however little it is. */
+const tightPart = 0.9;
+
 /**
  * The whole server, put together: the one place that knows which class stands behind which interface.
  *
@@ -49,9 +52,10 @@ export async function startNode(
     const health = new Health();
     const events = observation.storeEvents(() => health.setServing(false));
     const store: FileStore = closers.add(await FileStore.open(config.dataDir, storage, events));
-    closers.add(new Maintenance(store, observation.onMaintenance));
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
+    const isTight = (tenant: string): boolean => store.usage(tenant).bytes > limitsOf(tenant).storage_bytes * tightPart;
+    closers.add(new Maintenance(store, isTight, observation.onMaintenance));
     const connections = closers.add(
       new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name), limitsOf }),
     );

@@ -18,6 +18,11 @@ export function encodeConsumeResponse({ topicId, highWaterMark, frames }: Consum
   return new Pieces([...frames.parts, trailer]) as Pick<Buffer, "byteLength" | "copy"> as Buffer;
 }
 
+/** What the records of a response take, in bytes. Zero for a message that is none. */
+export function framesBytes({ frames }: Partial<Consumed>): number {
+  return frames?.parts.reduce((sum, part) => sum + part.length, 0) ?? 0;
+}
+
 /**
  * Bytes in several places that grpc-js copies into the message that it sends, once: to join them first would be a second
  * copy of everything that is read, and most of what the garbage collector has to do.

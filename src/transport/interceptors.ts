@@ -4,11 +4,13 @@ import { PermissionDenied } from "../errors.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { Admitted, type Incoming, type TopicAccess, admit } from "./admission.js";
+import { framesBytes } from "./consume-response.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { OpenStreams } from "./open-streams.js";
 import { ReadAhead } from "./read-ahead.js";
 import { requestIdOf } from "./request-id.js";
 import { toStatus } from "./status.js";
+import { UnreadAnswers } from "./unread-answers.js";
 
 /** `open`: for every caller whom the handshake let in; otherwise for whom the policy allows it. */
 export type MethodAccess = TopicAccess | "open";
@@ -26,6 +28,7 @@ export function authorize(
   openCalls: OpenCalls,
 ): ServerInterceptor {
   const openStreams = new OpenStreams();
+  const unreadAnswers = new UnreadAnswers();
   return (method, call) => {
     let principal: Principal | undefined;
     let requestId: string | undefined;
@@ -83,7 +86,16 @@ export function authorize(
       start: (next) => next(listener),
       sendMessage: (message, next) => {
         // Behind the status nothing may follow: it would not arrive, and it would break the stream before the status does.
-        if (!endedFromOutside) next(message);
+        if (endedFromOutside) return;
+        try {
+          // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
+          const bytes = isStream ? 0 : framesBytes(message as object);
+          if (bytes > 0) onEnd.push(unreadAnswers.add(principal!.tenant, bytes));
+        } catch (error) {
+          open.end(toStatus(error));
+          return;
+        }
+        next(message);
       },
       sendStatus: (status, next) => {
         forget();

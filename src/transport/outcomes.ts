@@ -79,6 +79,9 @@ export function observeCalls(options: ObservationOptions): ServerInterceptor {
 
 type Method = Parameters<ServerInterceptor>[0];
 
+/** An answer that its caller has not taken by then is given up, together with its stream. */
+const untakenMs = 60_000;
+
 /** Nearest the wire, it hands everything on at once; so it needs none of the order that ServerInterceptingCall keeps. */
 class ObservedCall extends ServerInterceptingCall implements EndableCall {
   readonly #method: Method;
@@ -135,7 +138,11 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
 
   override sendMessage(message: unknown, done: () => void): void {
     // Behind a status nothing may follow: it would not arrive, and it would break the stream before the status does.
-    if (!this.#ended) this.#inner.sendMessage(message, done);
+    if (this.#ended) return;
+    this.#inner.sendMessage(message, done);
+    const { requestStream, responseStream } = this.#method;
+    // The only answer of its call: whoever does not take it in all that time keeps it in memory for nothing.
+    if (!requestStream && !responseStream) resetLater(this.#stream, untakenMs);
   }
 
   override sendStatus(status: ServerStatus): void {

@@ -1,5 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { Consumed, LogService, Produced, StartAt } from "../service/index.js";
+import type { LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { ImportResponse } from "../wire/generated/log/v1/ImportResponse.js";
@@ -11,7 +11,7 @@ import {
   readProduceRequest,
 } from "../wire/requests.js";
 import type { Admitted } from "./admission.js";
-import { encodeConsumeResponse } from "./consume-response.js";
+import { encodeConsumeResponse, framesBytes } from "./consume-response.js";
 import { type ReportInternal, clientStream, duplexStream, serverStream, unary } from "./handlers.js";
 import { StoppedImport, importStream } from "./import-stream.js";
 import type { MethodAccess } from "./interceptors.js";
@@ -85,7 +85,7 @@ export function logRoutes(
     Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, { signal }) =>
       service.consume(target, startOf(request), request, request.maxWaitMs, signal),
     ),
-    ConsumeStream: serverStream(report, sizeOf, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
+    ConsumeStream: serverStream(report, framesBytes, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
       service.follow(target, startOf(request), streamLimits(request), signal),
     ),
   };
@@ -105,8 +105,4 @@ function startOf({ start, offset, startTimeMs }: ConsumeRequest): StartAt {
 /** A reader who stops reading makes the server hold the block that was read, a message of it, and its copy on the wire. */
 function streamLimits({ maxRecords, maxBytes }: ConsumeRequest): { maxRecords: number; maxBytes: number } {
   return { maxRecords, maxBytes: Math.min(maxBytes, consumeLimits.maximumStreamBytes) };
-}
-
-function sizeOf({ frames }: Consumed): number {
-  return frames?.parts.reduce((sum, part) => sum + part.length, 0) ?? 0;
 }

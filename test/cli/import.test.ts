@@ -40,7 +40,7 @@ test("the lines of a file are stored in order, and one table tells of them", asy
   assert.deepEqual([code, stderr], [0, ""]);
   assert.match(
     stdout,
-    /^records {2}20,000\noffsets {2}0 to 19999\nbytes {4}\S+ KiB \([\d,]+ bytes\)\nseconds {2}\d+\.\d\d \([\d,]+ records\/s\)\n$/,
+    /^records {2}20,000\noffsets {2}0 to 19999\nsent {5}\S+ KiB \([\d,]+ bytes\)\nseconds {2}\d+\.\d\d \([\d,]+ records\/s\)\n$/,
   );
   assert.equal(await stored(), lines);
 });

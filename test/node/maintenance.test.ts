@@ -19,6 +19,7 @@ test("rounds come one after the other, whatever becomes of them, and the end wai
   };
   const maintenance = new Maintenance(
     store,
+    () => false,
     (seconds, error) => {
       expect(seconds).toBeGreaterThanOrEqual(0);
       if (rounds.push(error) === 4) enough();

@@ -1,6 +1,9 @@
+import type { IncomingHttpHeaders } from "node:http2";
+import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { StorageFull } from "../../src/errors.js";
 import { EngineServer } from "../support/grpc-server.js";
+import { framed, openCall } from "../support/http2-client.js";
 import { decoded, encoded } from "../support/messages.js";
 import { type Answered, RawClient, consumeBytes, produceBytes } from "../support/raw-client.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
@@ -94,6 +97,23 @@ describe("topics", () => {
     expect((await topicsOf(node, "acme/root")).filter(({ topic }) => topic !== "default")).toHaveLength(3);
   });
 
+  test("are not one too many when their names are being freed at the time", async () => {
+    await using node = await limited("{ topics: 4 }");
+    const names = ["a", "b", "c", "d"];
+    for (const name of names) expect((await createTopic(node, name)).code).toBe("OK");
+    for (let round = 0; round < 5; round++) {
+      await Promise.all([
+        ...names.map((name) => deleteTopic(node, name)),
+        ...names.map((name) => createTopic(node, name)),
+        ...names.map((name) => createTopic(node, `${name}.${round}`)),
+      ]);
+      const made = (await topicsOf(node, "acme/root")).filter(({ topic }) => topic !== "default");
+      expect(made.length).toBeLessThanOrEqual(4);
+      for (const { topic } of made) expect((await deleteTopic(node, topic)).code).toBe("OK");
+      for (const name of names) expect((await createTopic(node, name)).code).toBe("OK");
+    }
+  });
+
   test("that are full do not keep two from the same new one", async () => {
     await using node = await limited("{ topics: 1 }");
     const request = produceBytes({ topic: "new", records: ["v"] });
@@ -105,11 +125,47 @@ describe("topics", () => {
   });
 });
 
+describe("answers that nobody reads", () => {
+  test("are bounded for the tenant, and what they took is there again when they are gone", async () => {
+    await using node = await limited("{}");
+    const megabyte = "x".repeat(1_000_000);
+    for (let n = 0; n < 3; n++) await node.as("acme/root").produce(megabyte, { topic: "big" });
+    await node.as("globex/root").produce("v", { topic: "big" });
+    const request = framed(consumeBytes({ topic: "big", maxRecords: 3, maxBytes: 3 << 20 }));
+    const session = node.http2("acme/root");
+    // Nobody takes their bytes; a refusal has none, and comes through.
+    const refused = await new Promise<IncomingHttpHeaders>((resolve) => {
+      for (let n = 0; n < 200; n++) {
+        const call = openCall(session, "Consume");
+        call.on("trailers", resolve);
+        call.end(request);
+      }
+    });
+    expect(refused["grpc-status"]).toBe(`${status.RESOURCE_EXHAUSTED}`);
+    const again = () => node.raw("acme/root").call("Consume", [consumeBytes({ topic: "big" })]);
+    expect(await again()).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "ANSWERS_UNREAD" });
+    expect((await node.as("globex/root").consume({ topic: "big", from: "earliest" })).records).toHaveLength(1);
+    session.destroy();
+    while ((await again()).code !== "OK") await new Promise(setImmediate);
+  });
+});
+
 describe("storage", () => {
   const limit = 256 * 1024;
   const value = "x".repeat(10_000);
   const stored = async (node: TestNode) =>
     (await topicsOf(node, "acme/root")).reduce((sum, { storedBytes }) => sum + Number(storedBytes), 0);
+
+  test("has room again once enough of a topic is truncated, and not only when all of it is", async () => {
+    await using node = await limited(`{ storage_bytes: ${limit} }`);
+    const root = node.as("acme/root");
+    const produce = () => node.raw("acme/root").call("Produce", [produceBytes({ topic: "a", records: [value] })]);
+    let count = 0n;
+    for (let answer = await produce(); answer.code === "OK"; answer = await produce()) count++;
+    await root.topics.truncate("a", { before: count / 2n });
+    while ((await produce()).code !== "OK") await new Promise(setImmediate);
+    expect(await node.valuesOf("acme", "a")).toHaveLength(Number(count - count / 2n) + 1);
+  });
 
   test("is never more than the tenant may have, whoever produces at a time; all that is acknowledged is there", async () => {
     await using node = await limited(`{ storage_bytes: ${limit} }`);

@@ -22,7 +22,7 @@ const retryFullDiskMs = 500;
 /** A sync that takes longer is worth waiting for with everything that there is. */
 const quickSyncSeconds = 0.005;
 /** Fewer batches than this are not worth a sync of their own. */
-const fewBatches = 16;
+const fewBatches = 32;
 
 interface Waiting {
   readonly log: TopicLog;

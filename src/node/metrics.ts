@@ -32,7 +32,7 @@ export class Metrics {
     callBuckets,
     ["method", "code"],
   );
-  readonly #openCalls = this.#instruments.gauge("aclog_open_calls", "Calls that are open, by method.", ["method"]);
+  readonly #openCalls = new Map<string, number>();
   readonly #strays = this.#instruments.counter(
     "aclog_stray_requests_total",
     "Requests that are no call of any method here, by what they were answered: a gRPC code, or NOT_GRPC.",
@@ -121,6 +121,12 @@ export class Metrics {
     number("aclog_open_consumes", "Calls that deliver on the strength of what the policy allowed.", () =>
       asked.openConsumes(),
     );
+    this.#instruments.asked(
+      "aclog_open_calls",
+      "Calls that are open, by method.",
+      (gauge: Gauge<"method">) => this.#openCalls.forEach((count, method) => gauge.set({ method }, count)),
+      ["method"],
+    );
     number("aclog_waiting_readers", "Readers that wait for a record to come.", () => asked.waitingReaders());
     number("aclog_journal_waiting_bytes", "Bytes that wait to be written to the journal.", () =>
       asked.journalWaitingBytes(),
@@ -173,9 +179,9 @@ export class Metrics {
   }
 
   readonly observeCall: CallObserver = ({ method }) => {
-    this.#openCalls.inc({ method });
+    this.#openCalls.set(method, (this.#openCalls.get(method) ?? 0) + 1);
     return ({ code, seconds }) => {
-      this.#openCalls.dec({ method });
+      this.#openCalls.set(method, this.#openCalls.get(method)! - 1);
       this.#calls.observe({ method, code: status[code] }, seconds);
     };
   };

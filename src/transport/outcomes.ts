@@ -9,7 +9,7 @@ import {
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { adoptRequestId, requestIdKey } from "./request-id.js";
-import { resetLater } from "./reset-undelivered.js";
+import { UndeliveredStreams, resetLater } from "./reset-undelivered.js";
 
 /** What is known of a call when it begins. */
 export interface StartedCall {
@@ -74,19 +74,25 @@ export interface ObservationOptions {
  * first interceptor, so that it sees what the others answer too.
  */
 export function observeCalls(options: ObservationOptions): ServerInterceptor {
-  return (method, call) => new ObservedCall(method, call, options);
+  const leaving = {
+    answers: new UndeliveredStreams(untakenMs),
+    statuses: new UndeliveredStreams(options.undeliveredMs),
+  };
+  return (method, call) => new ObservedCall(method, call, options, leaving);
 }
 
-type Method = Parameters<ServerInterceptor>[0];
-
-/** An answer that its caller has not taken by then is given up, together with its stream. */
+/** The only answer of a call is given up when its caller has not taken it by then, together with its stream. */
 const untakenMs = 60_000;
+
+type Method = Parameters<ServerInterceptor>[0];
+type Leaving = Readonly<Record<"answers" | "statuses", UndeliveredStreams>>;
 
 /** Nearest the wire, it hands everything on at once; so it needs none of the order that ServerInterceptingCall keeps. */
 class ObservedCall extends ServerInterceptingCall implements EndableCall {
   readonly #method: Method;
   readonly #inner: Inner;
   readonly #options: ObservationOptions;
+  readonly #leaving: Leaving;
   readonly #stream: ServerHttp2Stream | undefined;
   readonly #session: ServerHttp2Session | undefined;
   readonly #startedAt = performance.now();
@@ -95,15 +101,18 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
   #endings: ((outcome: Outcome) => void)[] = [];
   #ended = false;
   #sentMetadata = false;
+  /** No more requests are handed on; the caller himself may or may not have said so. */
   #halfClosed = false;
+  #saidAll = false;
   /** What is to be answered whatever the handler says. */
   #instead: ServerStatus | undefined;
 
-  constructor(method: Method, inner: Inner, options: ObservationOptions) {
+  constructor(method: Method, inner: Inner, options: ObservationOptions, leaving: Leaving) {
     super(inner);
     this.#method = method;
     this.#inner = inner;
     this.#options = options;
+    this.#leaving = leaving;
     this.#stream = streamOf(inner);
     this.#session = this.#stream?.session as ServerHttp2Session | undefined;
     if (this.#stream !== undefined) options.onStream(this.#stream);
@@ -120,11 +129,13 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
         if (this.#instead === undefined && !this.#isLate()) handler.onReceiveMessage(message);
       },
       onReceiveHalfClose: () => {
+        this.#saidAll = true;
         if (!this.#halfClosed && !this.#isLate()) this.#halfClose();
       },
       onCancel: () => {
         // Every call comes here in the end, also when its status was sent.
         if (!this.#ended) this.#end(statusOf(this.#stream), false);
+        this.#noteLeft();
         handler.onCancel();
       },
     });
@@ -141,8 +152,8 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
     if (this.#ended) return;
     this.#inner.sendMessage(message, done);
     const { requestStream, responseStream } = this.#method;
-    // The only answer of its call: whoever does not take it in all that time keeps it in memory for nothing.
-    if (!requestStream && !responseStream) resetLater(this.#stream, untakenMs);
+    // The only answer of its call: whoever does not take it keeps it in memory for nothing.
+    if (!requestStream && !responseStream && this.#stream !== undefined) this.#leaving.answers.add(this.#stream);
   }
 
   override sendStatus(status: ServerStatus): void {
@@ -188,8 +199,15 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
     if (this.#session !== undefined) register.add(this.#session, this);
     const deadline = Number(this.#inner.getDeadline());
     // grpc-js answers it by itself, and its answer waits behind what the reader does not take.
-    if (this.#method.responseStream && deadline !== Infinity)
+    if (this.#method.responseStream && deadline !== Infinity && this.#stream !== undefined)
       resetLater(this.#stream, deadline - Date.now() + undeliveredMs);
+  }
+
+  /** grpc-js has got rid of the status. A caller who is still uploading has to be stopped all the same. */
+  #noteLeft(): void {
+    if (this.#stream === undefined) return;
+    this.#leaving.answers.delete(this.#stream);
+    if (this.#saidAll) this.#leaving.statuses.delete(this.#stream);
   }
 
   #halfClose(): void {
@@ -204,7 +222,7 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
       metadata.set(requestIdKey, this.#requestId);
       this.#inner.sendStatus({ ...status, metadata });
     } else this.#inner.sendStatus(status);
-    resetLater(this.#stream, this.#options.undeliveredMs);
+    if (this.#stream !== undefined) this.#leaving.statuses.add(this.#stream);
   }
 
   #end({ code, details }: Pick<ServerStatus, "code" | "details">, isOurs: boolean): void {

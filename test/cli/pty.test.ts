@@ -91,7 +91,7 @@ describe.runIf(hasTerminals)("on a terminal", () => {
     assert.deepEqual(await importing.ended(), {
       code: 0,
       screen:
-        "records  100,000\noffsets  0 to 99999\nbytes    1.0 KiB (1,024 bytes)\nseconds  2.00 (50,000 records/s)\n",
+        "records  100,000\noffsets  0 to 99999\nsent     1.0 KiB (1,024 bytes)\nseconds  2.00 (50,000 records/s)\n",
     });
   });
 

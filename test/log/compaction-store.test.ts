@@ -285,52 +285,59 @@ class Answers {
 }
 
 describe("after kill -9 in the midst of compaction", () => {
-  test("every record that was answered is there, but for those whose key came again later", async () => {
-    await using directory = await temporaryDirectory();
-    const answers = new Answers();
-    let gone = 0;
-    let halfWay = 0;
-    for (let life = 0; life < 12; life++) {
-      const child = startChild("compact", directory.path, options);
-      answers.listen(child);
-      const known = answers.all.length;
-      await messageFrom(child, ({ kind }) => kind === "open");
-      await answers.reach(known + 150);
-      const topic = await directoryOf(directory.path);
-      const before = new Set(await readdir(topic));
-      // Until a segment is written anew, and then a little longer each time.
-      const isBegun = async (): Promise<boolean> =>
-        (await readdir(topic)).some((name) => /\.\d+\.log$/.test(name) && !before.has(name));
-      while (!(await isBegun())) expect(child.exitCode).toBeNull();
-      for (let turns = 0; turns < (life % 6) * 4; turns++) await turn();
-      await killed(child);
-      if ((await leftovers(topic)).some((name) => name.endsWith(".log"))) halfWay++;
+  test(
+    "every record that was answered is there, but for those whose key came again later",
+    { timeout: 180_000 },
+    async () => {
+      await using directory = await temporaryDirectory();
+      const answers = new Answers();
+      let gone = 0;
+      let halfWay = 0;
+      for (let life = 0; life < 12; life++) {
+        const child = startChild("compact", directory.path, options);
+        answers.listen(child);
+        const known = answers.all.length;
+        await messageFrom(child, ({ kind }) => kind === "open");
+        await answers.reach(known + 150);
+        const topic = await directoryOf(directory.path);
+        const before = new Set(await readdir(topic));
+        // Every other life ends while a segment is being written anew, the others when the new one has taken the old one's place.
+        const isBegun = (names: readonly string[]): boolean =>
+          names.some((name) => /\.\d+\.log$/.test(name) && !before.has(name));
+        const isOver = (names: readonly string[]): boolean =>
+          [...before].some((name) => name.endsWith(".log") && !names.includes(name));
+        const isTime = life % 2 === 0 ? isBegun : isOver;
+        while (!isTime(await readdir(topic))) expect(child.exitCode).toBeNull();
+        for (let turns = 0; turns < (life % 6) * 4; turns++) await turn();
+        await killed(child);
+        if ((await leftovers(topic)).some((name) => name.endsWith(".log"))) halfWay++;
 
-      await using open = await openStore(directory.path, options);
-      expect(open.report.damaged).toEqual([]);
-      expect(await leftovers(topic)).toEqual([]);
-      const log = open.store.find("acme", "orders")!;
-      const { base, next } = log.range();
-      expect(base).toBe(0n);
-      const read = await readAll(log);
-      const there = new Map(
-        read.map(({ offset, key, value }) => [Number(offset), `${key.toString()}=${value.toString()}`]),
-      );
-      const last = new Map(read.map(({ offset, key }) => [key.toString(), Number(offset)]));
-      for (const { offset, key, value } of answers.all) {
-        expect(BigInt(offset)).toBeLessThan(next);
-        if (there.has(offset)) expect(there.get(offset)).toBe(`${key}=${value}`);
-        else {
-          expect(key).not.toBe("");
-          expect(last.get(key), `the last one of ${key}`).toBeGreaterThan(offset);
-          gone++;
+        await using open = await openStore(directory.path, options);
+        expect(open.report.damaged).toEqual([]);
+        expect(await leftovers(topic)).toEqual([]);
+        const log = open.store.find("acme", "orders")!;
+        const { base, next } = log.range();
+        expect(base).toBe(0n);
+        const read = await readAll(log);
+        const there = new Map(
+          read.map(({ offset, key, value }) => [Number(offset), `${key.toString()}=${value.toString()}`]),
+        );
+        const last = new Map(read.map(({ offset, key }) => [key.toString(), Number(offset)]));
+        for (const { offset, key, value } of answers.all) {
+          expect(BigInt(offset)).toBeLessThan(next);
+          if (there.has(offset)) expect(there.get(offset)).toBe(`${key}=${value}`);
+          else {
+            expect(key).not.toBe("");
+            expect(last.get(key), `the last one of ${key}`).toBeGreaterThan(offset);
+            gone++;
+          }
         }
+        expect(there.has(Number(next) - 1), "the last record of all").toBe(true);
+        expect(open.failures).toEqual([]);
+        expect(basename(topic)).toBe(log.topicId);
       }
-      expect(there.has(Number(next) - 1), "the last record of all").toBe(true);
-      expect(open.failures).toEqual([]);
-      expect(basename(topic)).toBe(log.topicId);
-    }
-    expect(gone).toBeGreaterThan(100);
-    expect(halfWay, "kills that came before the old file was gone, or before the new one counted").toBeGreaterThan(0);
-  });
+      expect(gone).toBeGreaterThan(100);
+      expect(halfWay, "kills that came before the old file was gone, or before the new one counted").toBeGreaterThan(0);
+    },
+  );
 });

@@ -34,8 +34,8 @@ interface Waiting {
 }
 
 interface Queue {
-  /** Those before `first` had their turn. */
-  waiting: Waiting[];
+  /** Those before `first` had their turn, and are not kept. */
+  waiting: (Waiting | undefined)[];
   first: number;
   bytes: number;
 }
@@ -184,7 +184,7 @@ export class GroupCommit implements Appender {
       if (group.length > 0 && (bytes + next.bytes > most || group.length >= mostBatches)) break;
       group.push(next);
       bytes += next.bytes;
-      queue.first++;
+      queue.waiting[queue.first++] = undefined;
       queue.bytes -= next.bytes;
       this.#waitingBytes -= next.bytes;
       this.#waitingBatches--;
@@ -233,7 +233,7 @@ export class GroupCommit implements Appender {
       }
       for (const waiting of group) refuse(waiting, failure);
       for (const { waiting, first } of this.#queues.values()) {
-        for (const one of waiting.slice(first)) refuse(one, failure);
+        for (const one of waiting.slice(first)) refuse(one!, failure);
       }
       this.#queues.clear();
       this.#waitingBytes = 0;

@@ -14,7 +14,7 @@ import type {
   RecordFrames,
   TopicSettings,
 } from "./port.js";
-import { lastIndexWhere } from "./search.js";
+import { lastIndexWhere, lastIndexWhereAsync } from "./search.js";
 import type { Segment } from "./segment.js";
 import type { StorageAccount } from "./storage-account.js";
 import type { TopicFiles } from "./topic-files.js";
@@ -157,16 +157,12 @@ export class TopicLog implements CommitLog {
       // Looked at first: while segments are searched, what is pending may move there and be missed in both places.
       const pending = this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs);
       let found = { offset: pending?.base ?? this.#end.next, timeMs: pending?.timeMs };
-      for (let index = segments.length - 1; index >= 0; index--) {
-        const segment = segments[index]!;
-        const first = await segment.firstCommit();
-        if (first === undefined) continue;
-        if (index === 0 || BigInt(first.timeMs) < timeMs) {
-          const commit = await segment.commitAt(timeMs);
-          if (commit !== undefined) found = { offset: commit.base, timeMs: commit.timeMs };
-          break;
-        }
-        found = { offset: first.base, timeMs: first.timeMs };
+      // It is in the last segment that begins before that time, or it is the first of those behind that one.
+      for (const segment of segments.slice(Math.max(0, await lastBefore(segments, timeMs)))) {
+        const commit = await segment.commitAt(timeMs);
+        if (commit === undefined) continue;
+        found = { offset: commit.base, timeMs: commit.timeMs };
+        break;
       }
       const { base } = this.range();
       return found.offset < base ? { ...found, offset: base } : found;
@@ -340,6 +336,14 @@ export class TopicLog implements CommitLog {
       onFlushed(bytes);
     }
   }
+}
+
+/** Which segment is the last that begins with a commit from before `timeMs`, as far as they are written; -1: none does. */
+async function lastBefore(segments: readonly Segment[], timeMs: bigint): Promise<number> {
+  return lastIndexWhereAsync(segments, async (segment) => {
+    const first = await segment.firstCommit();
+    return first !== undefined && BigInt(first.timeMs) < timeMs;
+  });
 }
 
 /** @throws StorageFull where there was no room for what changes */

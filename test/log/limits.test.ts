@@ -1,8 +1,11 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
+import { type FileHandle, mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import v8 from "node:v8";
+import vm from "node:vm";
 import { describe, expect, test } from "vitest";
+import { commitHeaderBytes, sealCommit } from "../../src/log/commit.js";
 import { OpenFiles } from "../../src/log/open-files.js";
 import { readManifest } from "../../src/log/manifest.js";
 import { type Appended, type CommitLog, defaultTopicSettings } from "../../src/log/port.js";
@@ -27,6 +30,32 @@ import {
 } from "../support/log-harness.js";
 
 const mebibyte = 1024 * 1024;
+v8.setFlagsFromString("--expose-gc");
+
+/** Of a store that takes batches of a mebibyte. */
+const ofMebibytes = {
+  journalFileBytes: 8 * mebibyte,
+  journalFiles: 2,
+  segmentBytes: 64 * mebibyte,
+  pendingBytes: mebibyte,
+};
+
+/** A topic's log on its own, with nothing in it yet. */
+function emptyTopic(files: OpenFiles, directory: string): TopicLog {
+  const manifest = {
+    tenant: "acme",
+    topic: "orders",
+    topicId: "0".repeat(32),
+    createdMs: 1,
+    settings: defaultTopicSettings,
+    startOffset: 0n,
+    compactedTo: 0n,
+    ageMark: undefined,
+    segments: [],
+  };
+  const appender = { admit: () => undefined, enqueue: () => Promise.reject(new Error("not used")) };
+  return new TopicLog(new TopicFiles(files, directory, manifest, 0), appender, new StorageAccount(), emptyEnd);
+}
 
 function runs(command: string, ...args: string[]): boolean {
   try {
@@ -213,13 +242,7 @@ describe("bounded", () => {
 
   test("is what a tenant may have waiting, and another tenant's appends go on", async () => {
     await using directory = await temporaryDirectory();
-    const large = {
-      journalFileBytes: 8 * mebibyte,
-      journalFiles: 2,
-      segmentBytes: 64 * mebibyte,
-      pendingBytes: mebibyte,
-    };
-    await using open = await openStore(directory.path, large);
+    await using open = await openStore(directory.path, ofMebibytes);
     const greedy = await open.store.open("greedy", "orders");
     const modest = await open.store.open("modest", "orders");
     const batch = valuesBatch(Buffer.alloc(mebibyte));
@@ -234,6 +257,69 @@ describe("bounded", () => {
     for (const attempt of attempts) if (attempt.status === "fulfilled") await attempt.value.durable;
     expect(greedy.range().next).toBe(BigInt(80 - refused.length));
     await append(greedy, "and again");
+  });
+});
+
+describe("memory", () => {
+  test("holds no batch that was answered, also while a tenant always has one waiting", async () => {
+    await using directory = await temporaryDirectory();
+    await using open = await openStore(directory.path, ofMebibytes);
+    const log = await open.store.open("acme", "default");
+    const collect = vm.runInNewContext("gc") as () => void;
+    const held = (): number => {
+      collect();
+      return process.memoryUsage().arrayBuffers;
+    };
+    const before = held();
+    let begun = 0;
+    let most = 0;
+    const worker = async (): Promise<void> => {
+      while (begun < 300) {
+        begun++;
+        await append(log, Buffer.alloc(mebibyte - 1024, begun));
+        if (begun % 50 === 0) most = Math.max(most, held() - before);
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, worker));
+    // Twelve are in flight, one group is written, and what readers may want is on its way to the segments.
+    expect(most).toBeLessThan(100 * mebibyte);
+  });
+});
+
+describe("a search by time", () => {
+  test("looks into few of a topic's many segments, and finds the first record of every time", async () => {
+    await using directory = await temporaryDirectory();
+    const looked = new Set<string>();
+    class WatchedFiles extends OpenFiles {
+      override read<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+        looked.add(path);
+        return super.read(path, use);
+      }
+    }
+    await using files = new WatchedFiles(8);
+    const log = emptyTopic(files, directory.path);
+    const count = 500n;
+    for (let base = 0n; base < count; base++) {
+      const bytes = Buffer.alloc(commitHeaderBytes);
+      // Two segments share a time, and then comes a gap.
+      const timeMs = 1000 + 10 * Math.floor(Number(base) / 2);
+      sealCommit(bytes, 0, { topicId: log.topicIdBytes, base, count: 1, timeMs, framesBytes: 0 });
+      log.publish([{ base, segmentBase: base, position: 0, count: 1, timeMs, bytes }]);
+    }
+    await log.flush(() => undefined);
+    for (const [time, offset] of [
+      [0n, 0n],
+      [1000n, 0n],
+      [1001n, 2n],
+      [1010n, 2n],
+      [2505n, 302n],
+      [3490n, 498n],
+      [3491n, count],
+    ] as const) {
+      looked.clear();
+      expect(await log.offsetAt(time)).toBe(offset);
+      expect(looked.size).toBeLessThanOrEqual(11);
+    }
   });
 });
 
@@ -296,26 +382,13 @@ describe("a checkpoint", () => {
       }
     }
     await using files = new WatchedFiles(8);
-    const manifest = {
-      tenant: "acme",
-      topic: "orders",
-      topicId: "0".repeat(32),
-      createdMs: 1,
-      settings: defaultTopicSettings,
-      startOffset: 0n,
-      compactedTo: 0n,
-      ageMark: undefined,
-      segments: [],
-    };
-    const appender = { admit: () => undefined, enqueue: () => Promise.reject(new Error("not used")) };
-    const topic = new TopicFiles(files, directory.path, manifest, 0);
-    const log = new TopicLog(topic, appender, new StorageAccount(), emptyEnd);
+    const log = emptyTopic(files, directory.path);
     const publish = (base: bigint, segmentBase: bigint, position: number) =>
       log.publish([{ base, segmentBase, position, count: 1, timeMs: 1, bytes: Buffer.alloc(10, 1) }]);
     const checkpoint = async (): Promise<string[]> => {
       synced.length = 0;
       await log.flush(() => undefined);
-      await topic.sync();
+      await log.files.sync();
       return synced.filter((name) => name.endsWith(".log"));
     };
     publish(0n, 0n, 0);

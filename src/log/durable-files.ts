@@ -32,9 +32,14 @@ export async function syncDirectory(directory: string): Promise<void> {
   }
 }
 
+/** Where a file is written that is to take the place of the one at `path`. A crash may leave it there: it counts for nothing. */
+export function temporaryPathOf(path: string): string {
+  return `${path}.tmp`;
+}
+
 /** Puts `bytes` in the place of the file at `path`: after a crash it holds either all of the old or all of the new. */
 export async function replaceFile(path: string, bytes: string | Uint8Array): Promise<void> {
-  const temporary = `${path}.tmp`;
+  const temporary = temporaryPathOf(path);
   const file = await open(temporary, "w");
   try {
     await file.writeFile(bytes);

@@ -37,7 +37,7 @@ export interface ManifestSegment {
   readonly sealed?: SegmentEnd;
 }
 
-const manifestName = "topic.json";
+export const manifestName = "topic.json";
 const offset = z
   .string()
   .regex(/^\d{1,20}$/)

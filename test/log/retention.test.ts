@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
 import { mkdir, readFile, readdir, rm, statfs, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, test, vi } from "vitest";
+import { defaultFileStoreOptions } from "../../src/log/file-store-options.js";
 import { readManifest } from "../../src/log/manifest.js";
 import { type CommitLog, type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
+import { segmentBytesOf } from "../../src/log/segment-size.js";
 import { appendDescribed, checkDescribed } from "../support/described-records.js";
 import {
   everything,
@@ -16,6 +18,7 @@ import {
 } from "../support/log-harness.js";
 import { ManualClock } from "../support/manual-clock.js";
 
+const mebibyte = 1024 * 1024;
 const minute = 60_000;
 const day = 86_400_000;
 const settings = (some: Partial<TopicSettings>): TopicSettings => ({ ...defaultTopicSettings, ...some });
@@ -386,6 +389,30 @@ describe("a clock file that is damaged", () => {
 });
 
 describe("segments of one topic", () => {
+  test("with a limit in bytes are small, since the first is written anew each time, and not too many", async () => {
+    await using directory = await temporaryDirectory();
+    const sizes = { segmentBytes: 16 * mebibyte, compactedSegmentBytes: 64 * 1024 };
+    {
+      await using open = await openStore(directory.path, { ...sizes, journalFileBytes: 2 * mebibyte });
+      const log = await open.store.create("acme", "orders", settings({ retentionBytes: 4 * mebibyte }));
+      await appendMany(log, 100, 10, 1000);
+    }
+    const [path] = await pathsEndingWith(directory.path, "topic.json");
+    const { segments } = await readManifest(dirname(path!));
+    expect(segments.length).toBeGreaterThan(15);
+    for (const { sealed } of segments.slice(0, -1)) expect(sealed!.bytes).toBeLessThanOrEqual(64 * 1024);
+
+    for (const [retentionBytes, bytes] of [
+      [1, 64 * 1024],
+      [64 * mebibyte, 8 * mebibyte],
+      [2048 * mebibyte, 16 * mebibyte],
+      [16_384 * mebibyte, 32 * mebibyte],
+      [2 ** 50, 256 * mebibyte],
+    ] as const) {
+      expect(segmentBytesOf(settings({ retentionBytes }), defaultFileStoreOptions)).toBe(bytes);
+    }
+  });
+
   test("are small where only sealed ones can be given back, and are named as they are on disk", async () => {
     await using directory = await temporaryDirectory();
     const options = { segmentBytes: 1024 * 1024, compactedSegmentBytes: 8192, reclaimBytes: 1024 * 1024 };

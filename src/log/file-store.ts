@@ -284,11 +284,12 @@ export class FileStore implements LogStore {
 
   async #close(checkpointer: Checkpointer): Promise<void> {
     await Promise.allSettled(this.#creating.values());
-    for (const log of this.#topics.all()) log.close();
     // First, so that nobody waits for room on a full disk.
     this.#flusher.stop();
     await this.#commits.close();
     await Promise.all(this.#deleting.values());
+    // Those that were created meanwhile, or could not be deleted.
+    for (const log of this.#topics.all()) log.close();
     await this.#maintaining?.catch(() => undefined);
     // Nothing is lost without a last checkpoint: the journal has it all.
     await checkpointer.stop().catch((error: unknown) => {

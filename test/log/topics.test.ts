@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { readManifest } from "../../src/log/manifest.js";
 import { type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
+import { expectEveryCallToFail } from "../conformance/topics.js";
 import { appendDescribed, checkDescribed, describedBatch } from "../support/described-records.js";
 import {
   append,
@@ -252,8 +253,28 @@ describe("a deleted topic", () => {
   });
 });
 
+describe("a deletion that fails while the store is closed", () => {
+  test("leaves a topic that is closed as well, and one that is whole at the next start", async () => {
+    await using directory = await temporaryDirectory();
+    {
+      await using open = await openStore(directory.path);
+      const log = await open.store.open("acme", "orders");
+      await appendDescribed(log, 10);
+      await mkdir(join(directory.path, "tenants/acme/topics", `${log.topicId}.deleted`, "in the way"), {
+        recursive: true,
+      });
+      const deleted = expect(open.store.delete(log)).rejects.toMatchObject({ code: "ENOTEMPTY" });
+      await open.store[Symbol.asyncDispose]();
+      await deleted;
+      await expectEveryCallToFail(log, { reason: "LOG_CLOSED" });
+    }
+    await using open = await openStore(directory.path);
+    expect(await checkDescribed(open.store.find("acme", "orders")!)).toMatchObject({ next: 10n });
+  });
+});
+
 describe("files that no topic.json names", () => {
-  test("are removed at a start, those of another generation and those in front too, and nothing else is", async () => {
+  test("are removed at a start, those of another generation, those in front and half a topic.json too, and nothing else is", async () => {
     await using directory = await temporaryDirectory();
     let topic: string;
     {
@@ -266,7 +287,8 @@ describe("files that no topic.json names", () => {
     const { segments } = await readManifest(topic);
     const base = (at: number): string => `${segments[at]!.base}`.padStart(20, "0");
     const orphans = [`${base(0)}.1.log`, `${base(0)}.1.index`, `${base(3)}.12.log`, `${"1".padStart(20, "0")}.log`];
-    const others = [`${"9".repeat(20)}.log`, "notes.txt", "1.log"];
+    orphans.push("topic.json.tmp");
+    const others = [`${"9".repeat(20)}.log`, "notes.txt", "1.log", "notes.tmp"];
     for (const name of [...orphans, ...others]) await writeFile(join(topic, name), "left behind");
     await using open = await openStore(directory.path, { segmentBytes: 2048 });
     await checkDescribed(open.store.find("acme", "orders")!);

@@ -38,6 +38,11 @@ export function isTopicName(name: string): boolean {
   return topic.test(name);
 }
 
+/** A topic that a tenant makes: not `default`, which always exists, and none of those that only the server makes. */
+export function isTenantMade(name: string): boolean {
+  return name !== defaultTopic && isTopicName(name);
+}
+
 /** A consumer group that a client may name. */
 export function isGroupName(name: string): boolean {
   return topic.test(name);

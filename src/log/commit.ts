@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { writeVarint, varintSize } from "../wire/records.js";
+import { type FramesHeader, isSparse } from "./record-frame.js";
 
 /**
  * A commit on disk: a header, as field 2047 of a ConsumeResponse, and then the frames of its records (docs/format.md).
@@ -7,14 +8,8 @@ import { writeVarint, varintSize } from "../wire/records.js";
  * header to header without reading the frames. The header names its topic, so that bytes of another topic are never
  * taken for this one's.
  */
-export interface CommitHeader {
+export interface CommitHeader extends FramesHeader {
   readonly topicId: string;
-  /** Offset of the first record. */
-  readonly base: bigint;
-  /** Offset of the last record. */
-  readonly last: bigint;
-  /** As many as the offsets from first to last in a dense commit; fewer in one that compaction left. */
-  readonly count: number;
   /** When it was committed, in milliseconds since 1970. */
   readonly timeMs: number;
   /** Bytes from the start of the commit to its first frame. */
@@ -104,11 +99,6 @@ export function readCommitHeader(buffer: Buffer, position: number): CommitHeader
     framesBytes: buffer.readUInt32LE(body + 44),
     checksum: buffer.readUInt32LE(body),
   };
-}
-
-/** True if the commit has no record for some of the offsets from its first to its last. */
-export function isSparse(header: CommitHeader): boolean {
-  return header.last - header.base >= BigInt(header.count);
 }
 
 /** True if the commit at `position`, all of which must be in the buffer, is what was written. */

@@ -27,10 +27,6 @@ export class KeyTable {
     return this.#next;
   }
 
-  get size(): number {
-    return this.#offsets.size;
-  }
-
   /** True once a key found no room. */
   get isFull(): boolean {
     return this.#isFull;

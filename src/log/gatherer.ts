@@ -1,6 +1,6 @@
 import { frameEnd } from "../wire/records.js";
 import type { ReadLimits, RecordFrames } from "./port.js";
-import { type FramesHeader, visitFrames } from "./record-frame.js";
+import { type FramesHeader, isSparse, visitFrames } from "./record-frame.js";
 
 /** Collects frames of commits that follow one another until a limit is reached, without copying them. */
 export class Gatherer {
@@ -25,16 +25,23 @@ export class Gatherer {
     return this.#count === 0;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  /**
+   * Takes the frames at `[start, end)`, which are those of one commit, from the wanted offset on.
+   *
+   * @returns whether there is room for what follows; undefined when they cannot be the ones that the header announces
+   */
+  take(buffer: Buffer, start: number, end: number, header: FramesHeader): boolean | undefined {
+    return isSparse(header)
+      ? this.#takeSparse(buffer, start, end, header)
+      : this.#takeDense(buffer, start, end, header);
   }
 
-  /**
-   * Takes the frames at `[start, end)`, whose offsets are `base` and those that follow it, from the wanted offset on.
-   *
-   * @returns whether there is room for what follows; undefined when the bytes are not frames
-   */
-  take(buffer: Buffer, start: number, end: number, base: bigint, count: number): boolean | undefined {
+  finish(): RecordFrames {
+    return { offset: this.#offset, count: this.#count, next: this.#next, parts: this.#parts };
+  }
+
+  /** Without gaps, offsets are counted and nothing looks into the records. */
+  #takeDense(buffer: Buffer, start: number, end: number, { base, count }: FramesHeader): boolean | undefined {
     let from = start;
     const unwanted = base < this.#from ? Number(this.#from - base) : 0;
     for (let skipped = 0; skipped < unwanted; skipped++) {
@@ -63,12 +70,8 @@ export class Gatherer {
     return false;
   }
 
-  /**
-   * The same for a commit that has gaps: only the frames themselves know their offsets.
-   *
-   * @returns as `take`; undefined also when the offsets are not those that the header announces
-   */
-  takeSparse(buffer: Buffer, start: number, end: number, header: FramesHeader): boolean | undefined {
+  /** With gaps, only the frames themselves know their offsets. */
+  #takeSparse(buffer: Buffer, start: number, end: number, header: FramesHeader): boolean | undefined {
     const wanted = Number(this.#from);
     const run = { from: start, to: start, count: 0, offset: 0, next: 0, isFull: false };
     // To the last frame, whichever are wanted: a commit is what its header says as a whole, or it is damaged.
@@ -87,10 +90,6 @@ export class Gatherer {
     if (!isWhole) return undefined;
     if (run.count > 0) this.#add(buffer.subarray(run.from, run.to), run.count, BigInt(run.offset), BigInt(run.next));
     return !run.isFull && this.#count < this.#limits.maxRecords;
-  }
-
-  finish(): RecordFrames {
-    return { offset: this.#offset, count: this.#count, next: this.#next, parts: this.#parts };
   }
 
   /** True if `taken` records are as many as there is room for, and the next one would make them `bytes` long. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setImmediate as turn } from "node:timers/promises";
 import { LogClosed, StorageFull, TopicExists, TopicNotFound } from "../errors.js";
-import { defaultTopic, isTopicName } from "../names.js";
+import { isTenantMade } from "../names.js";
 import type { RecordBatch } from "../wire/records.js";
 import { mostBytesOf } from "./memory-records.js";
 import { type MemoryHost, MemoryTopic } from "./memory-topic.js";
@@ -77,7 +77,7 @@ export class MemoryStore implements LogStore {
     const log = new MemoryTopic(this.#host, name, settings);
     const owner = this.#tenant(tenant);
     owner.logs.set(topic, log);
-    owner.topics += countOf(topic);
+    if (isTenantMade(topic)) owner.topics++;
     this.#bytes += emptyTopicBytes;
     return log;
   }
@@ -90,7 +90,7 @@ export class MemoryStore implements LogStore {
     known.close(new TopicNotFound(tenant, topic));
     const owner = this.#tenant(tenant);
     owner.logs.delete(topic);
-    owner.topics -= countOf(topic);
+    if (isTenantMade(topic)) owner.topics--;
     this.#bytes -= emptyTopicBytes;
   }
 
@@ -139,9 +139,4 @@ export class MemoryStore implements LogStore {
     this.#tenants.set(name, tenant);
     return tenant;
   }
-}
-
-/** Of a topic, whether it counts as one that its tenant made. */
-function countOf(topic: string): number {
-  return topic !== defaultTopic && isTopicName(topic) ? 1 : 0;
 }

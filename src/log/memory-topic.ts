@@ -91,7 +91,8 @@ export class MemoryTopic implements CommitLog {
     const gatherer = new Gatherer(offset, limits);
     // The last record of all is never compacted away: something is always found.
     for (let index = this.#indexAt(offset); index < this.#blocks.length; index++) {
-      if (!takeInto(gatherer, this.#blocks[index]!)) break;
+      const block = this.#blocks[index]!;
+      if (gatherer.take(block.frames, 0, block.frames.length, block) !== true) break;
     }
     return gatherer.finish();
   }
@@ -194,14 +195,4 @@ export class MemoryTopic implements CommitLog {
     this.#storedBytes += bytes;
     this.#host.account(this.tenant, bytes);
   }
-}
-
-/** Whether there is room for what follows the block. */
-function takeInto(gatherer: Gatherer, block: Block): boolean {
-  const { frames, base, last, count } = block;
-  const isDense = last - base < BigInt(count);
-  const more = isDense
-    ? gatherer.take(frames, 0, frames.length, base, count)
-    : gatherer.takeSparse(frames, 0, frames.length, block);
-  return more === true;
 }

@@ -14,7 +14,7 @@ export interface DurableCommit {
   readonly bytes: Buffer;
 }
 
-/** Segments of this many bytes are written with one call. */
+/** What is written with one call, unless one commit is larger. */
 const maxWriteBytes = 4 * 1024 * 1024;
 
 /** What of one topic is durable, but not in a segment yet, in offset order. Until it is there, readers find it here. */
@@ -38,8 +38,9 @@ export class PendingCommits {
   read(offset: bigint, gatherer: Gatherer): void {
     const first = lastIndexWhere(this.#commits, (commit) => commit.base <= offset);
     for (let index = first; index < this.#commits.length; index++) {
-      const commit = this.#commits[index]!;
-      if (!gatherer.take(commit.bytes, commitHeaderBytes, commit.bytes.length, commit.base, commit.count)) return;
+      const { bytes, base, count } = this.#commits[index]!;
+      const last = base + BigInt(count) - 1n;
+      if (!gatherer.take(bytes, commitHeaderBytes, bytes.length, { base, last, count })) return;
     }
   }
 

@@ -151,7 +151,7 @@ export interface LogStore extends AsyncDisposable {
 
   /**
    * Applies every topic's settings once: lets records go, compacts, and gives space back. Its owner calls it every now
-   * and then; a call while one is under way waits for that one. Removes nothing that is not durable elsewhere.
+   * and then; a call while one is under way waits for that one. Touches nothing that is not durable.
    *
    * @param isTight which tenants need their space back also where that is much work for little
    */

@@ -80,9 +80,17 @@ export class RecordFrame {
 
 /** What a commit's header says of its frames. */
 export interface FramesHeader {
+  /** Offset of the first record. */
   readonly base: bigint;
+  /** Offset of the last record. */
   readonly last: bigint;
+  /** As many as the offsets from first to last in a dense commit; fewer in one that compaction left. */
   readonly count: number;
+}
+
+/** True if there is no record for some of the offsets from the first to the last. */
+export function isSparse({ base, last, count }: FramesHeader): boolean {
+  return last - base >= BigInt(count);
 }
 
 /**

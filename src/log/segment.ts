@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { RecordCorrupt } from "../errors.js";
-import { type CommitHeader, commitHeaderBytes, isIntact, isSparse, misplacement, readCommitHeader } from "./commit.js";
+import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
 import { isMissing, readUpTo, writeFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
@@ -232,9 +232,7 @@ export class Segment {
         if (!gatherer.isEmpty) return true;
         throw this.#corrupt(position, "the checksum does not match");
       }
-      const more = isSparse(header)
-        ? gatherer.takeSparse(chunk, at + header.headerBytes, at + bytes, header)
-        : gatherer.take(chunk, at + header.headerBytes, at + bytes, header.base, header.count);
+      const more = gatherer.take(chunk, at + header.headerBytes, at + bytes, header);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
       at += bytes;
       position += bytes;

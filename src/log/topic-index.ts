@@ -1,4 +1,4 @@
-import { defaultTopic, isTopicName } from "../names.js";
+import { isTenantMade } from "../names.js";
 import type { Usage } from "./port.js";
 import { StorageAccount } from "./storage-account.js";
 import type { TopicLog } from "./topic-log.js";
@@ -29,19 +29,19 @@ export class TopicIndex {
     const topics = this.#of(log.tenant);
     topics.logs.set(log.topic, log);
     topics.sorted = undefined;
-    if (counts(log.topic)) topics.counted++;
+    if (isTenantMade(log.topic)) topics.counted++;
   }
 
   remove(log: TopicLog): void {
     const topics = this.#of(log.tenant);
     topics.logs.delete(log.topic);
     topics.sorted = undefined;
-    if (counts(log.topic)) topics.counted--;
+    if (isTenantMade(log.topic)) topics.counted--;
   }
 
   /** Counts a topic before it is there; returns what ends that. */
   expect(tenant: string, topic: string): () => void {
-    if (!counts(topic)) return () => undefined;
+    if (!isTenantMade(topic)) return () => undefined;
     const topics = this.#of(tenant);
     topics.counted++;
     return () => {
@@ -74,9 +74,4 @@ export class TopicIndex {
     }
     return topics;
   }
-}
-
-/** `default` and the topics that only the server makes are not the tenant's doing. */
-function counts(topic: string): boolean {
-  return topic !== defaultTopic && isTopicName(topic);
 }

@@ -4,13 +4,12 @@ import { PermissionDenied } from "../errors.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { Admitted, type Incoming, type TopicAccess, admit } from "./admission.js";
-import { framesBytes } from "./consume-response.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { OpenStreams } from "./open-streams.js";
 import { ReadAhead } from "./read-ahead.js";
 import { requestIdOf } from "./request-id.js";
 import { toStatus } from "./status.js";
-import { UnreadAnswers } from "./unread-answers.js";
+import { UnreadAnswers, answerBytes } from "./unread-answers.js";
 
 /** `open`: for every caller whom the handshake let in; otherwise for whom the policy allows it. */
 export type MethodAccess = TopicAccess | "open";
@@ -34,8 +33,12 @@ export function authorize(
     let requestId: string | undefined;
     let first: AccessRequest | undefined;
     let endedFromOutside = false;
+    let isOver = false;
     const onEnd: (() => void)[] = [];
-    const forget = (): void => onEnd.splice(0).forEach((end) => end());
+    const forget = (): void => {
+      isOver = true;
+      for (const end of onEnd.splice(0)) end();
+    };
     const needed = Object.hasOwn(access, method.path) ? access[method.path] : undefined;
     const isStream = method.requestStream || method.responseStream;
     const readAhead = method.requestStream ? new ReadAhead() : undefined;
@@ -86,10 +89,11 @@ export function authorize(
       start: (next) => next(listener),
       sendMessage: (message, next) => {
         // Behind the status nothing may follow: it would not arrive, and it would break the stream before the status does.
-        if (endedFromOutside) return;
+        // And of a call that is over nothing is forgotten any more, so nothing may be counted.
+        if (isOver) return;
         try {
           // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
-          const bytes = isStream ? 0 : framesBytes(message as object);
+          const bytes = isStream ? 0 : answerBytes(message as object);
           if (bytes > 0) onEnd.push(unreadAnswers.add(principal!.tenant, bytes));
         } catch (error) {
           open.end(toStatus(error));

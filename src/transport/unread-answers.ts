@@ -1,7 +1,12 @@
 import { AnswersUnread } from "../errors.js";
+import type { Consumed } from "../service/index.js";
+import { framesBytes } from "./consume-response.js";
 
 /** What callers of one tenant may leave unread at a time, in bytes: answers that are on their way take memory. */
 const maxUnreadBytes = 128 * 1024 * 1024;
+
+/** What an entry of a list takes, at most: its names, an id and some numbers. */
+const entryBytes = 512;
 
 /** How much of their answers each tenant's callers have not taken yet. Streams have a window of their own. */
 export class UnreadAnswers {
@@ -19,3 +24,11 @@ export class UnreadAnswers {
     };
   }
 }
+
+/** What the answer to a unary call takes until it is read, in bytes. Zero for all but records and lists: the others are small. */
+export function answerBytes(answer: Answer): number {
+  const entries = answer.topics ?? answer.offsets;
+  return framesBytes(answer) + (entries === undefined ? 0 : entries.length * entryBytes);
+}
+
+type Answer = Partial<Consumed> & { readonly topics?: readonly unknown[]; readonly offsets?: readonly unknown[] };

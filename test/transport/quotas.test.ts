@@ -1,8 +1,9 @@
-import type { IncomingHttpHeaders } from "node:http2";
+import { EventEmitter, once } from "node:events";
+import { type IncomingHttpHeaders, constants } from "node:http2";
 import { status } from "@grpc/grpc-js";
 import { describe, expect, test } from "vitest";
 import { StorageFull } from "../../src/errors.js";
-import { EngineServer } from "../support/grpc-server.js";
+import { EngineServer, framesOf } from "../support/grpc-server.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { decoded, encoded } from "../support/messages.js";
 import { type Answered, RawClient, consumeBytes, produceBytes } from "../support/raw-client.js";
@@ -147,6 +148,55 @@ describe("answers that nobody reads", () => {
     expect((await node.as("globex/root").consume({ topic: "big", from: "earliest" })).records).toHaveLength(1);
     session.destroy();
     while ((await again()).code !== "OK") await new Promise(setImmediate);
+  });
+
+  test("are bounded also when they are lists", async () => {
+    await using node = await limited("{}");
+    await node.as("acme/root").produce("v");
+    const groups = Array.from({ length: 1000 }, (_, index) => `${index}`.padStart(60, "g"));
+    const commit = (group: string) =>
+      node.raw("acme/root").answer("/log.v1.Offsets/Commit", encoded("CommitOffsetRequest", { group }));
+    await Promise.all(groups.map(commit));
+    const list = encoded("ListOffsetsRequest", { pageSize: 1000 });
+    const sessions = [node.http2("acme/root"), node.http2("acme/root")];
+    const refused = await new Promise<IncomingHttpHeaders>((resolve) => {
+      for (let n = 0; n < 400; n++) {
+        const call = openCall(sessions[n % 2]!, "List", { ":path": "/log.v1.Offsets/List" });
+        call.on("trailers", resolve);
+        call.end(framed(list));
+      }
+    });
+    expect(refused["grpc-status"]).toBe(`${status.RESOURCE_EXHAUSTED}`);
+    const again = () => node.raw("acme/root").call("/log.v1.Offsets/List", [list]);
+    expect(await again()).toMatchObject({ code: "RESOURCE_EXHAUSTED", reason: "ANSWERS_UNREAD" });
+    for (const session of sessions) session.destroy();
+    while ((await again()).code !== "OK") await new Promise(setImmediate);
+  });
+
+  test("do not count for a caller who had gone before they came", async () => {
+    const gate = new EventEmitter();
+    const opened = once(gate, "open");
+    let reads = 0;
+    await using server = await EngineServer.start({
+      range: () => ({ base: 0n, next: 1n }),
+      read: async () => {
+        reads++;
+        await opened;
+        return framesOf(0n, 1, 1_000_000);
+      },
+    });
+    const session = server.http2("acme/root");
+    const request = framed(consumeBytes({ topic: "orders" }));
+    const calls = Array.from({ length: 200 }, () => openCall(session, "Consume").end(request));
+    while (reads < calls.length) await new Promise(setImmediate);
+    for (const call of calls) call.close(constants.NGHTTP2_CANCEL);
+    // What came first on a connection is read first.
+    await once(openCall(session, "Consume").end(framed(Buffer.from([0xff]))), "response");
+    gate.emit("open");
+    const raw = server.raw("acme/root");
+    expect((await raw.call("Consume", [consumeBytes({ topic: "orders" })])).code).toBe("OK");
+    session.destroy();
+    await raw.close();
   });
 });
 

@@ -13,11 +13,12 @@ import { formatAddress } from "../address.js";
 import { ShuttingDown } from "../errors.js";
 import type { ConnectionLimits } from "./connection-limits.js";
 import { http2ServerOf } from "./http2-server.js";
+import type { MethodAccess } from "./interceptors.js";
 import { listenOn } from "./listen.js";
 import { type CallObserver, observeCalls } from "./outcomes.js";
 import { resetLater } from "./reset-undelivered.js";
 import { Sessions } from "./sessions.js";
-import { toStatus } from "./status.js";
+import { longestTimeoutMs } from "./timeouts.js";
 import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
 
 /** The largest message that a client may send, in bytes. */
@@ -34,9 +35,6 @@ const maxStrayPath = 200;
 
 /** With one of these an operator asks for it. Source: grpc-js, environment variables. */
 const verbosityVariables = ["GRPC_NODE_VERBOSITY", "GRPC_VERBOSITY"];
-
-/** Node and grpc-js take a longer one for none at all. */
-const longestTimeoutMs = 2 ** 31 - 1;
 
 /** A request that is no call of any method here: grpc-js answers it before an interceptor could see it. */
 export interface StrayRequest {
@@ -57,6 +55,8 @@ export interface GrpcServerOptions extends Omit<TlsListenerOptions, "maxConnecti
   readonly services: readonly {
     readonly definition: ServiceDefinition;
     readonly handlers: UntypedServiceImplementation;
+    /** What its methods need of their callers, by path. */
+    readonly access: Readonly<Record<string, MethodAccess>>;
   }[];
   /** Services of libraries, which add themselves. */
   readonly extensions: readonly { addToServer(server: Server): void }[];
@@ -91,6 +91,7 @@ export class GrpcServer implements AsyncDisposable {
       connections: options.connections,
       observers: options.observers ?? [],
       register: this.#sessions,
+      onlyReads: (path) => options.services.some(({ access }) => isReading(access[path])),
       undeliveredMs,
       onStream: (stream) => (observed = stream),
     });
@@ -141,7 +142,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#listener.server.close();
     const finished = new Promise<void>((resolve) => this.#grpc.tryShutdown(() => resolve()));
     if (await within(graceMs, finished)) return;
-    this.#sessions.cutAll(toStatus(new ShuttingDown()));
+    this.#sessions.cutAll(new ShuttingDown());
     await within(partingMs, finished);
     this.#grpc.forceShutdown();
   }
@@ -154,6 +155,10 @@ export class GrpcServer implements AsyncDisposable {
     for (const socket of sockets) socket.destroy();
     await closed;
   }
+}
+
+function isReading(access: MethodAccess | undefined): boolean {
+  return access !== undefined && access !== "open" && access.kind === "reads";
 }
 
 function strayOf(stream: ServerHttp2Stream, path: string): StrayRequest {

@@ -38,11 +38,11 @@ export interface Outcome {
  */
 export type CallObserver = (call: StartedCall) => ((outcome: Outcome) => void) | undefined;
 
-/** A call that can be ended although neither its caller nor its handler wants to. */
+/** A call that can be ended although neither its caller nor its handler wants to, each with a status that no other gets. */
 export interface EndableCall {
   /**
    * Ends the call behind the answers that are due: who still sends is heard no further, and who only reads is cut off.
-   * Who has said all and waits for its answers is left to get them.
+   * Who has said all and waits for what was done with it is left to be told.
    */
   end(status: ServerStatus): void;
   /** Ends the call now. */
@@ -55,7 +55,7 @@ export interface CallRegister {
   delete(session: ServerHttp2Session, call: EndableCall): void;
 }
 
-export type ServerStatus = Parameters<ServerInterceptingCall["sendStatus"]>[0];
+type ServerStatus = Parameters<ServerInterceptingCall["sendStatus"]>[0];
 type Inner = Parameters<ServerInterceptor>[1];
 type Listener = Parameters<Inner["start"]>[0];
 
@@ -63,6 +63,8 @@ export interface ObservationOptions {
   readonly connections: Connections;
   readonly observers: readonly CallObserver[];
   readonly register: CallRegister;
+  /** Whether calls of a method only read: nothing is lost with one that is cut off while it waits. */
+  readonly onlyReads: (path: string) => boolean;
   /** A status that its caller has not taken by then is given up, together with its stream. */
   readonly undeliveredMs: number;
   /** Each call's stream, at once when it begins. */
@@ -162,9 +164,10 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
 
   end(status: ServerStatus): void {
     if (this.#ended || this.#instead !== undefined) return;
-    const { requestStream, responseStream } = this.#method;
+    const { path, requestStream, responseStream } = this.#method;
     const isServerStream = responseStream && !requestStream;
-    if (this.#halfClosed && !isServerStream) return;
+    const onlyWaits = !this.#sentMetadata && this.#options.onlyReads(path);
+    if (this.#halfClosed && !isServerStream && !onlyWaits) return;
     if (requestStream) {
       this.#instead = status;
       this.#halfClose();

@@ -1,7 +1,5 @@
 import { type ServerHttp2Stream, constants } from "node:http2";
-
-/** Node takes a longer timeout for none at all. */
-const longestTimeoutMs = 2 ** 31 - 1;
+import { longestTimeoutMs } from "./timeouts.js";
 
 /**
  * Streams whose status was sent and has not left yet. Flow control holds a status back behind bytes that its reader does

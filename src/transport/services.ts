@@ -22,8 +22,20 @@ export function servicesOf(
   shutdown: AbortSignal,
 ): GrpcServerOptions["services"] {
   return [
-    { definition: logRoutesDefinition, handlers: logRoutes(useCases.log, openCalls, report, shutdown) },
-    { definition: topicsRoutesDefinition, handlers: topicsRoutes(useCases.topics, openCalls, report) },
-    { definition: offsetsRoutesDefinition, handlers: offsetsRoutes(useCases.offsets, openCalls, report) },
+    {
+      definition: logRoutesDefinition,
+      handlers: logRoutes(useCases.log, openCalls, report, shutdown),
+      access: logMethodAccess,
+    },
+    {
+      definition: topicsRoutesDefinition,
+      handlers: topicsRoutes(useCases.topics, openCalls, report),
+      access: topicsMethodAccess,
+    },
+    {
+      definition: offsetsRoutesDefinition,
+      handlers: offsetsRoutes(useCases.offsets, openCalls, report),
+      access: offsetsMethodAccess,
+    },
   ];
 }

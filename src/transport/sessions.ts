@@ -1,8 +1,9 @@
 import { type ServerHttp2Session, constants } from "node:http2";
 import { ConnectionTooOld } from "../errors.js";
 import { watchControlFrames } from "./control-frames.js";
-import type { CallRegister, EndableCall, ServerStatus } from "./outcomes.js";
+import type { CallRegister, EndableCall } from "./outcomes.js";
 import { toStatus } from "./status.js";
+import { longestTimeoutMs } from "./timeouts.js";
 
 /** All in milliseconds; Infinity for what is not limited. */
 export interface SessionLimits {
@@ -18,9 +19,6 @@ export interface SessionLimits {
 
 /** Each of many connections that were opened together gets a time of its own: within this part of the limit. */
 const jitter = 0.1;
-
-/** Node takes a longer timeout for none at all. */
-const longestTimeoutMs = 2 ** 31 - 1;
 
 /** One session's calls, and since when there is none. */
 interface Live {
@@ -65,8 +63,9 @@ export class Sessions implements CallRegister {
   }
 
   /** Answers every call that is open, on any session, whatever answers it is still due. */
-  cutAll(status: ServerStatus): void {
-    for (const { calls } of this.#live.values()) for (const call of [...calls]) call.sendStatus(status);
+  cutAll(error: Error): void {
+    // A status of its own for each: a call writes its request id into it.
+    for (const { calls } of this.#live.values()) for (const call of [...calls]) call.sendStatus(toStatus(error));
   }
 
   #limitAge(session: ServerHttp2Session, { calls }: Live): void {
@@ -84,8 +83,7 @@ export class Sessions implements CallRegister {
       [
         ageGraceMs,
         () => {
-          const status = toStatus(new ConnectionTooOld());
-          for (const call of [...calls]) call.end(status);
+          for (const call of [...calls]) call.end(toStatus(new ConnectionTooOld()));
         },
       ],
       [undeliveredMs, () => session.destroy()],

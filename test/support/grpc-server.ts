@@ -62,7 +62,7 @@ export class EngineServer implements AsyncDisposable {
       interceptors: changes.interceptors ?? [
         authorize(changes.access ?? logMethodAccess, authorizer, connections, openCalls),
       ],
-      services: [{ definition: logRoutesDefinition, handlers }],
+      services: [{ definition: logRoutesDefinition, handlers, access: logMethodAccess }],
       extensions: [],
       onConnection: () => undefined,
       onRefused: () => undefined,

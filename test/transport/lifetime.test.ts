@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { ClientHttp2Session } from "node:http2";
+import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { type Limits, defaultLimits } from "../../src/config/index.js";
 import { framed, openCall } from "../support/http2-client.js";
@@ -34,12 +34,15 @@ describe("a connection that has reached its age", () => {
     await raw.answer("Produce", produceBytes({ topic: "read", records: ["v"] }));
     const calls = {
       reading: raw.open("ConsumeStream"),
+      waiting: raw.open("Consume"),
       producing: raw.open("ProduceStream"),
       importing: raw.open("Import"),
       unfinished: raw.open("Produce"),
     };
     calls.reading.send(consumeBytes({ topic: "read" }));
     calls.reading.halfClose();
+    calls.waiting.send(consumeBytes({ topic: "read", start: "LATEST", maxWaitMs: 60_000 }));
+    calls.waiting.halfClose();
     calls.importing.send(produceBytes({ topic: "imported", records: ["v"] }));
     calls.unfinished.send(produceBytes({ topic: "never", records: ["v"] }));
     const request = produceBytes({ topic: "produced", records: ["v"] });
@@ -63,6 +66,23 @@ describe("a connection that has reached its age", () => {
     expect(messages.map((message) => Number(produced(message).offset))).toEqual(messages.map((_, index) => index));
     expect(await node.valuesOf("acme", "produced")).toHaveLength(messages.length);
     expect(await node.valuesOf("acme", "never")).toBeUndefined();
+  });
+
+  test("tells each of its calls in a status of its own: none has the request id of another", async () => {
+    await using node = await start({ maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 });
+    await node.as("acme/root").produce("v", { topic: "a" });
+    const session = node.http2("acme/root");
+    const unfinished = openCall(session, "Produce", { "x-request-id": "one" });
+    unfinished.write(framed(produceBytes({ topic: "a", records: ["v"] })));
+    const reading = openCall(session, "ConsumeStream", { "x-request-id": "two" });
+    reading.end(framed(consumeBytes({ topic: "a" })));
+    for (const call of [unfinished, reading]) call.resume();
+    const arrivals = [once(unfinished, "response"), once(reading, "response"), once(reading, "trailers")];
+    const [refused, started, ended] = (await Promise.all(arrivals)).map(([headers]) => headers as IncomingHttpHeaders);
+    expect(refused).toMatchObject({ "grpc-status": "14", "x-request-id": "one" });
+    expect(started!["x-request-id"]).toBe("two");
+    expect(ended!["grpc-status"]).toBe("14");
+    expect(ended!["x-request-id"]).toBeUndefined();
   });
 
   test("is cut off if its peer does not even take that", async () => {

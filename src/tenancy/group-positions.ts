@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { LimitExceeded, RecordCorrupt } from "../errors.js";
 import { type Appended, type CommitLog, type LogStore, defaultTopicSettings } from "../log/index.js";
 import { ownBatch, recordsIn } from "../wire/own-records.js";
@@ -162,6 +163,8 @@ export class GroupPositions {
   /** Only in turn. Positions in topics that are gone are nobody's any more. @throws LimitExceeded */
   async #makeRoom(): Promise<void> {
     if (this.#count < maxPositions) return;
+    // It takes milliseconds to look through all of them, so everyone else has a turn before a caller's next one.
+    await setImmediate();
     const gone = [...this.#entries.values()].filter(({ admitted, key }) => admitted && !this.#isThere(key, admitted));
     for (let at = 0; at < gone.length; at += recordsPerBatch) {
       await this.#append(gone.slice(at, at + recordsPerBatch).map(({ key }) => ({ key, position: undefined })));

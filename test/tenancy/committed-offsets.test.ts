@@ -147,6 +147,25 @@ describe("a tenant's positions", () => {
     }
   });
 
+  test("beyond it are refused one in a turn of the event loop: who asks for many keeps nobody else waiting", async () => {
+    await using store = new MemoryStore();
+    const { offsets } = over(store);
+    const log = await store.create("acme", "orders", defaultTopicSettings);
+    const storeIn = (group: number) => offsets.store("acme", key(`${group}`), { ...at(1n), topicId: log.topicId });
+    await Promise.all(Array.from({ length: maxPositions }, (_, group) => storeIn(group)));
+    let others = 0;
+    const refusals = Array.from({ length: 50 }, (_, more) => storeIn(maxPositions + more).catch(String));
+    let areDone = false;
+    const done = Promise.all(refusals).then(() => (areDone = true));
+    while (!areDone) {
+      await new Promise(setImmediate);
+      others++;
+    }
+    await done;
+    expect(await refusals[49]).toContain("LimitExceeded");
+    expect(others).toBeGreaterThanOrEqual(50);
+  });
+
   test("are written anew when their log has become long, and none is lost that is stored meanwhile", async () => {
     await using store = new MemoryStore();
     const { offsets, notShortened } = over(

@@ -75,6 +75,7 @@ export class LogService {
   /**
    * Reads once. At the end it waits up to `maxWaitMs` for a record and may then come back with none.
    *
+   * @param caller asked for its signal only if there is something to wait for: a signal may cost as much as a read
    * @throws OffsetOutOfRange when a stated offset is outside the range and there was nothing to wait for
    */
   async consume(
@@ -82,11 +83,12 @@ export class LogService {
     start: StartAt,
     limits: ReadLimits,
     maxWaitMs: number,
-    signal: AbortSignal,
+    caller: { readonly signal: AbortSignal },
   ): Promise<Consumed> {
     const log = await this.#logs.find(target);
     let offset = await startOffset(log, start);
     if (maxWaitMs > 0 && offset === log.range().next) {
+      const { signal } = caller;
       using patience = new Patience(maxWaitMs, signal);
       offset = await waitAtEnd(log, start, patience.signal).catch((error: unknown) => {
         // Only the caller's own signal is an error: to have waited in vain is an answer.

@@ -82,8 +82,8 @@ export function logRoutes(
       (requests, signal) =>
         importStream(requests, signal, (admitted, topicId) => produce(admitted, () => signal.aborted, topicId)),
     ),
-    Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, { signal }) =>
-      service.consume(target, startOf(request), request, request.maxWaitMs, signal),
+    Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, caller) =>
+      service.consume(target, startOf(request), request, request.maxWaitMs, caller),
     ),
     ConsumeStream: serverStream(report, framesBytes, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
       service.follow(target, startOf(request), streamLimits(request), signal),

@@ -57,7 +57,7 @@ describe("a Consume that waited leaves no timer behind", () => {
     await produce(topic, "v");
     const before = timers();
     const caller = new AbortController();
-    const waiting = service.consume(target(topic), start, limits, 60_000, caller.signal);
+    const waiting = service.consume(target(topic), start, limits, 60_000, caller);
     await new Promise(setImmediate);
     caller.abort();
     await expect(waiting).rejects.toMatchObject({ reason: "CANCELLED" });
@@ -67,7 +67,7 @@ describe("a Consume that waited leaves no timer behind", () => {
   test("when a record comes", async () => {
     await produce("woken", "v");
     const before = timers();
-    const waiting = service.consume(target("woken"), { at: "latest" }, limits, 60_000, new AbortController().signal);
+    const waiting = service.consume(target("woken"), { at: "latest" }, limits, 60_000, new AbortController());
     await new Promise(setImmediate);
     await produce("woken", "w");
     expect((await waiting).frames).toMatchObject({ offset: 1n, count: 1 });

@@ -53,7 +53,7 @@ export class UnderWay {
     if (this.#signal.aborted) throw new Cancelled();
   }
 
-  /** Resolves when nothing is under way any more. @throws what kept a request from being stored */
+  /** Resolves when nothing is under way any more, or the signal aborts. @throws what kept a request from being stored */
   async settled(): Promise<void> {
     while (this.#count > 0 && !this.#signal.aborted) await this.change();
     this.#throwFailure();

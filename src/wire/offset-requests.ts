@@ -2,15 +2,14 @@ import { InvalidField } from "../errors.js";
 import { isGroupName, isSystemName, isTopicName } from "../names.js";
 import {
   type Page,
+  PageFields,
   SelectorFields,
   type TopicSelector,
   type UnreadableRequest,
   guarded,
-  page,
   readFields,
   readGroup,
   readNumber,
-  readText,
 } from "./request-fields.js";
 
 /** The requests of `log.v1.Offsets`: each reader gives a frozen request or the error that answers it, and never throws. */
@@ -68,18 +67,18 @@ export function readGroupRequest(bytes: Buffer): GroupRequest | UnreadableReques
 export function readListOffsetsRequest(bytes: Buffer): ListOffsetsRequest | UnreadableRequest {
   return guarded(() => {
     const selector = new SelectorFields();
+    const pageFields = new PageFields();
     let group = "";
-    let size = 0n;
-    let token = "";
     readFields(bytes, [1, 5], (reader, field, type) => {
       if (field === 1) selector.readTopic(reader, type);
       else if (field === 2) selector.readTenant(reader, type);
       else if (field === 3) group = readGroup(reader, type);
-      else if (field === 4) size = readNumber(reader, field, type);
-      else if (field === 5) token = readText(reader, type, "page_token");
+      else if (field === 4) pageFields.readSize(reader, field, type);
+      else if (field === 5) pageFields.readToken(reader, type);
       else reader.skip(type);
     });
-    return Object.freeze({ ...selector.finish(), group, page: page(size, token), after: positionIn(token) });
+    const page = pageFields.finish((token) => positionIn(token) !== undefined);
+    return Object.freeze({ ...selector.finish(), group, page, after: positionIn(page.token) });
   });
 }
 
@@ -88,13 +87,11 @@ export function offsetsPageToken(topic: string, group: string): string {
   return `${topic}/${group}`;
 }
 
+/** Undefined for what is no token of ours. */
 function positionIn(token: string): ListOffsetsRequest["after"] {
-  if (token === "") return undefined;
   const [topic = "", group = "", ...rest] = token.split("/");
-  if (rest.length > 0 || !(isTopicName(topic) || isSystemName(topic)) || !isGroupName(group)) {
-    throw new InvalidField("page_token", "not one that an answer gave");
-  }
-  return Object.freeze({ topic, group });
+  const isOurs = rest.length === 0 && (isTopicName(topic) || isSystemName(topic)) && isGroupName(group);
+  return isOurs ? Object.freeze({ topic, group }) : undefined;
 }
 
 function named(group: string): string {

@@ -36,7 +36,7 @@ export class WireReader {
     return this.#checkedTag(this.#uint32("a field number"));
   }
 
-  /** Starts of the content and of what follows it, of a length-delimited field. Leaves the position behind it. */
+  /** The length of a length-delimited field's content, all of which is there. Leaves the position before the content. */
   length(): number {
     const length = this.#uint32("a length");
     if (length > this.end - this.position) throw this.malformed("is truncated");

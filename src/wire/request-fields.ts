@@ -120,6 +120,27 @@ export class SelectorFields {
   }
 }
 
+/** The two fields by which a request says which part of a list it wants. */
+export class PageFields {
+  #size = 0n;
+  #token = "";
+
+  readSize(reader: WireReader, field: number, type: number): void {
+    this.#size = readNumber(reader, field, type);
+  }
+
+  readToken(reader: WireReader, type: number): void {
+    this.#token = readText(reader, type, "page_token");
+  }
+
+  /** @param isToken whether an answer of ours may have given this (non-empty) token */
+  finish(isToken: (token: string) => boolean): Page {
+    const token = this.#token;
+    if (token !== "" && !isToken(token)) throw new InvalidField("page_token", "not one that an answer gave");
+    return { size: Math.min(uint32("page_size", this.#size) || pageSizes.default, pageSizes.maximum), token };
+  }
+}
+
 /** A consumer group's name. */
 export function readGroup(reader: WireReader, type: number): string {
   const group = readText(reader, type, "group");
@@ -160,8 +181,4 @@ export function safeInteger(field: string, value: bigint): number {
     throw new InvalidField(field, `${value}, and at most ${Number.MAX_SAFE_INTEGER} is allowed`);
   }
   return Number(value);
-}
-
-export function page(size: bigint, token: string): Page {
-  return { size: Math.min(uint32("page_size", size) || pageSizes.default, pageSizes.maximum), token };
 }

@@ -1,13 +1,12 @@
-import { InvalidField } from "../errors.js";
 import { isSystemName, isTopicName } from "../names.js";
 import type { WireReader } from "./reader.js";
 import {
   type Page,
+  PageFields,
   SelectorFields,
   type TopicSelector,
   type UnreadableRequest,
   guarded,
-  page,
   readBoolean,
   readFields,
   readNested,
@@ -114,21 +113,18 @@ export function readTruncateTopicRequest(bytes: Buffer): TruncateTopicRequest | 
 export function readListTopicsRequest(bytes: Buffer): ListTopicsRequest | UnreadableRequest {
   return guarded(() => {
     const selector = new SelectorFields();
+    const page = new PageFields();
     let prefix = "";
-    let size = 0n;
-    let token = "";
     readFields(bytes, [1, 4], (reader, field, type) => {
       if (field === 1) selector.readTenant(reader, type);
       else if (field === 2) prefix = readText(reader, type, "prefix");
-      else if (field === 3) size = readNumber(reader, field, type);
-      else if (field === 4) token = readText(reader, type, "page_token");
+      else if (field === 3) page.readSize(reader, field, type);
+      else if (field === 4) page.readToken(reader, type);
       else reader.skip(type);
     });
     // The token is the last name of the page before: nothing that its reader was not shown.
-    if (token !== "" && !isTopicName(token) && !isSystemName(token)) {
-      throw new InvalidField("page_token", "not one that an answer gave");
-    }
-    return Object.freeze({ ...selector.finish(), prefix, page: page(size, token) });
+    const isToken = (token: string): boolean => isTopicName(token) || isSystemName(token);
+    return Object.freeze({ ...selector.finish(), prefix, page: page.finish(isToken) });
   });
 }
 

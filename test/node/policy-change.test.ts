@@ -1,5 +1,6 @@
-import { once } from "node:events";
-import { expect, test } from "vitest";
+import { EventEmitter, once } from "node:events";
+import { type FileHandle, open } from "node:fs/promises";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { framed, openCall } from "../support/http2-client.js";
 import { consumeBytes, consumed, produceBytes } from "../support/raw-client.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
@@ -125,6 +126,34 @@ test("under load, nothing of a revoked producer is stored once the change has be
   expect(await node.valuesOf("acme", "orders")).toEqual(stored);
   // And whatever was stored was answered before the stream ended.
   expect(ended.messages).toHaveLength(stored!.length - 1);
+});
+
+test("the change is reported only when what the old policy let in is on disk", async () => {
+  await using node = await start();
+  const next = (): bigint => node.store.find("acme", "orders")!.range().next;
+  // A disk that is slow: each fdatasync takes until the test lets it go.
+  const handle = await open(node.directory);
+  const files = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const disk = new EventEmitter();
+  const released = once(disk, "released");
+  const { datasync } = files as { readonly datasync: (this: FileHandle) => Promise<void> };
+  const syncing = vi.spyOn(files, "datasync").mockImplementation(async function (this: FileHandle) {
+    disk.emit("syncing");
+    await released;
+    await datasync.call(this);
+  });
+  onTestFinished(() => syncing.mockRestore());
+  const isSyncing = once(disk, "syncing");
+  const producing = node.raw("acme/billing").call("Produce", [produceBytes({ topic: "orders", records: ["let in"] })]);
+  await isSyncing;
+  const changing = activate(node, withoutBilling).then(next);
+  await node.log.until(({ msg }) => msg === "a new policy is in force");
+  await node.raw("acme/root").answer("Consume", consumeBytes({ topic: "orders" }));
+  expect(next()).toBe(1n);
+  disk.emit("released");
+  expect(await changing).toBe(2n);
+  expect((await producing).code).toBe("OK");
 });
 
 test("a reader that does not read is cut off all the same", async () => {

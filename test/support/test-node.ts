@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { pino } from "pino";
 import { CallError, Client, type ConsumedRecord } from "../../src/client/index.js";
 import { type Config, defaultLimits } from "../../src/config/index.js";
-import { type FileStoreOptions, defaultFileStoreOptions } from "../../src/log/index.js";
+import { type FileStoreOptions, type LogStore, defaultFileStoreOptions } from "../../src/log/index.js";
 import { type RunningNode, startNode } from "../../src/node/index.js";
 import { type IssuedCertificate, TestAuthority } from "./certificates.js";
 import { http2To } from "./http2-client.js";
@@ -130,6 +130,11 @@ export class TestNode implements AsyncDisposable {
   /** A typed client of `acme/billing`; the same one each time. */
   as(principal: string): Client {
     return cached(this.#clients, principal, () => Client.connect({ address: this.address, ...this.keysOf(principal) }));
+  }
+
+  /** What is stored, behind the policy. */
+  get store(): LogStore {
+    return this.#node.store;
   }
 
   /** A client of `acme/billing` that sends whatever bytes it is given; the same one each time. */

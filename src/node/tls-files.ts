@@ -1,14 +1,10 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { Config } from "../config/index.js";
+import { type Config, whyUnreadable } from "../config/index.js";
 import { type Finding, OperatorError } from "../errors.js";
+// Not from the room's index: a server makes no certificates, and need not load what does.
+import { certificatesIn } from "../pki/pem.js";
 import type { TlsMaterial } from "../transport/index.js";
-
-/** Node says undefined where the extension is missing; its types do not. */
-function isForOthers(certificate: X509Certificate): boolean {
-  const usages = certificate.keyUsage as readonly string[] | undefined;
-  return usages !== undefined && !usages.includes(serverAuth);
-}
 
 /** When the first certificate of each file ends, in milliseconds since 1970. */
 export type CertificateEnds = Readonly<Record<"server" | "ca", number>>;
@@ -29,38 +25,49 @@ export async function readTls(files: Config["tls"]): Promise<TlsMaterial & { rea
       const pem = await readFile(source);
       return { pem, parsed: parse(pem) };
     } catch (error) {
-      const problem = error instanceof Error && "syscall" in error ? `: ${error.message}` : ", as PEM";
-      findings.push({ source, problem: `this is not ${what}${problem}` });
+      const isUnreadable = error instanceof Error && "syscall" in error;
+      findings.push({ source, problem: isUnreadable ? whyUnreadable(error) : `this is not ${what}, as PEM` });
       return undefined;
     }
   };
-  const ca = await read(files.ca, "an authority's certificate", (pem) => new X509Certificate(pem));
-  const cert = await read(files.cert, "a certificate", (pem) => new X509Certificate(pem));
+  const ca = await read(files.ca, "an authority's certificate", parseCertificates);
+  const cert = await read(files.cert, "a certificate", parseCertificates);
   const key = await read(files.key, "a private key without a passphrase", (pem) => createPrivateKey(pem));
-  if (ca !== undefined && !ca.parsed.ca) {
+  if (ca?.parsed.first.ca === false) {
     findings.push({ source: files.ca, problem: "this certificate is not an authority's" });
   }
-  if (cert !== undefined && key !== undefined && !cert.parsed.checkPrivateKey(key.parsed)) {
+  if (cert !== undefined && key !== undefined && !cert.parsed.first.checkPrivateKey(key.parsed)) {
     findings.push({ source: files.key, problem: `this key does not belong to the certificate in ${files.cert}` });
   }
-  // Without the extension a certificate is for everything.
-  if (cert !== undefined && isForOthers(cert.parsed)) {
+  if (cert !== undefined && isForOthers(cert.parsed.first)) {
     findings.push({
       source: files.cert,
       problem: "this certificate is not for servers: it lacks the serverAuth usage",
     });
   }
-  if (cert !== undefined && Date.parse(cert.parsed.validTo) < Date.now()) {
-    findings.push({ source: files.cert, problem: `this certificate expired on ${cert.parsed.validTo}` });
+  if (cert !== undefined && Date.parse(cert.parsed.first.validTo) < Date.now()) {
+    findings.push({ source: files.cert, problem: `this certificate expired on ${cert.parsed.first.validTo}` });
   }
   if (findings.length > 0 || ca === undefined || cert === undefined || key === undefined) {
     throw new OperatorError("cannot serve with these certificates; `make certs` makes a set to begin with", findings);
   }
-  return { ca: ca.pem, cert: cert.pem, key: key.pem, endsMs: { server: endOf(cert.pem), ca: endOf(ca.pem) } };
+  const endsMs = { server: cert.parsed.endMs, ca: ca.parsed.endMs };
+  return { ca: ca.pem, cert: cert.pem, key: key.pem, endsMs };
 }
 
-/** Of all certificates in the file, the first end. */
-function endOf(pem: Buffer): number {
-  const blocks = pem.toString("latin1").match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return Math.min(...blocks.map((block) => Date.parse(new X509Certificate(block).validTo)));
+/**
+ * All of a file: the first, and when the first of them to end does.
+ * @throws Error when there is none, or when one of them is broken
+ */
+function parseCertificates(pem: Buffer): { readonly first: X509Certificate; readonly endMs: number } {
+  const [first, ...others] = certificatesIn(pem).map((each) => new X509Certificate(each));
+  if (first === undefined) throw new Error("there is no certificate");
+  return { first, endMs: Math.min(...[first, ...others].map(({ validTo }) => Date.parse(validTo))) };
+}
+
+/** A certificate that names usages, and not that one; without the extension it is for everything. */
+function isForOthers(certificate: X509Certificate): boolean {
+  // Node says undefined where the extension is missing; its types do not.
+  const usages = certificate.keyUsage as readonly string[] | undefined;
+  return usages !== undefined && !usages.includes(serverAuth);
 }

@@ -5,4 +5,5 @@
 
 export { type CertificateSummary, inspectCertificate } from "./inspect.js";
 export { examplePrincipals, initCertificates, issueCertificate } from "./issue.js";
-export { ShortLivedAuthority, type ShortLivedOptions, certificatesIn, issueSelfSigned } from "./short-lived.js";
+export { certificatesIn } from "./pem.js";
+export { ShortLivedAuthority, type ShortLivedOptions, issueSelfSigned } from "./short-lived.js";

@@ -11,6 +11,7 @@ import forge from "node-forge";
 import { OperatorError } from "../errors.js";
 import type { Principal } from "../names.js";
 import type { Issued } from "./authority.js";
+import { certificatesIn } from "./pem.js";
 
 /** What a certificate says beside its subject. */
 export interface ShortLivedOptions {
@@ -76,12 +77,6 @@ export class ShortLivedAuthority {
   issue(principal: Principal, options: ShortLivedOptions = {}): Issued {
     return make(principal, makeKey(), this.#name, this.#key, options);
   }
-}
-
-/** The certificates of a PEM file, each for itself. */
-export function certificatesIn(pem: string | Buffer): readonly string[] {
-  const blocks = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-  return pem.toString("latin1").match(blocks) ?? [];
 }
 
 /** A client's certificate that is vouched for by nobody but itself. */

@@ -7,7 +7,8 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
-import { decodeStatus, statusDetailsKey } from "../wire/definition.js";
+import { type DecodedStatus, decodeStatus, readStatusMessage, statusDetailsKey } from "../wire/definition.js";
+import type { StatusOutput } from "../wire/generated/google/rpc/Status.js";
 
 export interface Answer<Message> {
   readonly messages: readonly Message[];
@@ -59,21 +60,31 @@ export function collected<Message>(call: ClientReadableStream<Message>, enough =
   });
 }
 
+/** The answer to a call whose refusal is one of its messages, as on a stream with request ids. */
+export function refusedIn(error: StatusOutput): Answer<never> {
+  const code = codes.find((each: number) => each === error.code) ?? status.UNKNOWN;
+  const reason = reasonOf(() => readStatusMessage(error));
+  return { messages: [], code, reason, details: error.message };
+}
+
+const codes = Object.values(status).filter((each) => typeof each !== "string");
+
 const accepted = { code: status.OK, reason: undefined, details: "" } as const;
 
 function refused(
   error: { readonly code: status; readonly details: string; readonly metadata: Metadata } | undefined,
 ): Pick<Answer<never>, "code" | "reason" | "details"> {
   if (error === undefined) return { code: status.UNKNOWN, reason: undefined, details: "ended without a status" };
-  return { code: error.code, reason: reasonOf(error.metadata), details: error.details };
+  const [trailer] = error.metadata.get(statusDetailsKey);
+  const reason = Buffer.isBuffer(trailer) ? reasonOf(() => decodeStatus(trailer)) : undefined;
+  return { code: error.code, reason, details: error.details };
 }
 
-function reasonOf(metadata: Metadata): string | undefined {
-  const [trailer] = metadata.get(statusDetailsKey);
+function reasonOf(decode: () => DecodedStatus): string | undefined {
   try {
-    return Buffer.isBuffer(trailer) ? decodeStatus(trailer).details.ErrorInfo?.reason : undefined;
+    return decode().details.ErrorInfo?.reason;
   } catch {
-    // A damaged trailer gives no reason, and without the right one no refusal counts.
+    // Damaged details give no reason, and without the right one no refusal counts.
     return undefined;
   }
 }

@@ -8,7 +8,7 @@ import type { ListOffsetsResponseOutput } from "../wire/generated/log/v1/ListOff
 import type { ListTopicsResponseOutput } from "../wire/generated/log/v1/ListTopicsResponse.js";
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { TopicOutput } from "../wire/generated/log/v1/Topic.js";
-import { type Answer, callOptions, collected, once } from "./answer.js";
+import { type Answer, callOptions, collected, once, refusedIn } from "./answer.js";
 import type { Caller } from "./callers.js";
 import type { TopicView } from "./topic-view.js";
 
@@ -64,10 +64,8 @@ const produce: readonly Attempt[] = [
       call.end({ ...batch(scene), requestId: 1n });
       const answer = await answering;
       const error = answer.messages[0]?.error;
-      if (!error) return answer;
       // The stream goes on, and the refusal is an answer like any other.
-      const nothing = { messages: [], code: status.UNKNOWN, reason: undefined, details: error.message };
-      return error.code === permissionDenied ? denied(nothing) : nothing;
+      return error ? refusedIn(error) : answer;
     },
   },
   {
@@ -246,9 +244,6 @@ export const attemptsOf: Readonly<Record<Action, readonly Attempt[]>> = {
   delete: remove,
   admin: administer,
 };
-
-/** As a google.rpc.Status has it, where codes are numbers. */
-const permissionDenied: number = status.PERMISSION_DENIED;
 
 let retentions = 1_000_000_000;
 

@@ -119,7 +119,11 @@ export function statusMessage(status: OutgoingStatus): Status {
 
 /** @throws Error when the bytes are not a `google.rpc.Status` or hold a damaged detail. */
 export function decodeStatus(bytes: Buffer): DecodedStatus {
-  const { code, message: text, details } = statusType.deserialize(bytes);
+  return readStatusMessage(statusType.deserialize(bytes));
+}
+
+/** What a status in a message says, as in `ProduceResponse.error`. @throws Error when it holds a damaged detail. */
+export function readStatusMessage({ code, message: text, details }: StatusOutput): DecodedStatus {
   const decoded: Partial<Record<DetailType, object>> = {};
   for (const { type_url: url, value } of details) {
     const type = (Object.keys(detailTypes) as DetailType[]).find((name) => url === typeUrlPrefix + name);

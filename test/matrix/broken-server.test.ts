@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Answer } from "../../src/matrix/answer.js";
+import { type Answer, refusedIn } from "../../src/matrix/answer.js";
 import type { Attempt, Scene } from "../../src/matrix/attempts.js";
 import { Caller } from "../../src/matrix/callers.js";
 import { tryOutsiders } from "../../src/matrix/outsiders.js";
@@ -95,6 +95,14 @@ describe("a server that does not do as it says", () => {
     }
     const unexplained = attempt(async () => ({ ...refusal, reason: undefined, details: "proxy" }));
     expect(await tryOnce(unexplained, scene)).toMatchObject({ problem: "PERMISSION_DENIED: proxy" });
+    const inStream = { code: status.PERMISSION_DENIED, message: "proxy" };
+    for (const details of [
+      [],
+      [{ type_url: "type.googleapis.com/google.rpc.ErrorInfo", value: Buffer.from([0x0a]) }],
+    ]) {
+      const call = attempt(async () => refusedIn({ ...inStream, details }));
+      expect(await tryOnce(call, scene)).toMatchObject({ problem: "PERMISSION_DENIED: proxy" });
+    }
   });
 
   test("keeps what was refused in another topic", async () => {

@@ -2,33 +2,38 @@ import { randomBytes } from "node:crypto";
 import { OperatorError, PermissionDenied } from "../errors.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { isTenantName, parsePrincipal, systemTenant } from "../names.js";
-import { actionPhrases, isAction } from "./actions.js";
+import { type Action, actionPhrases, isAction } from "./actions.js";
 import type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
 import type { CompiledPolicy, Decision } from "./compiled-policy.js";
 import { loadPolicy } from "./load.js";
 import { isRequestableTopic } from "./topic-pattern.js";
 
+/** Told of what `authorize` answers. */
+export interface DecisionObserver {
+  /** Of every refusal, before its caller is; what it throws is dropped. */
+  readonly onDenied: (denial: Denial) => void;
+  /** Must not throw: the request would be refused. */
+  readonly onAllowed?: (action: Action) => void;
+}
+
 /** Decides by the policy files of one directory. Holds them in memory: requests never wait for the disk. */
 export class CasbinAuthorizer implements Authorizer {
   readonly #directory: string;
-  readonly #onDenied: (denial: Denial) => void;
+  readonly #observer: DecisionObserver;
   readonly #listeners = new Set<() => void>();
   /** Always one whole version: `reload` replaces the reference and touches nothing behind it. */
   #policy: CompiledPolicy;
   #reloading: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string, policy: CompiledPolicy, onDenied: (denial: Denial) => void) {
+  private constructor(directory: string, policy: CompiledPolicy, observer: DecisionObserver) {
     this.#directory = directory;
     this.#policy = policy;
-    this.#onDenied = onDenied;
+    this.#observer = observer;
   }
 
-  /**
-   * `onDenied` is told of every refusal before its caller is; what it throws is dropped.
-   * @throws OperatorError with every mistake in the files
-   */
-  static async open(directory: string, options: { onDenied: (denial: Denial) => void }): Promise<CasbinAuthorizer> {
-    return new CasbinAuthorizer(directory, await load(directory), options.onDenied);
+  /** @throws OperatorError with every mistake in the files */
+  static async open(directory: string, observer: DecisionObserver): Promise<CasbinAuthorizer> {
+    return new CasbinAuthorizer(directory, await load(directory), observer);
   }
 
   get version(): string {
@@ -52,6 +57,7 @@ export class CasbinAuthorizer implements Authorizer {
       decision = { allowed: false, rule: undefined, reason: `the decision failed: ${String(error)}` };
     }
     if (!decision.allowed) throw this.#refusal(request, policy.version, decision);
+    this.#observer.onAllowed?.(request.action);
   }
 
   permits(request: AccessRequest): boolean {
@@ -106,7 +112,7 @@ export class CasbinAuthorizer implements Authorizer {
     const id = randomBytes(9).toString("base64url");
     const asked = readable(request);
     try {
-      this.#onDenied({
+      this.#observer.onDenied({
         id,
         ...asked,
         policyVersion,

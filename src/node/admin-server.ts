@@ -7,7 +7,10 @@ import type { Metrics } from "./metrics.js";
 /** Why the server is not ready; undefined: it is. */
 export type Readiness = () => string | undefined;
 
-/** What a probe without a certificate may ask, over plain HTTP: `/healthz`, `/readyz`, `/metrics`. Nothing names a tenant. */
+/**
+ * What a probe without a certificate may ask, over plain HTTP: `/healthz`, `/readyz`, `/metrics`. Nothing names a tenant,
+ * unless the operator wants his metrics to.
+ */
 export class AdminServer implements AsyncDisposable {
   readonly #http: Server;
 

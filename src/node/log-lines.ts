@@ -37,10 +37,9 @@ export function logInternal(logger: Logger, error: unknown, method: string, requ
   else if (isInternal(error)) logger.error({ requestId, err: error, method }, "a call failed for a reason of ours");
 }
 
-/** A request that never became a call. */
-export function logStray(logger: Logger, { peer, path, code }: StrayRequest): void {
-  const answer = code === undefined ? "NOT_GRPC" : status[code];
-  logger.info({ peer, path, code: answer }, "a request is no call of any method here");
+/** A request that never became a call. @param stray its `code` is the word for what it was answered */
+export function logStray(logger: Logger, stray: Omit<StrayRequest, "code"> & { readonly code: string }): void {
+  logger.info(stray, "a request is no call of any method here");
 }
 
 /** What a start found on the disk. */

@@ -12,7 +12,6 @@ import { TenantLogs } from "../tenancy/tenant-logs.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { GrpcServer, OpenCalls, authorize, methodAccess, servicesOf } from "../transport/index.js";
 import { AdminServer } from "./admin-server.js";
-import { CountedAuthorizer } from "./counted-authorizer.js";
 import { Maintenance } from "./maintenance.js";
 import { Observation } from "./observation.js";
 import { Health, Reflection } from "./standard-services.js";
@@ -47,8 +46,7 @@ export async function startNode(
       isReady: () => readiness() === undefined,
       policyVersion: () => authorizer.version,
     });
-    const authorizer = await CasbinAuthorizer.open(config.policyDir, { onDenied: observation.onDenied });
-    const counted = new CountedAuthorizer(authorizer, observation.onAllowed);
+    const authorizer = await CasbinAuthorizer.open(config.policyDir, observation);
     const health = new Health();
     const events = observation.storeEvents(() => health.setServing(false));
     const store: FileStore = closers.add(await FileStore.open(config.dataDir, storage, events));
@@ -89,7 +87,7 @@ export async function startNode(
         tls,
         connections,
         limits: config.limits,
-        interceptors: [authorize(access, counted, connections, openCalls)],
+        interceptors: [authorize(access, authorizer, connections, openCalls)],
         services: servicesOf(useCases, openCalls, observation.onInternalError, shutdown.signal),
         extensions,
         ...observation.ofServer,

@@ -1,5 +1,6 @@
+import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import type { Authorizer, Denial } from "../authz/index.js";
+import type { Action, Authorizer, Denial } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
@@ -29,12 +30,12 @@ export class Observation {
   }
 
   readonly onDenied = (denial: Denial): void => {
-    this.metrics.noteDecision(denial.action, "deny");
+    this.metrics.counts.decisions.inc({ action: denial.action, outcome: "deny" });
     this.#tenants?.noteDenial(denial.principal.split("/", 1)[0]!);
     this.#logger.warn(denial, "denied");
   };
 
-  readonly onAllowed = (action: string): void => this.metrics.noteDecision(action, "allow");
+  readonly onAllowed = (action: Action): void => this.metrics.counts.decisions.inc({ action, outcome: "allow" });
 
   readonly traffic: Traffic = {
     produced: (tenant, records, bytes) => {
@@ -50,10 +51,12 @@ export class Observation {
   /** @param onFailure called when nothing can be acknowledged any more; it is logged already */
   storeEvents(onFailure: () => void): FileStoreEvents {
     const logger = this.#logger;
+    const { counts } = this.metrics;
     return {
       onRecovered: (report) => {
         logRecovery(logger, report);
-        this.metrics.noteReplay(report);
+        counts.replayedGroups.set(report.groups);
+        counts.replaySeconds.set(report.milliseconds / 1000);
       },
       onFailure: (error) => {
         logger.fatal({ err: error }, "the journal failed: nothing is acknowledged until a restart; reading goes on");
@@ -61,18 +64,20 @@ export class Observation {
       },
       onClockJump: (jump) => {
         logClockJump(logger, jump);
-        this.metrics.noteClockJump();
+        counts.clockJumps.inc();
       },
       onMaintenanceProblem: ({ tenant, topic, error }) => {
         logger.error({ tenant, topic, err: error }, "a topic's space could not be given back; it is tried again");
       },
-      observer: this.metrics.store,
+      observer: this.metrics.storeObserver,
     };
   }
 
   /** @param error what kept the round from being finished; undefined: nothing did */
   readonly onMaintenance = (seconds: number, error: unknown): void => {
-    this.metrics.noteMaintenance(seconds, error !== undefined);
+    const { counts } = this.metrics;
+    counts.maintenance.observe(seconds);
+    if (error !== undefined) counts.maintenanceFailures.inc();
     const problem = error instanceof Error ? error.message : error === undefined ? undefined : "unknown";
     // Once for each kind, not once a round.
     if (problem !== undefined && problem !== this.#maintenanceProblem)
@@ -80,8 +85,11 @@ export class Observation {
     this.#maintenanceProblem = problem;
   };
 
-  readonly onPolicyReload = (result: "changed" | "unchanged" | "refused"): void =>
-    this.metrics.notePolicyReload(result);
+  readonly onPolicyReload = (result: "changed" | "unchanged" | "refused"): void => {
+    const { counts } = this.metrics;
+    counts.policyReloads.inc({ result });
+    if (result === "changed") counts.policyActivated.setToCurrentTime();
+  };
 
   readonly onInternalError = (error: unknown, method: string, requestId: string | undefined): void =>
     logInternal(this.#logger, error, method, requestId);
@@ -90,26 +98,28 @@ export class Observation {
   get ofServer(): Required<Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onFlood" | "onStray">> & {
     readonly observers: readonly CallObserver[];
   } {
+    const { counts } = this.metrics;
     return {
       observers: [this.metrics.observeCall, traceCall, logCalls(this.#logger)],
       onConnection: (event) => {
-        this.metrics.noteConnection();
+        counts.accepted.inc();
         this.#logger.debug(event, "connected");
       },
       onRefused: (event) => this.#noteRefused(event),
       onFlood: (event) => {
-        this.metrics.noteCutConnection();
+        counts.cut.inc();
         this.#logger.warn(event, "connection cut: it floods the server with pings or settings");
       },
       onStray: (event) => {
-        this.metrics.noteStray(event);
-        logStray(this.#logger, event);
+        const code = event.code === undefined ? "NOT_GRPC" : (status[event.code] ?? "UNKNOWN");
+        counts.strays.inc({ code });
+        logStray(this.#logger, { ...event, code });
       },
     };
   }
 
   #noteRefused(event: { peer: string; kind: RefusalKind; reason: string }): void {
-    this.metrics.noteRefusedConnection(event.kind);
+    this.metrics.counts.refused.inc({ reason: event.kind });
     if (event.kind !== "full") {
       this.#logger.warn(event, "connection refused");
       return;

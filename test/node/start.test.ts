@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { type Server, type Socket, connect as connectTcp, createServer } from "node:net";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -21,7 +22,10 @@ beforeAll(async () => {
   const other = (await TestAuthority.create()).server();
   const expired = node.authority.issue({ principal: "a/b", notAfter: new Date(Date.now() - 1000) });
   await writeFile(join(directory, "empty"), "");
-  await writeFile(join(directory, "garbage"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+  const garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+  await writeFile(join(directory, "garbage"), garbage);
+  await writeFile(join(directory, "half"), node.authority.caPem + garbage);
+  await writeFile(join(directory, "ca.der"), new X509Certificate(node.authority.caPem).raw);
   await writeFile(join(directory, "other.key"), other.keyPem);
   await writeFile(join(directory, "expired.crt"), expired.certPem);
   await writeFile(join(directory, "expired.key"), expired.keyPem);
@@ -43,9 +47,15 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
   const tls = (changes: Partial<Config["tls"]>) => (): Partial<Config> => ({ tls: { ...node.config.tls, ...changes } });
   const file = (name: string) => join(directory, name);
   const mistakes: Readonly<Record<string, readonly [() => Partial<Config>, RegExp]>> = {
-    "a missing authority": [
-      () => tls({ ca: file("missing") })(),
-      /missing: this is not an authority's certificate: ENOENT/,
+    "a missing authority": [() => tls({ ca: file("missing") })(), /missing: there is no such file/],
+    "an authority that is a folder": [() => tls({ ca: directory })(), /: is a directory, not a file/],
+    "an authority that is not PEM": [
+      () => tls({ ca: file("ca.der") })(),
+      /ca\.der: this is not an authority's certificate, as PEM/,
+    ],
+    "an authority with a broken one behind it": [
+      () => tls({ ca: file("half") })(),
+      /half: this is not an authority's certificate, as PEM/,
     ],
     "an empty authority": [() => tls({ ca: file("empty") })(), /empty: this is not an authority's certificate, as PEM/],
     "an authority that is none": [() => tls({ ca: node.config.tls.cert })(), /not an authority's/],
@@ -101,6 +111,17 @@ describe("the probe port", () => {
     ["/metrics/acme", 404, "there are /healthz, /readyz and /metrics\n"],
   ])("answers %s with %i", async (path, status, body) => {
     expect(await node.probe(path)).toEqual({ status, body });
+  });
+
+  test("can be read from and not written to", async () => {
+    const { adminAddress } = await node.log.until(({ msg }) => msg === "serving");
+    const url = `http://${String(adminAddress)}/healthz`;
+    const head = await fetch(url, { method: "HEAD" });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    for (const method of ["POST", "PUT", "DELETE"]) {
+      const answer = await fetch(url, { method });
+      expect([answer.status, answer.headers.get("allow")]).toEqual([405, "GET, HEAD"]);
+    }
   });
 });
 

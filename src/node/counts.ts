@@ -1,0 +1,87 @@
+import type { RefusalKind } from "../transport/index.js";
+import { type Instruments, callBuckets, diskBuckets } from "./instruments.js";
+
+/** All that is counted when it happens; what is looked up at each scrape is in `Metrics`. */
+export type Counts = ReturnType<typeof makeCounts>;
+
+export function makeCounts(make: Instruments) {
+  const counts = {
+    calls: make.histogram(
+      "aclog_call_duration_seconds",
+      "Calls that ended, by method and gRPC status code, and how long they took. Streams last as long as they are open.",
+      callBuckets,
+      ["method", "code"],
+    ),
+    strays: make.counter(
+      "aclog_stray_requests_total",
+      "Requests that are no call of any method here, by what they were answered: a gRPC code, or NOT_GRPC.",
+      ["code"],
+    ),
+    records: make.counter(
+      "aclog_records_total",
+      "Records that were stored (produced) and read for a caller (consumed).",
+      ["direction"],
+    ),
+    recordBytes: make.counter("aclog_record_bytes_total", "Bytes of these records, with their framing.", ["direction"]),
+    decisions: make.counter(
+      "aclog_decisions_total",
+      "Questions that the policy answered, by action and outcome: allow or deny. Lists are not counted.",
+      ["action", "outcome"],
+    ),
+    policyActivated: make.gauge(
+      "aclog_policy_activation_timestamp_seconds",
+      "When the policy in force came into force, in seconds since 1970.",
+    ),
+    policyReloads: make.counter(
+      "aclog_policy_reloads_total",
+      "Times that the policy was read again, by result: changed, unchanged, or refused, and then the last one stays.",
+      ["result"],
+    ),
+    accepted: make.counter("aclog_connections_accepted_total", "Connections whose peer proved to be a principal."),
+    refused: make.counter(
+      "aclog_connections_refused_total",
+      "Connections that were refused before HTTP/2, by reason: full, handshake, identity, system.",
+      ["reason"],
+    ),
+    cut: make.counter("aclog_connections_cut_total", "Connections that were cut off for a flood of pings or settings."),
+    groups: make.counter(
+      "aclog_journal_groups_total",
+      "Groups that the journal made durable: one write and one sync each.",
+    ),
+    commits: make.counter("aclog_journal_commits_total", "Commits in these groups."),
+    journalBytes: make.counter("aclog_journal_bytes_total", "Bytes of these groups."),
+    sync: make.histogram("aclog_journal_sync_duration_seconds", "What the fdatasync of a group took.", diskBuckets),
+    checkpoints: make.histogram(
+      "aclog_checkpoint_duration_seconds",
+      "Checkpoints, and what they took: the segments are synced, and the journal can be used again.",
+      diskBuckets,
+    ),
+    replayedGroups: make.gauge(
+      "aclog_replay_groups",
+      "Groups that the last start wrote to their segments again: more than 0 after a crash.",
+    ),
+    replaySeconds: make.gauge("aclog_replay_duration_seconds", "What the recovery of the last start took."),
+    maintenance: make.histogram(
+      "aclog_maintenance_duration_seconds",
+      "Rounds of retention and compaction, and what they took.",
+      diskBuckets,
+    ),
+    maintenanceFailures: make.counter(
+      "aclog_maintenance_failures_total",
+      "Rounds of retention and compaction that failed; they are tried again.",
+    ),
+    clockJumps: make.counter(
+      "aclog_clock_jumps_total",
+      "Jumps of the wall clock that were left out of the age of records.",
+    ),
+  };
+  // What has not happened yet is 0 and not missing: a rate needs a first value.
+  for (const reason of ["full", "handshake", "identity", "system"] satisfies RefusalKind[])
+    counts.refused.inc({ reason }, 0);
+  for (const direction of ["produced", "consumed"]) {
+    counts.records.inc({ direction }, 0);
+    counts.recordBytes.inc({ direction }, 0);
+  }
+  for (const result of ["changed", "unchanged", "refused"]) counts.policyReloads.inc({ result }, 0);
+  return counts;
+}

@@ -1,23 +1,24 @@
-/**
- * What many connections cost: so many, each with a ConsumeStream; then their clients are killed, and say nothing.
- *
- *   node bench/connections.mjs [--connections 1000] [--stalled]
- *
- * Waiting readers have read everything; stalled ones have 4 MiB before them and take nothing.
- */
+/** What many connections cost: so many, each with a ConsumeStream; then their clients are killed, and say nothing. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { Metadata } from "@grpc/grpc-js";
+import { flagsOf, positive } from "./flags.mjs";
 import { startServers } from "./servers.mjs";
 import { asIs, requests } from "./messages.mjs";
 
-const { values: flags } = parseArgs({
-  options: { connections: { type: "string", default: "1000" }, stalled: { type: "boolean", default: false } },
-});
-const connections = Number(flags.connections);
+const help = `node bench/connections.mjs [FLAGS], after make build
+
+  --connections N   how many; 1000 unless told
+  --stalled         their readers have 4 MiB before them and take nothing; else they have read everything and wait
+  --help            this
+`;
+const flags = flagsOf(
+  { connections: { type: "string", default: "1000" }, stalled: { type: "boolean", default: false } },
+  help,
+);
+const connections = Math.ceil(positive("connections", flags.connections));
 const root = new URL("../.make/", import.meta.url).pathname;
 await mkdir(root, { recursive: true });
 const directory = await mkdtemp(join(root, "connections-"));

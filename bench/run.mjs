@@ -3,22 +3,35 @@ import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { syncRow } from "./disk.mjs";
+import { fail, flagsOf, positive } from "./flags.mjs";
 import { ratioRow, table } from "./report.mjs";
 import { scenarios } from "./scenarios.mjs";
 import { startServers } from "./servers.mjs";
 
-const { values: flags } = parseArgs({
-  options: {
+const help = `make bench BENCH="[FLAGS]", or after make build: node bench/run.mjs [FLAGS]
+
+  --seconds N   how long each run takes; 3 unless told (BENCH_SECONDS)
+  --rounds N    how many runs each cell is the median of; 3 unless told (BENCH_ROUNDS)
+  --only TEXT   rows whose name has TEXT in it
+  --json        one object instead of a table
+  --help        this
+
+How to read the table: bench/README.md
+`;
+const flags = flagsOf(
+  {
     seconds: { type: "string", default: process.env.BENCH_SECONDS ?? "3" },
     rounds: { type: "string", default: process.env.BENCH_ROUNDS ?? "3" },
     only: { type: "string", default: "" },
     json: { type: "boolean", default: false },
   },
-});
+  help,
+);
 const seconds = positive("seconds", flags.seconds);
 const rounds = Math.max(1, Math.round(positive("rounds", flags.rounds)));
+const chosen = scenarios.filter(({ name }) => name.includes(flags.only));
+if (chosen.length === 0) fail(`no row has ${JSON.stringify(flags.only)} in its name`);
 
 const root = new URL("../.make/", import.meta.url).pathname;
 await mkdir(root, { recursive: true });
@@ -31,7 +44,7 @@ try {
   try {
     say("warming up …");
     for (const { client } of [servers.aclog, servers.bare]) await warmUp(client());
-    for (const scenario of scenarios.filter(({ name }) => name.includes(flags.only))) {
+    for (const scenario of chosen) {
       say(`${scenario.name} …`);
       rows.push(ratioRow(scenario, await measure(scenario, servers)));
     }
@@ -91,11 +104,4 @@ function cpuSeconds(pid) {
   } catch {
     return NaN;
   }
-}
-
-function positive(name, text) {
-  const value = Number(text);
-  if (value > 0) return value;
-  process.stderr.write(`bench: --${name} needs a number above 0, not ${JSON.stringify(text)}\n`);
-  process.exit(2);
 }

@@ -176,6 +176,8 @@ export class Call implements Disposable {
   cancel(reason: unknown): void {
     this.#cancelled = { reason };
     this.#end(reason);
+    // Once more when this turn is over: in the turn in which a call is opened, grpc-js (1.14.7) opens it all the same.
+    setImmediate(() => this.#started?.cancel());
   }
 
   [Symbol.dispose](): void {

@@ -50,12 +50,17 @@ export async function* importMessages(
 }
 
 /**
- * Writes all messages as fast as the server takes them. Stops when `ended` does, after the message it is waiting for.
- * Rejects with what `messages` throws.
+ * Writes all messages as fast as the server takes them. Stops, without an error, when `ended` aborts, after the message
+ * it is waiting for. Rejects with what `messages` throws before.
  */
 export async function sendAll(messages: AsyncIterable<unknown>, stream: Writable, ended: AbortSignal): Promise<void> {
-  for await (const message of messages) {
-    if (ended.aborted) return;
-    if (!stream.write(message)) await once(stream, "drain", { signal: ended });
+  try {
+    for await (const message of messages) {
+      if (ended.aborted) return;
+      if (!stream.write(message)) await once(stream, "drain", { signal: ended });
+    }
+  } catch (error) {
+    // Why the call has ended is for its answer to tell.
+    if (!ended.aborted) throw error;
   }
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
 import { test, vi } from "vitest";
 import { CallError, Client, type ProduceResult } from "../../src/client/index.js";
@@ -359,6 +359,35 @@ test("following ends quietly when the signal aborts while it waits, and at once 
   }
   assert.deepEqual(seen, [0n]);
   assert.deepEqual(await collect(client.follow({ signal: aborting.signal })), []);
+});
+
+test("a call that is given up in the very turn in which it is opened does not stay open on the server", async () => {
+  let open = 0;
+  const changes = new EventEmitter();
+  const change = (by: number) => {
+    open += by;
+    changes.emit("change");
+  };
+  await using server = await BareServer.start({
+    ConsumeStream: (call: FollowCall) => {
+      change(1);
+      call.on("cancelled", () => change(-1));
+    },
+    Consume: (_call, answer) => answer(null, {}),
+  });
+  await using client = server.client();
+  await client.consume();
+  // Opening takes several microtasks, of which a few matter.
+  for (let microtasks = 0; microtasks < 20; microtasks++) {
+    const aborting = new AbortController();
+    const next = client.follow({ signal: aborting.signal }).next();
+    for (let passed = 0; passed < microtasks; passed++) await Promise.resolve();
+    aborting.abort();
+    assert.equal((await next).done, true);
+  }
+  // Once this is answered, everything that was sent before has arrived.
+  await client.consume();
+  while (open > 0) await once(changes, "change");
 });
 
 test("an abort in the middle of a response leaves out the records behind", async () => {

@@ -13,10 +13,10 @@ if (file === undefined) {
 }
 
 /** Lines in batches of a thousand, or of 256 KiB if that comes first. */
-async function* batches(path) {
+async function* batches(input) {
   let batch = [];
   let bytes = 0;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Infinity })) {
+  for await (const line of createInterface({ input, crlfDelay: Infinity })) {
     batch.push(line);
     bytes += line.length;
     if (batch.length === 1000 || bytes >= 256 * 1024) {
@@ -31,10 +31,11 @@ async function* batches(path) {
 const client = connect("acme/root");
 try {
   const { size } = await stat(file);
-  const { count, firstOffset, lastOffset, seconds } = await client.import(batches(file), {
+  const input = createReadStream(file);
+  const { count, firstOffset, lastOffset, seconds } = await client.import(batches(input), {
     topic,
     // The server slows the file down when it cannot keep up, so this is close to what it has.
-    onProgress: ({ records, bytes }) => console.error(`${records} records, ${bytes} bytes of a file of ${size}`),
+    onProgress: ({ records }) => console.error(`${records} records, ${input.bytesRead} of ${size} bytes read`),
   });
   console.log(`stored ${count} records, offsets ${firstOffset} to ${lastOffset}, in ${seconds.toFixed(2)} s`);
 } finally {

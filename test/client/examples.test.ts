@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { spawn, type ChildProcess } from "node:child_process";
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -43,9 +44,10 @@ async function writeCertificates(principal: string, as = principal): Promise<voi
 /** An example as a user runs it, in a process of its own. */
 class Example {
   readonly lines: string[] = [];
+  /** What it said on stderr. */
+  complaints = "";
   readonly #process: ChildProcess;
   readonly #closed: Promise<unknown>;
-  #complaints = "";
 
   constructor(file: string, args: readonly string[] = []) {
     covered.add(file);
@@ -55,7 +57,7 @@ class Example {
       env: { PATH: process.env["PATH"], ACLOG_ADDRESS: node.address, ACLOG_CERTS: certificates },
     });
     this.#closed = once(this.#process, "close");
-    this.#process.stderr?.on("data", (text: Buffer) => (this.#complaints += text.toString()));
+    this.#process.stderr?.on("data", (text: Buffer) => (this.complaints += text.toString()));
     createInterface({ input: this.#process.stdout! }).on("line", (line) => {
       this.lines.push(line);
       this.#process.emit("line");
@@ -68,7 +70,7 @@ class Example {
       const found = this.lines.find((line) => pattern.test(line));
       if (found !== undefined) return found;
       await Promise.race([once(this.#process, "line"), this.#closed]);
-      if (this.#process.exitCode !== null) assert.match(this.lines.join("\n") + this.#complaints, pattern);
+      if (this.#process.exitCode !== null) assert.match(this.lines.join("\n") + this.complaints, pattern);
     }
   }
 
@@ -80,7 +82,7 @@ class Example {
   async output(): Promise<string> {
     await this.#closed;
     running.delete(this);
-    assert.equal(this.#process.exitCode, 0, this.#complaints);
+    assert.equal(this.#process.exitCode, 0, this.complaints);
     return this.lines.join("\n");
   }
 
@@ -120,9 +122,12 @@ test("import-file stores every line of a file", async () => {
   const file = join(node.directory, "lines.txt");
   const lines = Array.from({ length: 2500 }, (_, at) => `line ${at}`);
   await writeFile(file, `${lines.join("\n")}\n`);
-  const output = await new Example("import-file.mjs", [file, "imported"]).output();
+  const example = new Example("import-file.mjs", [file, "imported"]);
+  const output = await example.output();
   assert.match(output, /^stored 2500 records, offsets 0 to 2499, in \d+\.\d\d s$/);
   assert.deepEqual(await node.valuesOf("acme", "imported"), lines);
+  const { size } = await stat(file);
+  assert.match(example.complaints, new RegExp(`^2500 records, ${size} of ${size} bytes read\n$`, "m"));
 });
 
 test("topics makes, changes, truncates, lists and removes a topic", async () => {
@@ -140,6 +145,8 @@ test("rotating-certificates takes up a certificate that was replaced while it ru
   assert.ok(example.lines.includes("asked for certificates"));
   // Of a principal without rights, so that it shows.
   await writeCertificates("acme/billing", "acme/nobody");
+  const { serialNumber } = new X509Certificate(node.keysOf("acme/nobody").cert);
+  await example.line(new RegExp(`^the files hold certificate ${serialNumber} now`));
   await example.line(/^fromFiles: PERMISSION_DENIED: acme\/nobody/);
   example.interrupt();
   await example.output();

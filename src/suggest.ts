@@ -1,10 +1,13 @@
-/** `; did you mean "produce"?` when a known word is close to `word`, otherwise nothing. */
-export function didYouMean(word: string, known: Iterable<string>): string {
+/**
+ * `; did you mean "produce"?` when a known word is close to `word`, otherwise nothing.
+ * @param prefix what every word begins with: having that in common brings none of them closer
+ */
+export function didYouMean(word: string, known: Iterable<string>, prefix = ""): string {
   // Longer input is no typing mistake, and comparing it would cost its square.
   if (word.length > 64) return "";
   const lower = word.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor((word.length - prefix.length) / 3)) + 1;
   for (const candidate of known) {
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];

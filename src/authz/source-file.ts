@@ -28,7 +28,9 @@ export async function readSource(directory: string, name: string): Promise<Sourc
 
 function whyUnreadable(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
-  return code === "ENOENT" ? "this file is missing" : `this file cannot be read: ${code ?? String(error)}`;
+  if (code === "ENOENT") return "this file is missing";
+  if (code === "ENOTDIR") return "this file is missing: what should be its folder is a file";
+  return `this file cannot be read: ${code ?? String(error)}`;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   settingNames,
   settings,
   variableOf,
+  variablePrefix,
   type Setting,
   type SettingName,
 } from "./settings.js";
@@ -136,7 +137,10 @@ function inLineOrder(findings: readonly Finding[]): Finding[] {
 export function unknownVariables(env: NodeJS.ProcessEnv): Finding[] {
   const known = [...settingNames.map(variableOf), configVariable, ...Object.values(clientVariables)];
   return Object.keys(env)
-    .filter((variable) => variable.startsWith("ACLOG_") && !known.includes(variable))
+    .filter((variable) => variable.startsWith(variablePrefix) && !known.includes(variable))
     .sort()
-    .map((variable) => ({ source: variable, problem: `unknown variable${didYouMean(variable, known)}` }));
+    .map((variable) => ({
+      source: variable,
+      problem: `unknown variable${didYouMean(variable, known, variablePrefix)}`,
+    }));
 }

@@ -138,7 +138,10 @@ export const configVariable = "ACLOG_CONFIG";
 /** What the client commands read. A server started from the same shell must not mistake them for its own. */
 export const clientVariables = { address: "ACLOG_ADDRESS", as: "ACLOG_AS", certs: "ACLOG_CERTS" } as const;
 
+/** What every variable of aclog's begins with. */
+export const variablePrefix = "ACLOG_";
+
 /** `admin-listen` is ACLOG_ADMIN_LISTEN in the environment. */
 export function variableOf(name: SettingName): string {
-  return `ACLOG_${name.toUpperCase().replaceAll("-", "_")}`;
+  return `${variablePrefix}${name.toUpperCase().replaceAll("-", "_")}`;
 }

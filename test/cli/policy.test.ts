@@ -40,6 +40,13 @@ test("every mistake is a line with its place, and the exit code is 1", async () 
   assert.deepEqual([jsonCode, report.ok, report.findings.map(({ line }) => line)], [1, false, [lines + 1, lines + 2]]);
 });
 
+test("a file in the place of the directory is told in words", async () => {
+  const { code, stdout } = await run(["policy", "check", "model.conf"], { cwd: example });
+  assert.equal(code, 1);
+  assert.match(stdout, /^model\.conf\/policy\.csv: .*what should be its folder is a file$/m);
+  assert.doesNotMatch(stdout, /ENOTDIR/);
+});
+
 test("a directory that is not there is a mistake like any other", async () => {
   await using workplace = await Workplace.make();
   const { code, stdout } = await run(["policy", "check"], { cwd: workplace.path });

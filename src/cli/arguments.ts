@@ -1,6 +1,6 @@
 /** Values of flags that are more than text. */
 import { InvalidArgumentError } from "commander";
-import { isGroupName, isTopicName, nameRules } from "../names.js";
+import { isGroupName, isTopicName, nameRules, parsePrincipal, type Principal } from "../names.js";
 
 /** @throws InvalidArgumentError unless it is a whole number that an offset can be */
 export function parseOffset(text: string): bigint {
@@ -28,6 +28,21 @@ export function parseTopic(text: string): string {
 export function parseGroup(text: string): string {
   if (!isGroupName(text)) throw new InvalidArgumentError(`A consumer group's name is ${nameRules.group}.`);
   return text;
+}
+
+/** @throws InvalidArgumentError unless it could be a principal's name */
+export function parseWhom(text: string): Principal {
+  const principal = parsePrincipal(text);
+  if (principal === undefined) throw new InvalidArgumentError(`It ${notPrincipal(text)}.`);
+  return principal;
+}
+
+/** What to say of a text that is no principal's name. */
+export function notPrincipal(text: string): string {
+  const lower = text.toLowerCase();
+  const hint =
+    parsePrincipal(lower) === undefined ? ", such as acme/billing" : `: names are lower-case, as in ${lower}`;
+  return `is not TENANT/NAME${hint}`;
 }
 
 /** @throws InvalidArgumentError for an empty text, as an unset variable of a script leaves it */

@@ -1,13 +1,15 @@
 /** `aclog certs`: make an authority and its first certificates, issue one more, look into one. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { whyUnreadable } from "../config/index.js";
 import { OperatorError } from "../errors.js";
-import { formatPrincipal, parsePrincipal, type Principal } from "../names.js";
+import { formatPrincipal, type Principal } from "../names.js";
 import type { CertificateSummary } from "../pki/index.js";
+import { parseWhom } from "./arguments.js";
 import { defaultCertificates } from "./connection.js";
 import { print } from "./output.js";
+import { list } from "./table.js";
 import { whyUnwritable } from "./unwritable.js";
 
 interface MakingFlags {
@@ -84,13 +86,13 @@ async function inspect(path: string, { json }: { readonly json?: true }): Promis
   const { inspectCertificate } = await import("../pki/index.js");
   const bytes = await read(path);
   const summary = naming(path, () => inspectCertificate(bytes));
-  await print(json ? `${JSON.stringify(summary)}\n` : table(summary));
+  await print(json ? `${JSON.stringify(summary)}\n` : await list(rowsOf(summary)));
 }
 
-function table(summary: CertificateSummary): string {
+function rowsOf(summary: CertificateSummary): Readonly<Record<string, string>> {
   const { notBefore, notAfter, daysLeft } = summary;
   const validity = daysLeft < 0 ? "expired" : notBefore > new Date() ? "not valid yet" : `${daysLeft} days left`;
-  const rows: Readonly<Record<string, string>> = {
+  return {
     subject: summary.subject,
     issuer: summary.issuer,
     serial: summary.serial,
@@ -102,10 +104,6 @@ function table(summary: CertificateSummary): string {
     authority: summary.isCa ? "yes" : "no",
     sha256: summary.fingerprint256,
   };
-  const width = Math.max(...Object.keys(rows).map((label) => label.length));
-  return Object.entries(rows)
-    .map(([label, text]) => `${label.padEnd(width)}  ${text}\n`)
-    .join("");
 }
 
 async function read(path: string): Promise<Buffer> {
@@ -124,10 +122,4 @@ function naming<T>(path: string, inspected: () => T): T {
     if (!(error instanceof OperatorError)) throw error;
     throw new OperatorError("cannot inspect:", [{ source: path, problem: error.message }], { cause: error });
   }
-}
-
-function parseWhom(text: string): Principal {
-  const principal = parsePrincipal(text);
-  if (principal === undefined) throw new InvalidArgumentError("It is TENANT/NAME, such as acme/shipping.");
-  return principal;
 }

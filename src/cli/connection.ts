@@ -8,6 +8,7 @@ import { parseAddress } from "../address.js";
 import { clientVariables, unknownVariables, whyUnreadable } from "../config/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { formatPrincipal, parsePrincipal } from "../names.js";
+import { notPrincipal } from "./arguments.js";
 import { CallFailure } from "./failure.js";
 import { shortened } from "./unreachable.js";
 
@@ -105,7 +106,7 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
     const problem =
       as === undefined
         ? "is missing: name a client, such as acme/billing, or give --ca, --cert and --key"
-        : `${JSON.stringify(as)} is not TENANT/NAME, such as acme/billing`;
+        : `${JSON.stringify(as)} ${notPrincipal(as)}`;
     findings.push({ source, problem });
     return undefined;
   }

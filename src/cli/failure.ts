@@ -3,6 +3,7 @@ import { CommanderError } from "commander";
 import type { CallError } from "../client/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { ReaderGone } from "./output.js";
+import { exactSize } from "./units.js";
 import { shortened, whyUnreachable } from "./unreachable.js";
 
 /** Wrong flags or arguments. */
@@ -78,8 +79,12 @@ function describeCall({ call, address, hint }: CallFailure): Failure {
 }
 
 function nextStep(call: CallError, address: string, hint: string | undefined): string | undefined {
-  const sentences = [advice(call, address, hint !== undefined), hint].filter((each) => each !== undefined);
-  return sentences.length === 0 ? undefined : sentences.join(" ");
+  return sentences(advice(call, address, hint !== undefined), hint);
+}
+
+/** Those that there are, one behind the other; undefined where there are none. */
+export function sentences(...each: readonly (string | undefined)[]): string | undefined {
+  return each.filter((sentence) => sentence !== undefined).join(" ") || undefined;
 }
 
 function advice(call: CallError, address: string, hasBegun: boolean): string | undefined {
@@ -98,6 +103,7 @@ function advice(call: CallError, address: string, hasBegun: boolean): string | u
   }
   if (call.reason === "QUOTA_EXCEEDED" && tenant !== undefined && limit !== undefined) {
     const raise = `The administrator of the policy can raise ${limit} for tenant ${tenant} in tenants.yaml.`;
+    if (limit === "storage_bytes") return `${roomWithin(Number(call.facts["maximum"]))} ${raise}`;
     return call.retryAfterMs === undefined || hasBegun ? raise : `${again(call.retryAfterMs)} ${raise}`;
   }
   if (call.reason === "TOPIC_NOT_FOUND" && topic !== undefined) {
@@ -105,6 +111,11 @@ function advice(call: CallError, address: string, hasBegun: boolean): string | u
   }
   // Whoever tries the whole again would store twice what was stored before the refusal.
   return call.retryAfterMs === undefined || hasBegun ? undefined : again(call.retryAfterMs);
+}
+
+/** What a tenant can do by itself. */
+function roomWithin(storageBytes: number): string {
+  return `Deleting or truncating topics, or a shorter retention, makes room within the ${exactSize(storageBytes)}.`;
 }
 
 function again(afterMs: number): string {

@@ -5,19 +5,27 @@ import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
-import { UsageError } from "./failure.js";
-import { jsonLines, LineSource, plainLines, UnusableInput, type LineForm } from "./line-source.js";
+import { sentences, UsageError } from "./failure.js";
+import {
+  batchBytesOption,
+  jsonLines,
+  LineSource,
+  plainLines,
+  smallerBatches,
+  UnusableInput,
+  type LineFlags,
+  type LineForm,
+} from "./line-source.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 import { list } from "./table.js";
 import { grouped, roughSize } from "./units.js";
 
-interface ImportFlags extends ConnectionFlags {
+interface ImportFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
   readonly tenant?: string;
   readonly format: "lines" | "json";
-  readonly recordKey?: string;
   readonly expectedOffset?: bigint;
   readonly json?: true;
 }
@@ -35,6 +43,7 @@ export function addImport(program: Command): void {
         .choices(["lines", "json"])
         .default("lines"),
     )
+    .addOption(batchBytesOption())
     .addOption(new Option("--record-key <KEY>", "what the records are about; with lines only"))
     .addOption(
       new Option("--expected-offset <OFFSET>", "fail unless the first record gets this offset").argParser(parseOffset),
@@ -47,7 +56,8 @@ export function addImport(program: Command): void {
         "  aclog import orders.txt --as acme/billing --topic orders\n" +
         "  aclog consume --as acme/reports --topic orders --json | aclog import - --format json --as globex/root --topic orders\n\n" +
         "An import that ends early says how many lines are stored, where that is known: go on with the line behind them\n" +
-        "and --expected-offset, which fails rather than store a line twice. Ctrl-C stores what is under way and ends.",
+        "and --expected-offset, which fails rather than store a line twice. Ctrl-C stores what is under way and ends.\n\n" +
+        "The server gives every record a new offset and the time of now: those that a line of JSON has are not stored.",
     )
     .action(importLines);
 }
@@ -62,17 +72,21 @@ async function importLines(file: string, flags: ImportFlags): Promise<void> {
         using source = new LineSource(file === "-" ? undefined : file);
         const lines = new Lines(source, form, stopped);
         const result = await send(client, flags, lines, sent);
-        await print(flags.json ? asJson(result, flags) : await list(asRows(result)));
-        if (lines.problem !== undefined) throw endedEarly(lines.problem, result);
+        const failure = lines.problem === undefined ? undefined : endedEarly(lines.problem, result);
+        // Where nothing was stored, the failure says so.
+        if (result !== undefined || failure === undefined) {
+          await print(flags.json ? asJson(result, flags) : await list(asRows(result)));
+        }
+        if (failure !== undefined) throw failure;
       },
-      (call) => howToGoOn(call, flags, sent),
+      (call) => sentences(smallerBatches(call, flags), howToGoOn(call, flags, sent)),
     ),
   );
 }
 
-function formOf({ format, recordKey }: ImportFlags): LineForm {
-  if (format === "lines") return plainLines(recordKey);
-  if (recordKey === undefined) return jsonLines;
+function formOf(flags: ImportFlags): LineForm {
+  if (flags.format === "lines") return plainLines(flags);
+  if (flags.recordKey === undefined) return jsonLines(flags);
   throw new UsageError("--record-key goes without --format json, where each record has a key of its own");
 }
 

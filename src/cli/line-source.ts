@@ -1,18 +1,18 @@
 /** Lines of a file or of stdin that become records. */
 import { createReadStream, fstatSync, statSync, type Stats } from "node:fs";
 import type { Readable } from "node:stream";
-import type { RecordInput } from "../client/index.js";
+import { Option } from "commander";
+import type { CallError, RecordInput } from "../client/index.js";
 import { whyUnreadable } from "../config/index.js";
-import { batchesOfLines, LineTooLong } from "./lines.js";
+import { batchesOfLines, LineTooLong, type LineLimits } from "./lines.js";
 import { NotARecord, recordFromJson } from "./record-json.js";
-import { grouped } from "./units.js";
+import { exactSize, grouped, parseSize } from "./units.js";
 
 /** The lines end here, and why; what came before is given already. */
 export class UnusableInput extends Error {}
 
 /** What a line is. */
-export interface LineForm {
-  readonly maxLineBytes: number;
+export interface LineForm extends LineLimits {
   /** What to say of a longer one. */
   readonly rule: string;
   /** @throws NotARecord */
@@ -22,24 +22,57 @@ export interface LineForm {
 /** Key and value of one record (docs/errors.md, limits). */
 const maxRecordBytes = 1024 * 1024;
 
+/** What the flags say of lines and of the requests that take them. */
+export interface LineFlags {
+  readonly recordKey?: string;
+  /** Most bytes of the records of one request. */
+  readonly batchBytes: number;
+}
+
 /** Each line is the value of a record, its bytes as they are. */
-export function plainLines(recordKey: string | undefined): LineForm {
+export function plainLines({ recordKey, batchBytes }: LineFlags): LineForm {
   const keyBytes = Buffer.byteLength(recordKey ?? "");
   const key = keyBytes === 0 ? "" : ", its key among them";
   return {
     // Checked here, because the server could only name the record by its place in the request.
     maxLineBytes: maxRecordBytes - keyBytes,
+    maxBatchBytes: batchBytes,
+    besideLine: keyBytes,
     rule: `a record holds at most ${grouped(maxRecordBytes)} bytes${key}`,
     toRecord: (value) => ({ value, key: recordKey }),
   };
 }
 
 /** Each line is a record as `aclog consume --json` prints it. A byte takes at most six in JSON, as `\u0001` does. */
-export const jsonLines: LineForm = {
-  maxLineBytes: 8 * maxRecordBytes,
-  rule: `a record takes at most ${grouped(8 * maxRecordBytes)} bytes of JSON`,
-  toRecord: recordFromJson,
-};
+export function jsonLines({ batchBytes }: LineFlags): LineForm {
+  return {
+    maxLineBytes: 8 * maxRecordBytes,
+    maxBatchBytes: batchBytes,
+    // A record never takes more than the JSON that tells of it.
+    besideLine: 0,
+    rule: `a record takes at most ${grouped(8 * maxRecordBytes)} bytes of JSON`,
+    toRecord: recordFromJson,
+  };
+}
+
+const defaultBatchBytes = 256 * 1024;
+
+/** Gives `batchBytes`. */
+export function batchBytesOption(): Option {
+  const help = "send no more at a time, for a tenant whose limit batch_bytes is less";
+  return new Option("--batch-bytes <SIZE>", help)
+    .default(defaultBatchBytes, exactSize(defaultBatchBytes))
+    .argParser(parseSize);
+}
+
+/** What to add to the refusal of a request that was more than the tenant may send at a time. */
+export function smallerBatches(
+  { facts: { limit, maximum } }: CallError,
+  { batchBytes }: LineFlags,
+): string | undefined {
+  if (limit !== "batch_bytes" || maximum === undefined || Number(maximum) >= batchBytes) return undefined;
+  return `--batch-bytes ${maximum} sends no more at a time.`;
+}
 
 export class LineSource implements Disposable {
   /** As messages call it. */
@@ -65,7 +98,7 @@ export class LineSource implements Disposable {
   async *records(form: LineForm): AsyncGenerator<RecordInput[], void, undefined> {
     let count = 0;
     try {
-      for await (const lines of batchesOfLines(this.#chunks(), form.maxLineBytes)) {
+      for await (const lines of batchesOfLines(this.#chunks(), form)) {
         const { records, fault } = recordsOf(lines, form);
         count += records.length;
         if (records.length > 0) yield records;

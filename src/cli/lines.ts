@@ -1,7 +1,6 @@
 /** Lines as records: bytes, not text, so that what is not UTF-8 arrives as it was. */
 
 const maxBatchRecords = 500;
-const maxBatchBytes = 256 * 1024;
 
 const newline = 0x0a;
 
@@ -16,15 +15,25 @@ export class LineTooLong extends Error {
   }
 }
 
+/** What lines may take, in bytes. */
+export interface LineLimits {
+  readonly maxLineBytes: number;
+  /** A batch holds no more, but for one longer line. */
+  readonly maxBatchBytes: number;
+  /** What each line counts in a batch beside its own bytes. */
+  readonly besideLine: number;
+}
+
 /**
- * The lines of `input` without their newlines, in batches of at most 500 lines and 256 KiB, or one longer line. A line
- * that is there is never held back for more to come. A last line without a newline counts; an empty line is a line.
+ * The lines of `input` without their newlines, in batches of at most 500 lines and `maxBatchBytes`. A line that is there
+ * is never held back for more to come. A last line without a newline counts; an empty line is a line.
  * @throws LineTooLong for a line of more than `maxLineBytes`, once every line before it is given
  */
 export async function* batchesOfLines(
   input: AsyncIterable<Buffer>,
-  maxLineBytes: number,
+  limits: LineLimits,
 ): AsyncGenerator<Buffer[], void, undefined> {
+  const { maxLineBytes } = limits;
   let count = 0;
   let begun: Buffer[] = [];
   let begunBytes = 0;
@@ -43,23 +52,27 @@ export async function* batchesOfLines(
     if (start < chunk.length) begun.push(chunk.subarray(start));
     begunBytes += chunk.length - start;
     count += lines.length;
-    yield* inBatches(lines);
+    yield* inBatches(lines, limits);
     // Before its end has come: a line without one must not fill the memory.
     if (isTooLong || begunBytes > maxLineBytes) throw new LineTooLong(count + 1);
   }
   if (begunBytes > 0) yield [Buffer.concat(begun)];
 }
 
-function* inBatches(lines: readonly Buffer[]): Generator<Buffer[], void, undefined> {
+function* inBatches(
+  lines: readonly Buffer[],
+  { maxBatchBytes, besideLine }: LineLimits,
+): Generator<Buffer[], void, undefined> {
   let batch: Buffer[] = [];
   let bytes = 0;
   for (const line of lines) {
-    if (batch.length === maxBatchRecords || (batch.length > 0 && bytes + line.length > maxBatchBytes)) {
+    const more = line.length + besideLine;
+    if (batch.length === maxBatchRecords || (batch.length > 0 && bytes + more > maxBatchBytes)) {
       yield batch;
       [batch, bytes] = [[], 0];
     }
     batch.push(line);
-    bytes += line.length;
+    bytes += more;
   }
   if (batch.length > 0) yield batch;
 }

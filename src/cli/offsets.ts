@@ -70,7 +70,7 @@ async function listOffsets(flags: ClientFlags & { readonly group?: string; reado
       if (json) await print(`${toJson(each)}\n`);
       else positions.push(each);
     }
-    if (!json) await print(await table(columns, positions));
+    if (!json) await print(await table(columns, positions, "no such positions, or none that you may see"));
   });
 }
 

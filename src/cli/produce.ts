@@ -5,15 +5,22 @@ import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
-import { LineSource, plainLines, UnusableInput } from "./line-source.js";
+import { sentences } from "./failure.js";
+import {
+  batchBytesOption,
+  LineSource,
+  plainLines,
+  smallerBatches,
+  UnusableInput,
+  type LineFlags,
+} from "./line-source.js";
 import { print } from "./output.js";
 
-interface ProduceFlags extends ConnectionFlags {
+interface ProduceFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
   readonly tenant?: string;
   readonly value?: readonly string[];
   readonly file?: string;
-  readonly recordKey?: string;
   readonly expectedOffset?: bigint;
   readonly json?: true;
 }
@@ -31,6 +38,7 @@ export function addProduce(program: Command): void {
         .conflicts("file"),
     )
     .addOption(new Option("--file <FILE>", "each line is a record, its bytes as they are").argParser(parsePath))
+    .addOption(batchBytesOption())
     .option("--record-key <KEY>", "what the records are about")
     .addOption(
       new Option("--expected-offset <OFFSET>", "fail unless the first record gets this offset").argParser(parseOffset),
@@ -56,7 +64,7 @@ async function produce(flags: ProduceFlags): Promise<void> {
     await withClient(
       flags,
       (client) => produceLines(client, flags, printed),
-      () => howToResume(printed),
+      (call) => sentences(smallerBatches(call, flags), howToResume(printed)),
     );
   } else {
     await withClient(flags, async (client) => {
@@ -84,7 +92,7 @@ function howToResume({ next }: Printed): string | undefined {
 async function produceLines(client: Client, flags: ProduceFlags, printed: Printed): Promise<void> {
   using source = new LineSource(flags.file);
   try {
-    for await (const answer of client.produceMany(source.records(plainLines(flags.recordKey)), flags)) {
+    for await (const answer of client.produceMany(source.records(plainLines(flags)), flags)) {
       await printOffsets(answer, flags);
       printed.next = answer.offset + BigInt(answer.count);
     }

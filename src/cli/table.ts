@@ -7,8 +7,12 @@ export interface Column<Row> {
   readonly cell: (row: Row) => string;
 }
 
-/** The rows under their heads; text for stdout, one line for each. */
-export async function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): Promise<string> {
+/**
+ * The rows under their heads; text for stdout, one line for each.
+ * @param none what to say instead where there are no rows
+ */
+export async function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], none: string): Promise<string> {
+  if (rows.length === 0) return `${none}\n`;
   const { default: Table } = await import("cli-table3");
   const drawn = new Table({
     head: columns.map(({ head }) => head.toUpperCase()),

@@ -114,7 +114,7 @@ async function listTopics(flags: ClientFlags & { readonly prefix?: string }): Pr
       if (json) await print(`${toJson(topic)}\n`);
       else topics.push(topic);
     }
-    if (!json) await print(await table(columns, topics));
+    if (!json) await print(await table(columns, topics, "no such topics, or none that you may describe"));
   });
 }
 
@@ -135,7 +135,8 @@ async function updateTopic(topic: string, flags: ClientFlags & SettingFlags): Pr
   const { tenant } = flags;
   const settings = settingsOf(flags);
   if (Object.values(settings).every((setting) => setting === undefined)) {
-    throw new UsageError("nothing to change: give --retention, --retention-bytes, --retention-records or --compact");
+    const flagNames = "--retention, --retention-bytes, --retention-records, --compact or --no-compact";
+    throw new UsageError(`nothing to change: give ${flagNames}`);
   }
   await withClient(flags, async (client) => show(await client.topics.update(topic, { tenant, settings }), flags));
 }

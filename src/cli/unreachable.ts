@@ -40,8 +40,14 @@ const causes: readonly (readonly [pattern: RegExp, advice: (address: string) => 
   ],
   [/wrong version number/, (address) => `${address} does not speak TLS: is it another service's port?`],
   [
+    // In TLS 1.3 a server sees the client's certificate only when the client holds the connection for secured.
+    /disconnected before secure TLS/,
+    (address) =>
+      `Whoever listens at ${address} closed the connection at once: another service's port, a proxy in between, or a server that stops or is full?`,
+  ],
+  [
     // "Failed to connect" is a session that ended, without an error, before HTTP/2 had begun on it.
-    /ECONNRESET|EPIPE|socket hang up|disconnected before secure TLS|Connection dropped|Failed to connect|\balert\b/,
+    /ECONNRESET|EPIPE|socket hang up|Connection dropped|Failed to connect|\balert\b/,
     (address) =>
       `The server at ${address} closed the connection: most likely it does not accept this certificate; its log says why.`,
   ],

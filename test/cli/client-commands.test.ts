@@ -38,7 +38,8 @@ beforeEach(async () => {
     Consume: (call, answer) => {
       const { topic, start: from, offset, maxRecords } = call.request;
       if (topic === "forbidden") answer(denied);
-      else if (topic === "busy") answer(overLimit);
+      else if (topic === "busy") answer(overLimit("streams", 10, 1));
+      else if (topic === "full") answer(overLimit("storage_bytes", 10 * 1024 ** 3));
       else if (from === "OFFSET" && offset >= BigInt(stored.length)) answer(outOfRange(offset));
       else answer(null, read(from === "LATEST" ? stored.length : Number(offset), maxRecords));
       // The topic grows for ever: whoever reads to the end of it never ends.
@@ -68,21 +69,19 @@ const denied = refusal({
   ],
 });
 
-const overLimit = refusal({
-  code: status.RESOURCE_EXHAUSTED,
-  message: "tenant acme is at its limit: streams is 10",
-  details: [
-    {
-      type: "ErrorInfo",
-      value: {
-        reason: "QUOTA_EXCEEDED",
-        domain: "aclog",
-        metadata: { tenant: "acme", limit: "streams", maximum: "10" },
-      },
-    },
-    { type: "RetryInfo", value: { retryDelay: { seconds: 1, nanos: 0 } } },
-  ],
-});
+function overLimit(limit: string, maximum: number, retryAfterSeconds?: number): ReturnType<typeof refusal> {
+  const metadata = { tenant: "acme", limit, maximum: `${maximum}` };
+  return refusal({
+    code: status.RESOURCE_EXHAUSTED,
+    message: `tenant acme is at its limit: ${limit} is ${maximum}`,
+    details: [
+      { type: "ErrorInfo", value: { reason: "QUOTA_EXCEEDED", domain: "aclog", metadata } },
+      ...(retryAfterSeconds === undefined
+        ? []
+        : [{ type: "RetryInfo" as const, value: { retryDelay: { seconds: retryAfterSeconds, nanos: 0 } } }]),
+    ],
+  });
+}
 
 function outOfRange(offset: bigint): ReturnType<typeof refusal> {
   const metadata = { requested: `${offset}`, base: "0", next: `${stored.length}` };
@@ -293,6 +292,15 @@ test("a limit that passes by itself: when to try again, and who can raise it", a
   );
 });
 
+test("storage that is used up: how to make room, and who can raise the limit", async () => {
+  const { code, stderr } = await aclog(["consume", "--topic", "full"]);
+  assert.equal(code, 1);
+  assert.match(
+    stderr,
+    /\n {2}Deleting or truncating topics, or a shorter retention, .* 10GiB\. .* can raise storage_bytes /,
+  );
+});
+
 test("a server that is not there is named, with what may be the matter", async () => {
   await server[Symbol.asyncDispose]();
   const { code, stderr } = await aclog(["produce", "--value", "a"]);
@@ -319,9 +327,9 @@ test("a server that was reached is not said to be down, but what is the matter w
   assert.match(stderr, /^aclog: UNAVAILABLE: [^\n]*wrong version number\n {2}.* does not speak TLS.*\n$/);
   assert.doesNotMatch(stderr, /openssl|:error:/);
 
-  await using closing = await listening((socket) => socket.destroy());
+  await using closing = await listening((socket) => socket.once("data", () => socket.end()));
   const closed = await aclog(["consume"], { env: { ACLOG_ADDRESS: `localhost:${closing.port}` } });
-  assert.match(closed.stderr, /closed the connection: most likely it does not accept this certificate/);
+  assert.match(closed.stderr, /\n {2}Whoever listens at localhost:\d+ closed the connection at once: /);
 });
 
 test("a connection that is lost in the middle of lines: what is acknowledged, and how to go on", async () => {

@@ -1,28 +1,24 @@
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, test } from "vitest";
-import type { Outcome, Workplace } from "./command.js";
-import { examplePlace, Served } from "./served.js";
+import { beforeAll, test } from "vitest";
+import type { Outcome } from "./command.js";
+import { sharedServer } from "./served.js";
 
-let workplace: Workplace;
-let server: Served;
+const shared = sharedServer();
 /** What the topic orders holds, each record in a commit of its own. */
 let records: readonly { readonly offset: string; readonly timestamp: string; readonly value: string }[];
 
 beforeAll(async () => {
-  workplace = await examplePlace();
-  server = await Served.start(workplace.path);
   for (const value of ["aaaa", "bb", "c", "dddddddd"]) {
-    assert.equal((await server.aclog("acme/billing", ["produce", "--topic", "orders", "--value", value])).code, 0);
+    assert.equal(
+      (await shared.server.aclog("acme/billing", ["produce", "--topic", "orders", "--value", value])).code,
+      0,
+    );
   }
   records = objects((await consume("--json")).stdout);
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await workplace[Symbol.asyncDispose]();
-});
 
 function consume(...more: string[]): Promise<Outcome> {
-  return server.aclog("acme/reports", ["consume", "--topic", "orders", ...more]);
+  return shared.server.aclog("acme/reports", ["consume", "--topic", "orders", ...more]);
 }
 
 function objects(lines: string): typeof records {

@@ -1,34 +1,25 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { afterAll, beforeAll, beforeEach, test } from "vitest";
-import { start, type Outcome, type Workplace } from "./command.js";
-import { examplePlace, Served } from "./served.js";
+import { beforeEach, test } from "vitest";
+import { start, type Outcome } from "./command.js";
+import { sharedServer } from "./served.js";
 
-let workplace: Workplace;
-let server: Served;
+const shared = sharedServer();
 /** One for each test, with five records. */
 let topic: string;
 let topics = 0;
 
-beforeAll(async () => {
-  workplace = await examplePlace();
-  server = await Served.start(workplace.path);
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await workplace[Symbol.asyncDispose]();
-});
 beforeEach(async () => {
   topic = `t${++topics}`;
   await produce("a\nb\nc\nd\ne\n");
 });
 
 function aclog(...args: string[]): Promise<Outcome> {
-  return server.aclog("acme/root", args);
+  return shared.server.aclog("acme/root", args);
 }
 
 async function produce(lines: string): Promise<void> {
-  assert.equal((await server.aclog("acme/root", ["produce", "--topic", topic], lines)).code, 0);
+  assert.equal((await shared.server.aclog("acme/root", ["produce", "--topic", topic], lines)).code, 0);
 }
 
 /** As the consumer group g. */
@@ -90,6 +81,8 @@ test("offsets are committed, fetched, listed with their lag, and forgotten", asy
   assert.deepEqual(rest, { group: "g", tenant: "acme", topic, offset: "3", lag: "2" });
   assert.deepEqual([topicId, committed], [fetched["topicId"], fetched["committed"]]);
   assert.equal((await aclog("offsets", "list", "--topic", topic, "--group", "other", "--json")).stdout, "");
+  const none = await aclog("offsets", "list", "--topic", topic, "--group", "other");
+  assert.equal(none.stdout, "no such positions, or none that you may see\n");
 
   assert.equal((await offsets("delete")).stdout, `g is nowhere in ${topic} any more\n`);
   assert.equal(await position(), "none");
@@ -100,7 +93,7 @@ test("an offset past the end is not committed, and who may not consume commits n
   const { code, stderr } = await offsets("commit", "--offset", "6");
   assert.equal(code, 1);
   assert.match(stderr, /OUT_OF_RANGE.*\n {2}The topic holds offsets 0 to 4\.\n$/);
-  const refused = await server.aclog("acme/nobody", [
+  const refused = await shared.server.aclog("acme/nobody", [
     "offsets",
     "commit",
     "--topic",
@@ -116,7 +109,7 @@ test("an offset past the end is not committed, and who may not consume commits n
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`--follow commits while it waits, and once more before it ends by ${signal}`, async () => {
-    const child = start(["consume", "--topic", topic, "--group", "g", "--follow"], server.as("acme/root"));
+    const child = start(["consume", "--topic", topic, "--group", "g", "--follow"], shared.server.as("acme/root"));
     const closed = once(child, "close");
     let printed = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { batchesOfLines, LineTooLong } from "../../src/cli/lines.js";
+import { batchesOfLines, LineTooLong, type LineLimits } from "../../src/cli/lines.js";
 
-const mebibyte = 1024 * 1024;
+/** As the commands have them unless told otherwise. */
+const usual: LineLimits = { maxLineBytes: 1024 * 1024, maxBatchBytes: 256 * 1024, besideLine: 0 };
 
 const cases: readonly (readonly [what: string, chunks: readonly string[], lines: readonly string[]])[] = [
   ["nothing", [], []],
@@ -29,13 +30,22 @@ test("lines that came together go out together, up to 500 and 256 KiB", async ()
   assert.deepEqual(await sizes(`a\n${"x".repeat(300 * 1024)}\nb\n`), [1, 1, 1]);
 });
 
+test("what each record holds beside its line counts in its batch too", async () => {
+  const lines = ["abcd\nabcd\nabcd\nabcd\n"];
+  const sizes = async (besideLine: number) =>
+    (await batches(lines, { maxBatchBytes: 12, besideLine })).map((batch) => batch.length);
+  assert.deepEqual(await sizes(0), [3, 1]);
+  assert.deepEqual(await sizes(1), [2, 2]);
+  assert.deepEqual(await sizes(12), [1, 1, 1, 1]);
+});
+
 test("a line that is there is not held back for more", async () => {
   async function* typed() {
     yield Buffer.from("first\nsec");
     // Whoever types waits for an answer before going on.
     await new Promise(() => undefined);
   }
-  const { value } = await batchesOfLines(typed(), mebibyte).next();
+  const { value } = await batchesOfLines(typed(), usual).next();
   assert.deepEqual(value?.map(String), ["first"]);
 });
 
@@ -47,7 +57,7 @@ test("a line that no request could carry is refused before it fills the memory",
       yield Buffer.alloc(64 * 1024, "x");
     }
   }
-  await assert.rejects(batchesOfLines(endless(), mebibyte).next(), { line: 1 });
+  await assert.rejects(batchesOfLines(endless(), usual).next(), { line: 1 });
   assert.equal(given, 17);
 });
 
@@ -56,7 +66,8 @@ for (const chunks of [["a\nbc\n1234567\nd\n"], ["a\nb", "c\n123", "4567\nd\n"], 
     const given: string[] = [];
     await assert.rejects(
       async () => {
-        for await (const batch of batchesOfLines(chunked(chunks), 6)) given.push(...batch.map(String));
+        for await (const batch of batchesOfLines(chunked(chunks), { ...usual, maxLineBytes: 6 }))
+          given.push(...batch.map(String));
       },
       (error) => error instanceof LineTooLong && error.line === 3,
     );
@@ -65,7 +76,7 @@ for (const chunks of [["a\nbc\n1234567\nd\n"], ["a\nb", "c\n123", "4567\nd\n"], 
 }
 
 test("a line of exactly the limit is a record", async () => {
-  assert.deepEqual(await batches(["1234\n5678"], 4), [["1234"], ["5678"]]);
+  assert.deepEqual(await batches(["1234\n5678"], { maxLineBytes: 4 }), [["1234"], ["5678"]]);
 });
 
 async function* chunked(chunks: readonly string[]): AsyncGenerator<Buffer> {
@@ -73,9 +84,9 @@ async function* chunked(chunks: readonly string[]): AsyncGenerator<Buffer> {
 }
 
 /** The batches, every byte as one character. */
-async function batches(chunks: readonly string[], maxLineBytes = mebibyte): Promise<string[][]> {
+async function batches(chunks: readonly string[], limits: Partial<LineLimits> = {}): Promise<string[][]> {
   const all: string[][] = [];
-  for await (const batch of batchesOfLines(chunked(chunks), maxLineBytes))
+  for await (const batch of batchesOfLines(chunked(chunks), { ...usual, ...limits }))
     all.push(batch.map((line) => line.toString("latin1")));
   return all;
 }

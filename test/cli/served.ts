@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { access, cp, readFile, watch } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll } from "vitest";
 import { outcomeOf, run, start, Workplace, type Outcome, type RunOptions } from "./command.js";
 
 interface Ready {
@@ -102,6 +103,39 @@ export class Served implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop("SIGKILL");
   }
+}
+
+interface SharedServer {
+  readonly server: Served;
+  /** Where it runs. */
+  readonly directory: string;
+}
+
+/**
+ * A server of the example policy for all tests of a file: there before the first, gone behind the last.
+ *
+ * @param prepare changes what is in its directory before it starts
+ */
+export function sharedServer(prepare: (directory: string) => Promise<void> = () => Promise.resolve()): SharedServer {
+  let workplace: Workplace;
+  let server: Served;
+  beforeAll(async () => {
+    workplace = await examplePlace();
+    await prepare(workplace.path);
+    server = await Served.start(workplace.path);
+  });
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+    await workplace[Symbol.asyncDispose]();
+  });
+  return {
+    get server() {
+      return server;
+    },
+    get directory() {
+      return workplace.path;
+    },
+  };
 }
 
 const readyFile = "ready.json";

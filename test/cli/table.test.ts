@@ -18,11 +18,11 @@ test("a table is plain text: heads, columns apart by two spaces, numbers on the 
     { name: "b", size: 12345 },
   ];
   const lines = ["NAME           SIZE  NOTE", "orders.cards      7", "b             12345  last"];
-  assert.equal(await table(columns, rows), `${lines.join("\n")}\n`);
+  assert.equal(await table(columns, rows, "nothing"), `${lines.join("\n")}\n`);
 });
 
-test("a table without rows is its heads", async () => {
-  assert.equal(await table(columns, []), "NAME  SIZE  NOTE\n");
+test("a table without rows is what is said of that", async () => {
+  assert.equal(await table(columns, [], "nothing"), "nothing\n");
 });
 
 test("a list is names and what they are; what is undefined is left out", async () => {
@@ -31,7 +31,7 @@ test("a list is names and what they are; what is undefined is left out", async (
 
 test("what a server says sends the terminal no commands and breaks no line", async () => {
   const row = { name: "\x1b[31ma\nb\u009b", size: 1 };
-  const shown = await table(columns, [row]);
+  const shown = await table(columns, [row], "nothing");
   assert.match(shown, /^NAME.*\n\\x1b\[31ma\\x0ab\\x9b +1\n$/);
   assert.match(await list({ name: "\x07" }), /^name {2}\\x07\n$/);
 });

@@ -1,34 +1,25 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, test } from "vitest";
-import type { Outcome, Workplace } from "./command.js";
-import { examplePlace, Served } from "./served.js";
+import { test } from "vitest";
+import type { Outcome } from "./command.js";
+import { sharedServer } from "./served.js";
 
-let workplace: Workplace;
-let server: Served;
-
-beforeAll(async () => {
-  workplace = await examplePlace();
+const shared = sharedServer(async (directory) => {
   const tenants = "tenants:\n  acme: {}\n  globex:\n    limits:\n      topics: 1\n  ops: {}\n";
-  await writeFile(join(workplace.path, "policy/tenants.yaml"), tenants);
-  server = await Served.start(workplace.path);
-});
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await workplace[Symbol.asyncDispose]();
+  await writeFile(join(directory, "policy/tenants.yaml"), tenants);
 });
 
 /** As acme's own administrator. */
 function aclog(...args: string[]): Promise<Outcome> {
-  return server.aclog("acme/root", args);
+  return shared.server.aclog("acme/root", args);
 }
 
 /** Made with so many records in it. */
 async function topicOf(topic: string, count: number): Promise<void> {
   const lines = Array.from({ length: count }, (_, index) => `${topic} ${index}\n`).join("");
   assert.equal((await aclog("topics", "create", topic)).code, 0);
-  assert.equal((await server.aclog("acme/root", ["produce", "--topic", topic], lines)).code, 0);
+  assert.equal((await shared.server.aclog("acme/root", ["produce", "--topic", topic], lines)).code, 0);
 }
 
 async function describe(topic: string): Promise<Record<string, unknown>> {
@@ -85,6 +76,8 @@ test("a list has the topics that the caller may describe, by name, in a table or
   const table = await aclog("topics", "list", "--prefix", "list.");
   assert.match(table.stdout, /^TOPIC +START +HIGH-WATER MARK +STORED +LAST RECORD +KEPT\n/);
   assert.match(table.stdout, /\nlist\.a +0 +2 +\S+ K?i?B +\d+s ago +for ever\nlist\.b +0 +2 .*\n$/);
+  const none = await aclog("topics", "list", "--prefix", "list.c");
+  assert.equal(none.stdout, "no such topics, or none that you may describe\n");
   const objects = (await aclog("topics", "list", "--prefix", "list.", "--json")).stdout.trimEnd().split("\n");
   assert.deepEqual(
     objects.map((line) => (JSON.parse(line) as { topic: string }).topic),
@@ -92,7 +85,7 @@ test("a list has the topics that the caller may describe, by name, in a table or
   );
   // reports may describe orders and nothing else.
   await aclog("topics", "create", "orders");
-  const { stdout } = await server.aclog("acme/reports", ["topics", "list", "--json"]);
+  const { stdout } = await shared.server.aclog("acme/reports", ["topics", "list", "--json"]);
   assert.deepEqual(
     stdout
       .trimEnd()
@@ -106,13 +99,13 @@ test("a topic that is there is not made again, and who may not make one is told 
   await topicOf("twice", 1);
   const twice = await aclog("topics", "create", "twice");
   assert.deepEqual([twice.code, /^aclog: ALREADY_EXISTS: .*acme\/twice/.test(twice.stderr)], [1, true]);
-  const refused = await server.aclog("acme/nobody", ["topics", "create", "mine"]);
+  const refused = await shared.server.aclog("acme/nobody", ["topics", "create", "mine"]);
   assert.match(refused.stderr, /^aclog: PERMISSION_DENIED: .*\n {2}.*decision \S+ in the server's log/);
 });
 
 test("a tenant at its limit is told which one, and who can raise it", async () => {
   const create = (topic: string, ...more: string[]) =>
-    server.aclog("globex/root", ["topics", "create", topic, ...more]);
+    shared.server.aclog("globex/root", ["topics", "create", topic, ...more]);
   assert.equal((await create("first")).code, 0);
   const { code, stderr } = await create("second");
   assert.equal(code, 1);
@@ -142,7 +135,7 @@ for (const [what, args] of [
 ] as const) {
   test(`${what} without --yes, where nobody can be asked, is wrong use and changes nothing`, async () => {
     await aclog("topics", "create", "kept");
-    await server.aclog("acme/root", ["produce", "--topic", "kept", "--value", "v"]);
+    await shared.server.aclog("acme/root", ["produce", "--topic", "kept", "--value", "v"]);
     const before = await describe("kept");
     const { code, stderr } = await aclog(...args);
     assert.equal(code, 2);
@@ -152,7 +145,7 @@ for (const [what, args] of [
 }
 
 test("another tenant's topics are named by --tenant, and are the policy's to open", async () => {
-  const { code, stderr } = await server.aclog("globex/root", [
+  const { code, stderr } = await shared.server.aclog("globex/root", [
     "topics",
     "delete",
     "default",

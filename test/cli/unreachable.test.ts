@@ -8,6 +8,11 @@ const failures = [
   ["Error: connect ECONNREFUSED ::1:1. Resolution note: ", "connect ECONNREFUSED ::1:1", /Nobody listens/],
   ["read ECONNRESET (2026-01-02T03:04:05.678Z)", "read ECONNRESET", /does not accept this certificate; its log/],
   ["Failed to connect (2026-01-02T03:04:05.678Z)", "Failed to connect", /does not accept this certificate; its log/],
+  [
+    "Client network socket disconnected before secure TLS connection was established",
+    "Client network socket disconnected before secure TLS connection was established",
+    /closed the connection at once: .*another service's port/,
+  ],
   ["Error: socket hang up", "socket hang up", /does not accept this certificate; its log/],
   ["Error: unable to verify the first certificate", "unable to verify the first certificate", /check --ca/],
   ["Error: certificate has expired", "certificate has expired", /has expired: its operator/],

@@ -27,6 +27,7 @@ const commands = [
   ["certs", "inspect"],
   ["policy"],
   ["policy", "check"],
+  ["matrix"],
   ["completion"],
 ] as const;
 for (const command of commands) {
@@ -65,7 +66,7 @@ const wrong = [
   ["a format that is none", ["import", "x", "--format", "csv"], /Allowed choices are lines, json/],
   ["a key for records that have one", ["import", "x", "--format", "json", "--record-key", "k"], /--record-key goes/],
   ["a topic that is not named", ["topics", "create"], /missing required argument 'TOPIC'/],
-  ["nothing to change", ["topics", "update", "orders"], /nothing to change: give --retention/],
+  ["nothing to change", ["topics", "update", "orders"], /nothing to change: give --retention.* --no-compact$/m],
   ["a duration that is none", ["topics", "create", "orders", "--retention", "7"], /such as 90s or 7d/],
   ["nowhere to truncate", ["topics", "truncate", "orders"], /required option '--before <OFFSET>' not specified/],
   ["no group to move", ["offsets", "commit", "--offset", "1"], /required option '--group <GROUP>' not specified/],
@@ -74,12 +75,18 @@ const wrong = [
   ["an expected offset that is none", ["produce", "--expected-offset", "1.5"], /0 to 2\^64-1/],
   ["a value and a file", ["produce", "--value", "a", "--file", "b"], /cannot be used with/],
   ["nobody who calls", ["produce", "--value", "a"], /--as: is missing/],
-  ["somebody who is nobody", ["produce", "--as", "acme"], /"acme" is not TENANT\/NAME/],
+  ["somebody who is nobody", ["produce", "--as", "acme"], /"acme" is not TENANT\/NAME, such as/],
+  [
+    "somebody in upper case",
+    ["produce", "--as", "Acme/Shop"],
+    /"Acme\/Shop" is .*names are lower-case, as in acme\/shop/,
+  ],
   ["two identities", ["produce", "--as", "a/b", "--ca", "c", "--cert", "c", "--key", "c"], /--as: goes without/],
   ["half an identity", ["produce", "--cert", "c"], /--ca: is missing[^]*--key: is missing/],
   ["an address without a port", ["consume", "--as", "a/b", "--address", "localhost"], /--address: "localhost" is not/],
   ["port 0 to call", ["consume", "--as", "a/b", "--address", "localhost:0"], /--address: "localhost:0" is not/],
-  ["a certificate for a path", ["certs", "issue", "../x"], /TENANT\/NAME/],
+  ["a certificate for a path", ["certs", "issue", "../x"], /It is not TENANT\/NAME, such as/],
+  ["a certificate in upper case", ["certs", "issue", "acme/Shop"], /names are lower-case, as in acme\/shop/],
   ["settings that are wrong", ["serve", "--listen", "x", "--drain-ms", "y"], /--listen: "x"[^]*--drain-ms: "y"/],
 ] as const;
 for (const [what, args, says] of wrong) {
@@ -107,6 +114,11 @@ test("a variable that is mistyped is wrong use of a client command too", async (
   const { code, stderr } = await run(["consume"], { env: { ACLOG_ASS: "acme/billing" } });
   assert.equal(code, 2);
   assert.match(stderr, /ACLOG_ASS: unknown variable; did you mean "ACLOG_AS"\?/);
+});
+
+test("a variable that is close to none gets no suggestion", async () => {
+  const { code, stderr } = await run(["consume", "--as", "a/b"], { env: { ACLOG_FOO: "x" } });
+  assert.deepEqual([code, stderr], [2, "aclog: cannot call the server:\n  ACLOG_FOO: unknown variable\n"]);
 });
 
 test("help is --help, also with --json", async () => {

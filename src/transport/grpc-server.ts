@@ -1,5 +1,6 @@
 import type { OutgoingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
 import {
   Server,
   ServerCredentials,
@@ -18,7 +19,6 @@ import { listenOn } from "./listen.js";
 import { type CallObserver, observeCalls } from "./outcomes.js";
 import { resetLater } from "./reset-undelivered.js";
 import { Sessions } from "./sessions.js";
-import { longestTimeoutMs } from "./timeouts.js";
 import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
 
 /** The largest message that a client may send, in bytes. */
@@ -83,6 +83,8 @@ export class GrpcServer implements AsyncDisposable {
         ageGraceMs: limits.maxConnectionAgeGraceMs,
         maxIdleMs: limits.maxConnectionIdleMs,
         undeliveredMs,
+        keepaliveMs: limits.keepaliveMs,
+        keepaliveTimeoutMs: limits.keepaliveTimeoutMs,
       },
       (session) => onFlood?.({ peer: peerOf(session.socket) }),
     );
@@ -97,9 +99,6 @@ export class GrpcServer implements AsyncDisposable {
     });
     this.#grpc = new Server({
       interceptors: [observation, ...options.interceptors],
-      // A peer that was switched off says nothing: only its silence tells.
-      "grpc.keepalive_time_ms": Math.min(limits.keepaliveMs, longestTimeoutMs),
-      "grpc.keepalive_timeout_ms": limits.keepaliveTimeoutMs,
       "grpc.max_receive_message_length": maxMessageBytes,
       "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
     });
@@ -107,7 +106,9 @@ export class GrpcServer implements AsyncDisposable {
     for (const extension of options.extensions) extension.addToServer(this.#grpc);
     this.#injector = this.#grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const http2 = http2ServerOf(this.#grpc);
-    http2.on("session", (session) => this.#sessions.watch(session));
+    let accepted: TLSSocket | undefined;
+    // While its socket is handed over.
+    http2.on("session", (session) => this.#sessions.watch(session, accepted!));
     // Behind grpc-js, which makes a call of a stream at once or not at all.
     http2.on("stream", (stream, headers) => {
       if (stream === observed) return;
@@ -116,7 +117,9 @@ export class GrpcServer implements AsyncDisposable {
     });
     const { maxConnections } = limits;
     this.#listener = createTlsListener({ ...options, maxConnections }, (socket) => {
+      accepted = socket;
       this.#injector.injectConnection(socket);
+      accepted = undefined;
     });
   }
 

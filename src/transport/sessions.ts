@@ -1,4 +1,5 @@
 import { type ServerHttp2Session, constants } from "node:http2";
+import type { Socket } from "node:net";
 import { ConnectionTooOld } from "../errors.js";
 import { watchControlFrames } from "./control-frames.js";
 import type { CallRegister, EndableCall } from "./outcomes.js";
@@ -13,20 +14,33 @@ export interface SessionLimits {
   readonly ageGraceMs: number;
   /** A connection without a call for this long is closed. */
   readonly maxIdleMs: number;
-  /** How long after the grace a status may take to arrive. */
+  /** How long a status may take to be taken; a connection that is closed is cut when it takes twice as long. */
   readonly undeliveredMs: number;
+  /** So often a peer is asked whether it is still there. */
+  readonly keepaliveMs: number;
+  /** One that has not answered by then is cut off. */
+  readonly keepaliveTimeoutMs: number;
 }
 
 /** Each of many connections that were opened together gets a time of its own: within this part of the limit. */
 const jitter = 0.1;
 
-/** One session's calls, and since when there is none. */
 interface Live {
+  readonly session: ServerHttp2Session;
+  /** What the session is on. Whoever destroys only a session waits for its peer to take what is on its way, and to close. */
+  readonly socket: Socket;
   readonly calls: Set<EndableCall>;
+  /** Since when there is no call. */
   idleSince: number;
+  /** It takes no more calls, and closes behind those that it has. */
+  isLeaving: boolean;
 }
 
-/** The live HTTP/2 sessions, and the calls that are open on each. Closes the old and the idle, and cuts off floods. */
+/**
+ * The live HTTP/2 sessions, and the calls that are open on each. Closes the old and the idle, and cuts off floods and peers
+ * that have gone without a word. grpc-js has a keepalive too, which cuts off every session that is closing: Node lets
+ * nobody ping there.
+ */
 export class Sessions implements CallRegister {
   readonly #live = new Map<ServerHttp2Session, Live>();
   readonly #limits: SessionLimits;
@@ -38,18 +52,19 @@ export class Sessions implements CallRegister {
     this.#onFlood = onFlood;
   }
 
-  /** From its first byte on, until it closes. */
-  watch(session: ServerHttp2Session): void {
-    const live = { calls: new Set<EndableCall>(), idleSince: performance.now() };
+  /** From its beginning, until it closes. */
+  watch(session: ServerHttp2Session, socket: Socket): void {
+    const live = { session, socket, calls: new Set<EndableCall>(), idleSince: performance.now(), isLeaving: false };
     this.#live.set(session, live);
     session.once("close", () => this.#live.delete(session));
     watchControlFrames(session, () => {
       this.#onFlood(session);
       session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      session.destroy();
+      this.#destroy(live);
     });
-    this.#limitAge(session, live);
-    this.#limitIdleness(session, live);
+    this.#limitAge(live);
+    this.#limitIdleness(live);
+    this.#keepAlive(live);
   }
 
   add(session: ServerHttp2Session, call: EndableCall): void {
@@ -58,8 +73,11 @@ export class Sessions implements CallRegister {
 
   delete(session: ServerHttp2Session, call: EndableCall): void {
     const live = this.#live.get(session);
-    live?.calls.delete(call);
-    if (live?.calls.size === 0) live.idleSince = performance.now();
+    if (live === undefined) return;
+    live.calls.delete(call);
+    if (live.calls.size > 0) return;
+    live.idleSince = performance.now();
+    if (live.isLeaving) this.#close(live);
   }
 
   /** Answers every call that is open, on any session, whatever answers it is still due. */
@@ -68,38 +86,87 @@ export class Sessions implements CallRegister {
     for (const { calls } of this.#live.values()) for (const call of [...calls]) call.sendStatus(toStatus(error));
   }
 
-  #limitAge(session: ServerHttp2Session, { calls }: Live): void {
-    const { maxAgeMs, ageGraceMs, undeliveredMs } = this.#limits;
+  #limitAge(live: Live): void {
+    const { maxAgeMs, ageGraceMs } = this.#limits;
     if (maxAgeMs === Infinity) return;
+    const { session, calls } = live;
     inTurn(session, [
       [
         withJitter(maxAgeMs),
         () => {
           // First an announcement: what is on its way to us is still taken.
           session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1, Buffer.from("max_age"));
-          session.close();
+          session.goaway();
+          live.isLeaving = true;
+          if (calls.size === 0) this.#close(live);
         },
       ],
       [
         ageGraceMs,
         () => {
           for (const call of [...calls]) call.end(toStatus(new ConnectionTooOld()));
+          this.#close(live);
         },
       ],
-      [undeliveredMs, () => session.destroy()],
     ]);
   }
 
-  #limitIdleness(session: ServerHttp2Session, live: Live): void {
+  #limitIdleness(live: Live): void {
     if (this.#limits.maxIdleMs === Infinity) return;
     const limit = withJitter(this.#limits.maxIdleMs);
     let timer: NodeJS.Timeout;
     const look = (): void => {
       const left = live.calls.size > 0 ? limit : limit - (performance.now() - live.idleSince);
-      if (left <= 0) session.close();
+      if (left <= 0) this.#close(live);
       else timer = setTimeout(look, Math.min(left, longestTimeoutMs)).unref();
     };
     look();
+    live.session.once("close", () => clearTimeout(timer));
+  }
+
+  #keepAlive(live: Live): void {
+    const { keepaliveMs, keepaliveTimeoutMs } = this.#limits;
+    const { session, socket, calls } = live;
+    let timer: NodeJS.Timeout;
+    const ask = (): void => {
+      if (session.closed) {
+        // Its peer closes it, or we do. Where it is not done with its calls, only TCP can ask.
+        if (calls.size === 0) this.#cutLater(live);
+        else socket.setKeepAlive(true, Math.min(keepaliveMs, longestTimeoutMs));
+        wait();
+        return;
+      }
+      const isSent = session.ping((error) => {
+        if (error !== null) return;
+        clearTimeout(timer);
+        wait();
+      });
+      const patienceMs = isSent ? Math.min(keepaliveTimeoutMs, longestTimeoutMs) : 0;
+      timer = setTimeout(() => this.#destroy(live), patienceMs).unref();
+    };
+    const wait = (): void => {
+      timer = setTimeout(ask, Math.min(keepaliveMs, longestTimeoutMs)).unref();
+    };
+    wait();
+    session.once("close", () => clearTimeout(timer));
+  }
+
+  /** Behind its calls. */
+  #close(live: Live): void {
+    if (live.session.closed) return;
+    live.session.close();
+    this.#cutLater(live);
+  }
+
+  #destroy(live: Live): void {
+    live.session.destroy();
+    this.#cutLater(live);
+  }
+
+  /** A peer that takes nothing more, or does not close its end, must not hold the connection. */
+  #cutLater({ session, socket }: Live): void {
+    // What its calls are told is given up before.
+    const timer = setTimeout(() => socket.destroy(), 2 * this.#limits.undeliveredMs).unref();
     session.once("close", () => clearTimeout(timer));
   }
 }

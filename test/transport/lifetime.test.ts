@@ -85,6 +85,21 @@ describe("a connection that has reached its age", () => {
     expect(ended!["x-request-id"]).toBeUndefined();
   });
 
+  test("goes on with its calls for the grace, also where keepalive asks after its peer meanwhile", async () => {
+    await using node = await start({
+      maxConnectionAgeMs: 100,
+      maxConnectionAgeGraceMs: 1_000,
+      keepaliveMs: 100,
+      keepaliveTimeoutMs: 10_000,
+    });
+    const raw = node.raw("acme/root");
+    await raw.answer("Produce", produceBytes({ topic: "a", records: ["v"] }));
+    const reading = raw.open("ConsumeStream");
+    reading.send(consumeBytes({ topic: "a" }));
+    reading.halfClose();
+    expect(await reading.end()).toMatchObject({ code: "UNAVAILABLE", reason: "CONNECTION_TOO_OLD" });
+  });
+
   test("is cut off if its peer does not even take that", async () => {
     await using node = await start({ maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 50 });
     await node.as("acme/root").produce(new Array<string>(32).fill("x".repeat(64 * 1024)), { topic: "a" });
@@ -113,6 +128,21 @@ describe("a connection without a call", () => {
     expect(await lifeOf(used)).toBeGreaterThan(200);
   });
 });
+
+test.each([
+  ["idle", { maxConnectionIdleMs: 100 }],
+  ["old", { maxConnectionAgeMs: 100, maxConnectionAgeGraceMs: 100 }],
+])(
+  "a connection that is closed because it is %s does not stay because its peer does not close",
+  async (_why, limits) => {
+    await using node = await start(limits);
+    const frozen = await FramePeer.connect(node.port, node.keysOf("acme/root"));
+    frozen.socket.pause();
+    await node.metricReaches("aclog_connections", 1);
+    await node.metricReaches("aclog_connections", 0);
+    frozen.socket.destroy();
+  },
+);
 
 test("of connections that began together, each has a time of its own, give or take a tenth", async () => {
   const limitMs = 1_000;

@@ -37,8 +37,11 @@ export interface RecordFrames {
   readonly count: number;
   /** Where to read on: behind the last record. More than `offset + count` where compaction left gaps. */
   readonly next: bigint;
-  /** Pieces to be sent one after the other; a frame never crosses from one to the next. */
-  readonly parts: readonly Buffer[];
+  /**
+   * Pieces to be sent one after the other; a frame never crosses from one to the next. The array is the reader's alone, who
+   * may empty it: whoever holds the rest of what was read for long then holds no bytes.
+   */
+  readonly parts: Buffer[];
 }
 
 /** Half-open: `base` is the first offset that is still there, `next` the first that cannot be read yet. */

@@ -4,7 +4,10 @@ import { varintSize, writeVarint } from "../wire/records.js";
 const topicIdTag = (2 << 3) | 2;
 const highWaterMarkTag = (3 << 3) | 0;
 
-/** A serialised ConsumeResponse: the stored frames as they are, and behind them what is said of the topic. */
+/**
+ * A serialised ConsumeResponse: the stored frames as they are, and behind them what is said of the topic. It takes the
+ * frames out of the response, which a stream holds as long as its reader stalls, beside the message on the wire.
+ */
 export function encodeConsumeResponse({ topicId, highWaterMark, frames }: Consumed): Buffer {
   const next = Number(highWaterMark);
   const trailer = Buffer.alloc(2 + topicId.length / 2 + 1 + varintSize(next));
@@ -15,7 +18,7 @@ export function encodeConsumeResponse({ topicId, highWaterMark, frames }: Consum
   writeVarint(trailer, at + 1, next);
   if (frames === undefined) return trailer;
   // grpc-js types a serialised message as a Buffer, and needs these two members of it.
-  return new Pieces([...frames.parts, trailer]) as Pick<Buffer, "byteLength" | "copy"> as Buffer;
+  return new Pieces([...frames.parts.splice(0), trailer]) as Pick<Buffer, "byteLength" | "copy"> as Buffer;
 }
 
 /** What the records of a response take, in bytes. Zero for a message that is none. */

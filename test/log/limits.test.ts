@@ -2,8 +2,6 @@ import { execFileSync } from "node:child_process";
 import { type FileHandle, mkdir, rm, stat, statfs, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import v8 from "node:v8";
-import vm from "node:vm";
 import { describe, expect, test } from "vitest";
 import { commitHeaderBytes, sealCommit } from "../../src/log/commit.js";
 import { OpenFiles } from "../../src/log/open-files.js";
@@ -28,9 +26,9 @@ import {
   temporaryDirectory,
   valuesBatch,
 } from "../support/log-harness.js";
+import { heldBytes } from "../support/memory.js";
 
 const mebibyte = 1024 * 1024;
-v8.setFlagsFromString("--expose-gc");
 
 /** Of a store that takes batches of a mebibyte. */
 const ofMebibytes = {
@@ -265,19 +263,14 @@ describe("memory", () => {
     await using directory = await temporaryDirectory();
     await using open = await openStore(directory.path, ofMebibytes);
     const log = await open.store.open("acme", "default");
-    const collect = vm.runInNewContext("gc") as () => void;
-    const held = (): number => {
-      collect();
-      return process.memoryUsage().arrayBuffers;
-    };
-    const before = held();
+    const before = await heldBytes();
     let begun = 0;
     let most = 0;
     const worker = async (): Promise<void> => {
       while (begun < 300) {
         begun++;
         await append(log, Buffer.alloc(mebibyte - 1024, begun));
-        if (begun % 50 === 0) most = Math.max(most, held() - before);
+        if (begun % 50 === 0) most = Math.max(most, (await heldBytes()) - before);
       }
     };
     await Promise.all(Array.from({ length: 12 }, worker));

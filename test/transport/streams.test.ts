@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { framed, openCall } from "../support/http2-client.js";
+import { heldBytes } from "../support/memory.js";
 import { consumeBytes, consumed, produceBytes, produced } from "../support/raw-client.js";
 import { smallStorage, startTestNode } from "../support/test-node.js";
 
@@ -201,4 +202,24 @@ test("a slow reader loses nothing", async () => {
   }
   session.destroy();
   expect(offsets).toEqual(Array.from({ length: 100 }, (_, index) => BigInt(index)));
+});
+
+test("a reader that stalls holds one message in the server, and nothing of what it has read", async () => {
+  await using node = await startTestNode();
+  const value = "x".repeat(1024 * 1024);
+  for (let count = 0; count < 4; count++) await node.as("acme/root").produce(value, { topic: "a" });
+  const before = await heldBytes();
+  const session = node.http2("acme/root");
+  const stalled = Array.from({ length: 20 }, async () => {
+    const stream = openCall(session, "ConsumeStream");
+    stream.end(framed(consumeBytes({ topic: "a" })));
+    let read = 0;
+    for await (const chunk of stream.iterator({ destroyOnReturn: false })) {
+      read += (chunk as Buffer).length;
+      if (read > 1.5 * value.length) break;
+    }
+  });
+  await Promise.all(stalled);
+  expect(((await heldBytes()) - before) / stalled.length).toBeLessThan(1.4 * value.length);
+  session.destroy();
 });

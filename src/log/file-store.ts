@@ -43,6 +43,7 @@ export class FileStore implements LogStore {
   readonly #clock: Clock;
   readonly #files: OpenFiles;
   readonly #journal: Journal;
+  readonly #space: FreeSpace;
   readonly #flusher: Flusher;
   readonly #commits: GroupCommit;
   readonly #deletion: Deletion;
@@ -71,6 +72,7 @@ export class FileStore implements LogStore {
     this.#clock = clock;
     this.#files = files;
     this.#journal = journal;
+    this.#space = space;
     this.#events = events;
     const checkpointer = new Checkpointer({
       directory: join(directory, layout.journal),
@@ -158,6 +160,11 @@ export class FileStore implements LogStore {
 
   get failure(): Error | undefined {
     return this.#journal.failure;
+  }
+
+  /** Nothing is stored until there is room on the disk. */
+  get isFull(): boolean {
+    return !this.#space.hasRoomFor(0);
   }
 
   /** What waits to be written, in bytes, and how many readers wait for a record to come. */

@@ -11,6 +11,7 @@ export class FreeSpace {
   #takenBytes = 0;
   #lookedAt = 0;
   #looking = false;
+  #timer: NodeJS.Timeout | undefined;
 
   private constructor(path: string, reserveBytes: number) {
     this.#path = path;
@@ -27,7 +28,7 @@ export class FreeSpace {
   /** True if `bytes` more can be taken. Costs no system call: the answer is at most a quarter of a second old. */
   hasRoomFor(bytes: number): boolean {
     if (Date.now() - this.#lookedAt > maxAgeMs) void this.#look();
-    return this.#freeBytes - this.#takenBytes - bytes > this.#reserveBytes;
+    return this.#isRoomFor(bytes);
   }
 
   /** Notes bytes that are going to be written. */
@@ -38,8 +39,19 @@ export class FreeSpace {
   /** A write met a full disk: nothing is taken until a look says otherwise, which comes by itself. */
   reportFull(): void {
     this.#freeBytes = 0;
-    // Otherwise it would take a caller, refused for what is over, to find out.
-    setTimeout(() => void this.#look(), maxAgeMs).unref();
+    this.#lookAgain();
+  }
+
+  #isRoomFor(bytes: number): boolean {
+    return this.#freeBytes - this.#takenBytes - bytes > this.#reserveBytes;
+  }
+
+  /** Otherwise it would take a caller, refused for what is over, to find out. */
+  #lookAgain(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.#look();
+    }, maxAgeMs).unref();
   }
 
   async #look(): Promise<void> {
@@ -57,6 +69,7 @@ export class FreeSpace {
       this.#takenBytes -= seenBytes;
       this.#lookedAt = Date.now();
       this.#looking = false;
+      if (!this.#isRoomFor(0)) this.#lookAgain();
     }
   }
 }

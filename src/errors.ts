@@ -166,7 +166,8 @@ export class QuotaExceeded extends ServiceError {
       maximum: `${maximum}`,
     });
     this.quotaSubject = `tenant:${tenant}`;
-    this.retryAfterMs = retryAfterMs;
+    // Where nothing is allowed nothing comes free.
+    this.retryAfterMs = maximum === 0 ? undefined : retryAfterMs;
   }
 }
 
@@ -297,3 +298,6 @@ export class OperatorError extends Error {
     this.findings = findings;
   }
 }
+
+/** A setting that there is not, or a value that it may not have, wherever it is written: the command was used wrongly. */
+export class WrongSettings extends OperatorError {}

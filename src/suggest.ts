@@ -9,6 +9,8 @@ export function didYouMean(word: string, known: Iterable<string>, prefix = ""): 
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor((word.length - prefix.length) / 3)) + 1;
   for (const candidate of known) {
+    // What is so much longer or shorter is farther away, and need not be looked at.
+    if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(lower, candidate.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }

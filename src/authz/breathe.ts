@@ -4,3 +4,19 @@ import { setImmediate } from "node:timers/promises";
 export async function breathe(): Promise<void> {
   await setImmediate();
 }
+
+/** How long one stretch of work may keep calls waiting, in milliseconds. */
+const stretchMs = 5;
+
+/** For loops over what may be very many: does something only where others have waited for long enough. */
+export class Pace {
+  #since = performance.now();
+
+  /** Undefined where there is nothing to wait for: an `await` of each turn would cost more than the turn. */
+  step(): Promise<void> | undefined {
+    if (performance.now() - this.#since < stretchMs) return undefined;
+    return breathe().then(() => {
+      this.#since = performance.now();
+    });
+  }
+}

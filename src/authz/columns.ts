@@ -1,6 +1,6 @@
 import { isPrincipalName, isTenantName, nameRules, parsePrincipal, systemTenant } from "../names.js";
 import { actions, isAction } from "./actions.js";
-import { type Findings, quote } from "./findings.js";
+import { type Findings, oneOf, quote } from "./findings.js";
 import type { Field, Row } from "./rows.js";
 import { didYouMean } from "../suggest.js";
 import { isRequestableTopic, isTopicPattern } from "./topic-pattern.js";
@@ -36,9 +36,9 @@ export class Columns {
   count(row: Row, kind: string, names: readonly string[]): boolean {
     const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
     const surplus = row.fields[names.length];
-    if (surplus !== undefined) return this.#refuse(surplus, `${expected}, this one has ${row.fields.length}`);
+    if (surplus !== undefined) return this.#refuse(surplus, `${expected}, this one has ${row.columns}`);
     if (row.fields.length < names.length) {
-      return this.#refuse(row.fields.at(-1)!, `${expected}, this one has ${row.fields.length}`);
+      return this.#refuse(row.fields.at(-1)!, `${expected}, this one has ${row.columns}`);
     }
     const empty = row.fields.findIndex((field) => field.text === "");
     return empty === -1 || this.#refuse(row.fields[empty]!, `the column ${names[empty]!} is empty`);
@@ -47,25 +47,38 @@ export class Columns {
   principal(field: Field): boolean {
     const principal = parsePrincipal(field.text);
     if (principal === undefined) {
-      return this.#refuse(field, `${quote(field.text)} is not a principal: expected TENANT/NAME, as in acme/billing`);
+      return this.#refuse(
+        field,
+        `${quote(field.text)} is not a principal: expected TENANT/NAME, as in acme/billing${lowerCase(field.text)}`,
+      );
     }
     return this.#declaredTenant(field, principal.tenant);
   }
 
   principalOrRole(field: Field): boolean {
-    return field.text.startsWith(rolePrefix) ? this.role(field) : this.principal(field);
+    if (field.text.startsWith(rolePrefix)) return this.role(field);
+    if (parsePrincipal(field.text) !== undefined) return this.principal(field);
+    const instead = field.text.includes(wildcard) ? "; * names nobody: give them a role" : "";
+    const expected = `TENANT/NAME, as in acme/billing, or role:NAME, as in role:producer${instead}`;
+    return this.#refuse(
+      field,
+      `${quote(field.text)} is no principal and no role: expected ${expected}${lowerCase(field.text)}`,
+    );
   }
 
   role(field: Field): boolean {
     if (isRole(field.text)) return true;
-    return this.#refuse(field, `${quote(field.text)} is not a role: expected role:NAME, as in role:producer`);
+    return this.#refuse(
+      field,
+      `${quote(field.text)} is not a role: expected role:NAME, as in role:producer${lowerCase(field.text)}`,
+    );
   }
 
   tenant(field: Field): boolean {
     if (field.text === wildcard || field.text === systemTenant) return true;
     if (isTenantName(field.text)) return this.#declaredTenant(field, field.text);
     const expected = `a declared tenant, ${systemTenant} or ${wildcard}`;
-    return this.#refuse(field, `${quote(field.text)} is not a tenant: expected ${expected}`);
+    return this.#refuse(field, `${quote(field.text)} is not a tenant: expected ${expected}${lowerCase(field.text)}`);
   }
 
   topicPattern(field: Field): boolean {
@@ -84,7 +97,8 @@ export class Columns {
 
   action(field: Field): boolean {
     if (field.text === wildcard || isAction(field.text)) return true;
-    return this.#refuse(field, `unknown action ${quote(field.text)}${didYouMean(field.text, actions)}`);
+    const hint = didYouMean(field.text, actions) || `; expected ${oneOf([...actions, wildcard])}`;
+    return this.#refuse(field, `unknown action ${quote(field.text)}${hint}`);
   }
 
   effect(field: Field): boolean {
@@ -105,6 +119,11 @@ export class Columns {
     this.#findings.error(field, problem);
     return false;
   }
+}
+
+/** For messages: capitals are the mistake of whoever comes from a system that allows them. */
+function lowerCase(text: string): string {
+  return /[A-Z]/.test(text) ? "; names are lower-case" : "";
 }
 
 /** Reports a row that says again what an earlier one said; `seen` holds the rows so far by their text. */

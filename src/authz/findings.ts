@@ -6,23 +6,47 @@ export interface Place {
   readonly column?: number;
 }
 
-/** Collects what is wrong in one file, so that an administrator sees every mistake at once. */
+/** Of one file and kind. A file that is not what its name says would bring one for each of its lines. */
+const maxFindings = 50;
+
+/** In characters. What is quoted of a file is cut before; this cuts what others say about it. */
+const maxProblemLength = 1_000;
+
+/** Collects what is wrong in one file, so that an administrator sees every mistake at once, or the first 50 of them. */
 export class Findings {
   readonly #source: string;
   readonly errors: Finding[] = [];
   readonly warnings: Finding[] = [];
+  readonly #surplus = { errors: false, warnings: false };
 
   constructor(source: string) {
     this.#source = source;
   }
 
+  /** Whether there were more errors than are kept: to look for others is of no use. */
+  get isFull(): boolean {
+    return this.#surplus.errors;
+  }
+
   error(place: Place, problem: string): void {
-    this.errors.push(this.#finding(place, problem));
+    this.#add("errors", place, problem);
   }
 
   /** Worth a look, but the policy means something without it. */
   warn(place: Place, problem: string): void {
-    this.warnings.push(this.#finding(place, problem));
+    this.#add("warnings", place, problem);
+  }
+
+  /** From top to bottom; behind them, that there are more, if so. */
+  inReadingOrder(kind: "errors" | "warnings"): Finding[] {
+    const sorted = this[kind].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
+    if (this.#surplus[kind]) sorted.push(this.#finding({}, `there are more ${kind} than these ${maxFindings}`));
+    return sorted;
+  }
+
+  #add(kind: "errors" | "warnings", place: Place, problem: string): void {
+    if (this[kind].length === maxFindings) this.#surplus[kind] = true;
+    else this[kind].push(this.#finding(place, cut(problem, maxProblemLength)));
   }
 
   #finding({ line, column }: Place, problem: string): Finding {
@@ -35,14 +59,16 @@ export class Findings {
   }
 }
 
-/** The findings of several files: in the order of the files, each from top to bottom. */
-export function inReadingOrder(files: readonly Findings[], kind: "errors" | "warnings"): Finding[] {
-  return files.flatMap((file) =>
-    file[kind].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0)),
-  );
-}
-
 /** Text from a file as it appears in a message: escaped, and short enough to read. */
 export function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return JSON.stringify(cut(text, 80));
+}
+
+/** `produce, consume or *` */
+export function oneOf(words: readonly string[]): string {
+  return `${words.slice(0, -1).join(", ")} or ${words.at(-1)!}`;
+}
+
+function cut(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
 }

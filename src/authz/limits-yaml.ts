@@ -1,7 +1,7 @@
 import { isMap, isScalar, type Node } from "yaml";
 import { didYouMean } from "../suggest.js";
 import { type TenantLimits, defaultTenantLimits } from "../tenant-limits.js";
-import { type Findings, type Place, quote } from "./findings.js";
+import { type Findings, type Place, oneOf, quote } from "./findings.js";
 
 const units: Readonly<Record<string, number>> = {
   "": 1,
@@ -45,7 +45,9 @@ export function readLimits(
   for (const { key, value } of node.items) {
     const limit = isScalar(key) ? String(key.value) : "";
     if (!isLimit(limit)) {
-      findings.error(placeOf(key), `unknown limit ${quote(limit)}${didYouMean(limit, Object.keys(ranges))}`);
+      const known = Object.keys(ranges);
+      const hint = didYouMean(limit, known) || `; expected ${oneOf(known)}`;
+      findings.error(placeOf(key), `unknown limit ${quote(limit)}${hint}`);
       continue;
     }
     const number = numberOf(value as Node | null, ranges[limit]);

@@ -1,7 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Finding } from "../errors.js";
 import { CompiledPolicy } from "./compiled-policy.js";
-import { inReadingOrder } from "./findings.js";
 import { parseMatrix, runMatrix } from "./matrix-csv.js";
 import { parseModel } from "./model-conf.js";
 import { parsePolicy } from "./policy-csv.js";
@@ -13,7 +12,7 @@ import { parseTenants } from "./tenants-yaml.js";
 export interface PolicyReport {
   /** Short content hash of the four files, as `Authorizer.version` shows it. */
   readonly version: string;
-  /** Every mistake; each one keeps the policy from coming into force. */
+  /** Every mistake, of each file the first 50; each one keeps the policy from coming into force. */
   readonly findings: readonly Finding[];
   /** What is possible but perhaps not meant, such as a role that nobody has: these keep nothing from coming into force. */
   readonly warnings: readonly Finding[];
@@ -26,6 +25,9 @@ export interface PolicyReport {
     readonly matrixRows: number;
   };
 }
+
+/** What a file may have: the two with one row for each right, and the two others. */
+const maxBytes = { large: 16 * 1024 * 1024, small: 256 * 1024 } as const;
 
 /** Reads, checks, builds and tries a policy folder. Changes nothing; never throws for what the files say. */
 export async function checkPolicy(directory: string): Promise<PolicyReport> {
@@ -40,12 +42,11 @@ export async function loadPolicy(
   directory: string,
   judge: typeof runMatrix = runMatrix,
 ): Promise<{ report: PolicyReport; policy?: CompiledPolicy }> {
-  const names = ["model.conf", "tenants.yaml", "policy.csv", "matrix.csv"] as const;
   const [modelFile, tenantsFile, policyFile, matrixFile] = await Promise.all([
-    readSource(directory, names[0]),
-    readSource(directory, names[1]),
-    readSource(directory, names[2]),
-    readSource(directory, names[3]),
+    readSource(directory, "model.conf", maxBytes.small),
+    readSource(directory, "tenants.yaml", maxBytes.small),
+    readSource(directory, "policy.csv", maxBytes.large),
+    readSource(directory, "matrix.csv", maxBytes.large),
   ]);
   const files = [modelFile, tenantsFile, policyFile, matrixFile];
   const version = versionOf(files);
@@ -53,11 +54,11 @@ export async function loadPolicy(
   const model = await parseModel(modelFile);
   const tenants = parseTenants(tenantsFile);
   const declared = isGood(tenantsFile) ? new Set(tenants.keys()) : undefined;
-  const rows = parsePolicy(policyFile, declared);
+  const rows = await parsePolicy(policyFile, declared);
   checkRoles(rows, policyFile.findings);
   // With a line left out for a mistake, roles would look idle that are not.
   if (isGood(policyFile)) warnOfIdleRoles(rows, policyFile.findings);
-  const matrix = parseMatrix(matrixFile, declared);
+  const matrix = await parseMatrix(matrixFile, declared);
   if (isGood(matrixFile) && matrix.length === 0) matrixFile.findings.warn({}, "this file states nothing");
 
   let policy: CompiledPolicy | undefined;
@@ -72,14 +73,8 @@ export async function loadPolicy(
   }
   const report: PolicyReport = {
     version,
-    findings: inReadingOrder(
-      files.map((file) => file.findings),
-      "errors",
-    ),
-    warnings: inReadingOrder(
-      files.map((file) => file.findings),
-      "warnings",
-    ),
+    findings: files.flatMap((file) => file.findings.inReadingOrder("errors")),
+    warnings: files.flatMap((file) => file.findings.inReadingOrder("warnings")),
     counts: {
       tenants: tenants.size,
       rules: rows.rules.length,

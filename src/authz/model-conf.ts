@@ -3,6 +3,7 @@ import { actions } from "./actions.js";
 import { CasbinEnforcer } from "./enforcer.js";
 import { type Findings, quote } from "./findings.js";
 import { checkMatcher } from "./matcher.js";
+import { endWithoutSpaces, skipSpaces } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
 import { didYouMean } from "../suggest.js";
 
@@ -16,6 +17,9 @@ const sections = [
   { name: "matchers", key: "m", expected: undefined },
 ] as const;
 
+/** Casbin works on a matcher by expressions that take their time with a very long one. */
+const maxDefinitionLength = 4_096;
+
 interface Definition {
   readonly value: string;
   readonly line: number;
@@ -24,12 +28,14 @@ interface Definition {
 
 /** Reads `model.conf`, Casbin's own file. Returns the text for Casbin; undefined if anything in it was refused. */
 export async function parseModel(file: SourceFile): Promise<string | undefined> {
-  if (file.bytes === undefined) return undefined;
+  if (file.text === undefined) return undefined;
   const definitions = readDefinitions(file.text, file.findings);
   for (const { name, key, expected } of sections) {
     const definition = definitions.get(name);
     if (definition === undefined) {
       file.findings.error({}, `the section [${name}] with ${key} = ${expected ?? "…"} is missing`);
+    } else if (definition.value.length > maxDefinitionLength) {
+      file.findings.error(definition, `this is longer than ${maxDefinitionLength} characters`);
     } else if (expected === undefined) {
       checkMatcher(definition.value, definition, file.findings);
     } else if (normalize(key, definition.value) !== expected) {
@@ -37,7 +43,7 @@ export async function parseModel(file: SourceFile): Promise<string | undefined> 
     }
   }
   if (file.findings.errors.length > 0) return undefined;
-  const problem = await tryOut(file.text);
+  const problem = await tryOut(file.text, definitions.get("matchers")!.value);
   if (problem === undefined) return file.text;
   file.findings.error(definitions.get("matchers")!, problem);
   return undefined;
@@ -58,6 +64,7 @@ function readDefinitions(text: string, findings: Findings): Map<string, Definiti
   let section: (typeof sections)[number] | undefined;
   for (const [index, raw] of text.split("\n").entries()) {
     const line = index + 1;
+    if (findings.isFull) break;
     const content = raw.trim();
     if (content === "" || content.startsWith("#")) continue;
     const column = raw.indexOf(content) + 1;
@@ -82,8 +89,11 @@ function readDefinitions(text: string, findings: Findings): Map<string, Definiti
       seen.add(name);
       continue;
     }
-    const [, key, gap, value] = /^([^=]*?)( *= *)(.*)$/.exec(content) ?? [];
-    if (key === undefined || value === undefined) {
+    const equals = content.indexOf("=");
+    const left = content.slice(0, Math.max(0, equals));
+    const key = left.slice(0, endWithoutSpaces(left, 0));
+    const value = content.slice(skipSpaces(content, equals + 1));
+    if (equals === -1) {
       findings.error({ line, column }, `${quote(content)} is neither a [section] nor a definition, KEY = VALUE`);
     } else if (section === undefined) {
       if (seen.size === 0) findings.error({ line, column }, `${quote(key)} stands before the first [section]`);
@@ -92,7 +102,7 @@ function readDefinitions(text: string, findings: Findings): Map<string, Definiti
     } else if (definitions.has(section.name)) {
       findings.error({ line, column }, `${key} is defined twice`);
     } else {
-      definitions.set(section.name, { value, line, column: column + key.length + gap!.length });
+      definitions.set(section.name, { value, line, column: column + content.length - value.length });
     }
   }
   return definitions;
@@ -113,7 +123,7 @@ const beside = [
 ] as const;
 
 /** Lets Casbin run the model on the smallest policies whose outcome is certain. Returns what is wrong with it. */
-async function tryOut(model: string): Promise<string | undefined> {
+async function tryOut(model: string, matcher: string): Promise<string | undefined> {
   try {
     const empty = await CasbinEnforcer.build(model, [], roles);
     for (const tenant of ["tenant-a", systemTenant]) {
@@ -121,7 +131,7 @@ async function tryOut(model: string): Promise<string | undefined> {
       for (const action of actions) empty.decide(member, tenant, "topic-a", action);
     }
     const one = await CasbinEnforcer.build(model, [{ cells: allow }], roles);
-    if (!one.decide(...covered).allowed) return "this does not allow what a rule allows to the letter";
+    if (!one.decide(...covered).allowed) return notToTheLetter(matcher);
     for (const { part, request } of beside) {
       const [subject, tenant, topic, action] = request;
       if (one.decide(subject, tenant, topic, action).allowed) return `this allows access without regard to ${part}`;
@@ -132,4 +142,11 @@ async function tryOut(model: string): Promise<string | undefined> {
   } catch (error) {
     return `this cannot be used: ${error instanceof Error ? error.message : String(error)}`;
   }
+}
+
+/** The likeliest reason is a role that is looked for without its tenant: for Casbin that is a role in no tenant. */
+function notToTheLetter(matcher: string): string {
+  const counts = [...matcher.matchAll(/\bg *\(([^()]*)\)/g)].map(([, names]) => names!.split(",").length);
+  const hint = counts.some((count) => count !== 3) ? "; g takes three arguments: g(r.sub, p.sub, r.dom)" : "";
+  return `this does not allow what a rule allows to the letter${hint}`;
 }

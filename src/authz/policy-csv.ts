@@ -1,9 +1,9 @@
 import { systemTenant } from "../names.js";
+import { Pace } from "./breathe.js";
 import { Columns, isRepeated, rowText, wildcard } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
-import { didYouMean } from "../suggest.js";
 
 /** A `p` line: what a subject may or must not do. */
 export interface Rule {
@@ -38,20 +38,25 @@ const assignmentColumns = ["g", "principal or role", "role", "tenant"];
  * Reads `policy.csv`. Stands in for Casbin's own reader, which takes what it does not understand for nothing: there, a
  * mistyped deny line is no line, `Deny` denies nobody, and a rule without its last column allows.
  */
-export function parsePolicy(file: SourceFile, declared: ReadonlySet<string> | undefined): PolicyRows {
+export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string> | undefined): Promise<PolicyRows> {
   const columns = new Columns(file.findings, declared);
   const seen = new Map<string, number>();
   const rules: Rule[] = [];
   const assignments: Assignment[] = [];
-  for (const row of readRows(file.text)) {
+  const pace = new Pace();
+  for (const row of readRows(file.text ?? "")) {
+    if (file.findings.isFull) break;
+    await pace.step();
     const type = row.fields[0]!;
     if (type.text === "p") {
       if (isRule(row, columns) && !isRepeated(row, seen, file.findings)) rules.push(toRule(row, file.source));
     } else if (type.text === "g") {
       if (isAssignment(row, columns) && !isRepeated(row, seen, file.findings)) assignments.push(toAssignment(row));
     } else {
-      const hint = didYouMean(type.text, ["p", "g"]) || "; a line begins with p (a rule), g (a role) or # (a comment)";
-      file.findings.error(type, `unknown rule type ${quote(type.text)}${hint}`);
+      // Any other single letter is as near to the one as to the other.
+      const capital = ["P", "G"].includes(type.text) && `did you mean "${type.text.toLowerCase()}"?`;
+      const hint = capital || "a line begins with p (a rule), g (a role) or # (a comment)";
+      file.findings.error(type, `unknown rule type ${quote(type.text)}; ${hint}`);
     }
   }
   return { rules, assignments };

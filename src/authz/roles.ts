@@ -145,9 +145,15 @@ function findCycle(waiting: ReadonlyMap<string, ReadonlySet<Assignment>>): Assig
 function inCircle(cycle: readonly Assignment[], last: Assignment): string {
   const start = cycle.indexOf(last);
   const turned = [...cycle.slice(start), ...cycle.slice(0, start)];
-  const names = [...turned.map((row) => row.member), last.member].join(" → ");
-  const lines = turned.map((row) => row.line).sort((a, b) => a - b);
-  return `these roles go in a circle: ${names} (${lines.length === 1 ? "line" : "lines"} ${lines.join(", ")})`;
+  const names = shortList([...turned.map((row) => row.member), last.member], " → ");
+  const sorted = turned.map((row) => row.line).sort((a, b) => a - b);
+  return `these roles go in a circle: ${names} (${sorted.length === 1 ? "line" : "lines"} ${shortList(sorted, ", ")})`;
+}
+
+/** A circle can be as long as the file. */
+function shortList(items: readonly (string | number)[], separator: string): string {
+  const most = 12;
+  return items.length <= most ? items.join(separator) : `${items.slice(0, most).join(separator)}${separator}…`;
 }
 
 function tooDeep(row: Assignment): string {

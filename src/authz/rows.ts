@@ -7,30 +7,59 @@ export interface Field {
 
 export interface Row {
   readonly line: number;
+  /** At least one; at most `maxFields`, which is more than any row has. */
   readonly fields: readonly Field[];
+  /** How many columns the line has. */
+  readonly columns: number;
 }
 
-/** Spaces only: trim() would also take away what merely looks like one. */
-const spacesAround = /^ +| +$/g;
+const maxFields = 8;
 
 /**
- * The rows of `policy.csv` and `matrix.csv`: columns between commas, and nothing else that CSV dialects disagree about.
- * No quoting and no escaping: the grammars of the columns refuse whatever would need it. A `#` makes a comment only as the
- * first character of a line, so that `deny # note` is a mistake and not a rule without effect.
+ * The rows of `policy.csv` and `matrix.csv`, one by one: columns between commas, and nothing else that CSV dialects disagree
+ * about. No quoting and no escaping: the grammars of the columns refuse whatever would need it. A `#` makes a comment only as
+ * the first character of a line, so that `deny # note` is a mistake and not a rule without effect.
  */
-export function readRows(text: string): Row[] {
-  return text.split("\n").flatMap((line, index) => {
-    const content = line.replace(spacesAround, "");
-    return content === "" || content.startsWith("#") ? [] : [{ line: index + 1, fields: splitFields(line, index + 1) }];
-  });
+export function* readRows(text: string): Generator<Row> {
+  let line = 0;
+  for (let start = 0; start <= text.length;) {
+    const next = text.indexOf("\n", start);
+    const end = next === -1 ? text.length : next;
+    const content = text.slice(start, end);
+    start = end + 1;
+    line += 1;
+    const first = content.charAt(skipSpaces(content, 0));
+    if (first !== "" && first !== "#") yield toRow(content, line);
+  }
 }
 
-function splitFields(text: string, line: number): Field[] {
+function toRow(text: string, line: number): Row {
   let start = 0;
-  return text.split(",").map((part) => {
-    const leading = part.length - part.replace(/^ +/, "").length;
-    const field = { text: part.replace(spacesAround, ""), line, column: start + leading + 1 };
+  const fields = text.split(",", maxFields).map((part) => {
+    const leading = skipSpaces(part, 0);
+    const field = { text: part.slice(leading, endWithoutSpaces(part, leading)), line, column: start + leading + 1 };
     start += part.length + 1;
     return field;
   });
+  return { line, fields, columns: fields.length < maxFields ? fields.length : countCommas(text) + 1 };
+}
+
+/** Where the text begins but for spaces, and nothing else: trim() would also take away what merely looks like one. */
+export function skipSpaces(text: string, from: number): number {
+  let at = from;
+  while (text[at] === " ") at++;
+  return at;
+}
+
+/** Where the text ends but for spaces. A loop, not ` +$`: that expression takes the square of a run of spaces that something follows. */
+export function endWithoutSpaces(text: string, from: number): number {
+  let end = text.length;
+  while (end > from && text[end - 1] === " ") end--;
+  return end;
+}
+
+function countCommas(text: string): number {
+  let count = 0;
+  for (let at = text.indexOf(","); at !== -1; at = text.indexOf(",", at + 1)) count++;
+  return count;
 }

@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
 import { join } from "node:path";
+import { readFileWithin, whyUnreadable } from "../read-file.js";
 import { Findings } from "./findings.js";
 
 /** One policy file as it was read, with everything that was found wrong in it so far. */
@@ -8,81 +9,82 @@ export interface SourceFile {
   readonly source: string;
   /** Undefined when it could not be read. */
   readonly bytes: Buffer | undefined;
-  /** With a space in place of each character that was refused, so that columns stay true and parsing can go on. */
-  readonly text: string;
+  /**
+   * With a space in place of each character that was refused, so that columns stay true and parsing can go on. Undefined
+   * when it could not be read, or is no text: nothing more is worth saying about it.
+   */
+  readonly text: string | undefined;
   readonly findings: Findings;
 }
 
 /** Never throws: what cannot be read or decoded is a finding. */
-export async function readSource(directory: string, name: string): Promise<SourceFile> {
+export async function readSource(directory: string, name: string, maxBytes: number): Promise<SourceFile> {
   const source = join(directory, name);
   const findings = new Findings(source);
   try {
-    const bytes = await readFile(source);
+    const bytes = await readFileWithin(source, maxBytes);
     return { source, bytes, text: decode(bytes, findings), findings };
   } catch (error) {
     findings.error({}, whyUnreadable(error));
-    return { source, bytes: undefined, text: "", findings };
+    return { source, bytes: undefined, text: undefined, findings };
   }
-}
-
-function whyUnreadable(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === "ENOENT") return "this file is missing";
-  if (code === "ENOTDIR") return "this file is missing: what should be its folder is a file";
-  return `this file cannot be read: ${code ?? String(error)}`;
 }
 
 /**
  * What a reader cannot see must not change what a rule means: control characters, line ends other than a newline, and
  * invisible characters (such as those that reverse the direction of writing) are refused, in comments too.
  */
-const unseen = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const unseen = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 
-function decode(bytes: Buffer, findings: Findings): string {
-  const lines = splitLines(bytes).map((line, index) => decodeLine(line, index + 1, findings));
-  const places = new Map<string, { line: number; column: number; times: number }>();
-  const text = lines.map((line, index) =>
-    line.replace(unseen, (character, at: number) => {
-      const known = places.get(character);
-      if (known === undefined) places.set(character, { line: index + 1, column: at + 1, times: 1 });
-      else known.times += 1;
-      return " ".repeat(character.length);
-    }),
-  );
-  // One finding for each kind: an editor that ends lines with CRLF would otherwise bring one for every line.
-  for (const [character, { line, column, times }] of places) {
-    const more = times > 1 ? ` (${times} of them in this file)` : "";
-    findings.error({ line, column }, `${nameOf(character)} is not allowed here${more}`);
+/** A file with more of them is no text. */
+const maxUnseen = 1_000;
+
+function decode(bytes: Buffer, findings: Findings): string | undefined {
+  if (!isUtf8(bytes)) {
+    findings.error(placeOfBadBytes(bytes), "these bytes are not valid UTF-8");
+    return undefined;
   }
-  return text.join("\n");
-}
-
-/** A newline byte is never part of a longer UTF-8 sequence, so lines can be told apart before they are decoded. */
-function splitLines(bytes: Buffer): Buffer[] {
-  const lines: Buffer[] = [];
-  let start = 0;
-  for (let end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, start)) {
-    lines.push(bytes.subarray(start, end));
-    start = end + 1;
-  }
-  lines.push(bytes.subarray(start));
-  return lines;
-}
-
-const replacement = "\uFFFD";
-
-function decodeLine(bytes: Buffer, line: number, findings: Findings): string {
   const text = bytes.toString("utf8");
-  // The decoder puts U+FFFD where bytes are wrong; where the file really has that character the bytes agree.
-  for (let at = text.indexOf(replacement); at !== -1; at = text.indexOf(replacement, at + 1)) {
-    const offset = Buffer.byteLength(text.slice(0, at));
-    if (!bytes.subarray(offset, offset + 3).equals(Buffer.from(replacement))) {
-      findings.error({ line, column: at + 1 }, "these bytes are not valid UTF-8");
-      break;
-    }
+  const places = new Map<string, { line: number; column: number; times: number }>();
+  const endOfLine = (from: number): number => {
+    const newline = text.indexOf("\n", from);
+    return newline === -1 ? text.length : newline;
+  };
+  let [line, start, end, total] = [1, 0, endOfLine(0), 0];
+  for (const { 0: character, index } of text.matchAll(unseen)) {
+    for (; end < index; line++) [start, end] = [end + 1, endOfLine(end + 1)];
+    const known = places.get(character);
+    if (known === undefined) places.set(character, { line, column: index - start + 1, times: 1 });
+    else known.times += 1;
+    if (++total > maxUnseen) break;
   }
-  return text;
+  // One finding for each kind: an editor that ends lines with CRLF would otherwise bring one for every line.
+  const isText = total <= maxUnseen;
+  for (const [character, { line, column, times }] of places) {
+    const count = isText ? `${times} of them in this file` : `there are more than ${maxUnseen} such characters`;
+    findings.error({ line, column }, `${nameOf(character)} is not allowed here${times > 1 ? ` (${count})` : ""}`);
+  }
+  if (!isText) return undefined;
+  return total === 0 ? text : text.replace(unseen, (character) => " ".repeat(character.length));
+}
+
+/** Of a text that is not valid UTF-8. */
+function placeOfBadBytes(bytes: Buffer): { line: number; column: number } {
+  let [line, start] = [0, 0];
+  // A newline byte is never part of a longer UTF-8 sequence, so lines can be told apart before they are decoded.
+  for (;;) {
+    const newline = bytes.indexOf(0x0a, start);
+    const content = bytes.subarray(start, newline === -1 ? bytes.length : newline);
+    line += 1;
+    start = newline + 1;
+    if (isUtf8(content) && newline !== -1) continue;
+    // The decoder puts U+FFFD where bytes are wrong, so what it made is the same up to there.
+    const made = Buffer.from(content.toString("utf8"));
+    let same = 0;
+    while (made[same] === content[same]) same++;
+    while ((made[same]! & 0xc0) === 0x80) same--;
+    return { line, column: made.toString("utf8", 0, same).length + 1 };
+  }
 }
 
 function nameOf(character: string): string {

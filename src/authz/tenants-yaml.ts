@@ -6,6 +6,7 @@ import { type Findings, type Place, quote } from "./findings.js";
 import { readLimits } from "./limits-yaml.js";
 import type { SourceFile } from "./source-file.js";
 import { didYouMean } from "../suggest.js";
+import { findYamlHazard } from "../yaml-shape.js";
 
 /** What can be said about one tenant. A name alone declares it. */
 const tenantShape = z.strictObject({ limits: z.unknown().optional() }).nullable();
@@ -13,7 +14,12 @@ const fileShape = z.strictObject({ tenants: z.record(z.string(), tenantShape) })
 
 /** Reads `tenants.yaml`: the declared tenants, sorted, with what each may use. Names that were refused are left out. */
 export function parseTenants(file: SourceFile): ReadonlyMap<string, TenantLimits> {
-  if (file.bytes === undefined) return new Map();
+  if (file.text === undefined) return new Map();
+  const hazard = findYamlHazard(file.text);
+  if (hazard !== undefined) {
+    file.findings.error(hazard, hazard.problem);
+    return new Map();
+  }
   return new TenantsFile(file.text, file.findings).read();
 }
 

@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import { whyUnreadable } from "../config/index.js";
+import { whyUnreadable } from "../read-file.js";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
 import type { CertificateSummary } from "../pki/index.js";

@@ -1,10 +1,11 @@
 /** The YAML file: one mapping from settings to single values. */
-import { readFile } from "node:fs/promises";
+import { isUtf8 } from "node:buffer";
 import { isMap, isScalar, LineCounter, parseDocument, type Node } from "yaml";
 import type { Finding } from "../errors.js";
+import { readFileWithin, whyUnreadable } from "../read-file.js";
 import { settingNames, type SettingName } from "./settings.js";
-import { whyUnreadable } from "./unreadable.js";
 import { didYouMean } from "../suggest.js";
+import { findYamlHazard } from "../yaml-shape.js";
 
 /** A value as it was written, and where. */
 export interface GivenValue {
@@ -16,18 +17,30 @@ export interface GivenValue {
 /** What the parser refuses although it could read it. */
 const meaningErrors: ReadonlySet<string> = new Set(["DUPLICATE_KEY", "MULTIPLE_DOCS"]);
 
+const maxBytes = 64 * 1024;
+
+/** Somebody else's file would bring one for each line. */
+const maxFindings = 10;
+
 /** Everything that the file gives and everything that is wrong with it; a file that cannot be read is one finding. */
 export async function readConfigFile(path: string): Promise<{ values: GivenValue[]; findings: Finding[] }> {
-  let text;
+  const refused = (problem: string) => ({ values: [], findings: [{ source: path, problem }] });
+  let bytes;
   try {
-    text = await readFile(path, "utf8");
+    bytes = await readFileWithin(path, maxBytes);
   } catch (error) {
-    return { values: [], findings: [{ source: path, problem: whyUnreadable(error) }] };
+    return refused(whyUnreadable(error));
   }
-  return parseConfigFile(path, text);
+  if (!isUtf8(bytes)) return refused("is no text: its bytes are not valid UTF-8");
+  const { values, findings } = parseConfigFile(path, bytes.toString("utf8"));
+  if (findings.length <= maxFindings) return { values, findings };
+  const more = { source: path, problem: `${findings.length - maxFindings} more mistakes: is this a file of settings?` };
+  return { values, findings: [...findings.slice(0, maxFindings), more] };
 }
 
 function parseConfigFile(source: string, text: string): { values: GivenValue[]; findings: Finding[] } {
+  const hazard = findYamlHazard(text);
+  if (hazard !== undefined) return { values: [], findings: [{ source, ...hazard }] };
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   const place = (position: number) => {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { OperatorError, type Finding } from "../errors.js";
+import { OperatorError, WrongSettings, type Finding } from "../errors.js";
 import type { Address } from "../address.js";
 import { readConfigFile, type GivenValue } from "./config-file.js";
 import {
@@ -50,7 +50,8 @@ export type ConfigFlags = { readonly [Name in SettingName | "config"]?: string }
 
 /**
  * A flag counts more than the environment, that more than the file, and that more than the default.
- * @throws OperatorError with every mistake in all three, also in values that another source overrides
+ * @throws WrongSettings with every mistake in all three, also in values that another source overrides
+ * @throws OperatorError when nothing is wrong but that the file cannot be read
  */
 export async function loadConfig(sources: {
   readonly flags: ConfigFlags;
@@ -67,7 +68,12 @@ export async function loadConfig(sources: {
     if (parsed.success) values.set(given.name, parsed.data);
     else findings.push(...parsed.error.issues.map(({ message }) => ({ ...given.place, problem: message })));
   }
-  if (findings.length > 0) throw new OperatorError("the configuration has mistakes:", inLineOrder(findings));
+  if (findings.length > 0) {
+    // A file that could not be read says nothing about settings.
+    const isUnread = findings.every(({ source, line }) => source === path && line === undefined);
+    const Failure = isUnread ? OperatorError : WrongSettings;
+    throw new Failure("the configuration has mistakes:", inLineOrder(findings).map(shortened));
+  }
   return toConfig((name) => values.get(name) as never);
 }
 
@@ -124,6 +130,12 @@ function fromFlags(flags: ConfigFlags): GivenValue[] {
 
 function given(name: SettingName, text: string | undefined, source: string): GivenValue[] {
   return text === undefined ? [] : [{ name, text, place: { source } }];
+}
+
+/** What was given is quoted, and can be as long as a file. */
+function shortened(finding: Finding): Finding {
+  const { problem } = finding;
+  return problem.length <= 300 ? finding : { ...finding, problem: `${problem.slice(0, 300)}…` };
 }
 
 /** Those of the file as an editor shows them, then the others as they came. */

@@ -9,4 +9,3 @@ export {
   type Setting,
   type SettingName,
 } from "./settings.js";
-export { whyUnreadable } from "./unreadable.js";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { tryLock, unlock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
-import { isMissing, replaceFile, syncDirectory } from "./durable-files.js";
+import { isMissing, replaceFile, syncDirectory, temporaryPathOf } from "./durable-files.js";
 
 /** The layout of a data directory (docs/format.md). */
 export const layout = {
@@ -29,9 +29,10 @@ export class DataDirectory implements AsyncDisposable {
     this.#lock = lock;
   }
 
-  /** @throws OperatorError when another process has it, or it is of another format; nothing is changed then */
+  /** @throws OperatorError when another process has it, or it is of another format, or no data directory; nothing is changed then */
   static async open(path: string): Promise<DataDirectory> {
     await makeDirectory(path, 0o700);
+    await refuseForeign(path);
     // Opened without truncating or creating anything else: a refused second process leaves no trace.
     const lock = await open(join(path, layout.lock), "a", 0o600);
     try {
@@ -54,6 +55,32 @@ export class DataDirectory implements AsyncDisposable {
     await this.#lock.close();
   }
 }
+
+/**
+ * Whoever names a folder of other things has mistyped its name: `--data src` must not fill it.
+ * @throws OperatorError when there is something in it, and nothing that says whose it is; also for a file in a folder's place
+ */
+async function refuseForeign(path: string): Promise<void> {
+  const entries = await readdir(path, { withFileTypes: true });
+  const misplaced = entries.find((entry) => folders.has(entry.name) && entry.isFile());
+  if (misplaced !== undefined) {
+    throw new OperatorError(`${join(path, misplaced.name)} is a file, and has to be a folder; nothing was changed`);
+  }
+  if (entries.some(({ name }) => name === layout.format)) return;
+  const foreign = entries.find(({ name }) => !beginnings.has(name) && !name.startsWith("."));
+  if (foreign === undefined) return;
+  const what = `it holds other things, such as ${JSON.stringify(foreign.name)}, and no ${layout.format}`;
+  throw new OperatorError(`${path} is no data directory: ${what}; nothing was changed`);
+}
+
+const folders: ReadonlySet<string> = new Set([layout.journal, layout.tenants]);
+
+/** What a first start may have made before it was cut short; a disk of its own has the last of them. */
+const beginnings: ReadonlySet<string> = new Set([
+  ...Object.values(layout),
+  ...[layout.format, layout.clock].map(temporaryPathOf),
+  "lost+found",
+]);
 
 async function isNewDirectory(path: string): Promise<boolean> {
   const file = join(path, layout.format);

@@ -2,7 +2,7 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { whyUnreadable } from "../config/index.js";
+import { whyUnreadable } from "../read-file.js";
 import { type Finding, OperatorError } from "../errors.js";
 import { parsePrincipal } from "../names.js";
 import { ShortLivedAuthority } from "../pki/index.js";

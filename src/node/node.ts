@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import { CasbinAuthorizer } from "../authz/index.js";
+import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
 import { Connections } from "../identity/index.js";
@@ -34,6 +35,12 @@ export async function startNode(
 ): Promise<RunningNode> {
   const closers = new Closers();
   try {
+    if (isSame(config.listen, config.adminListen)) {
+      const address = formatAddress(config.listen);
+      throw new OperatorError(
+        `clients and probes cannot both be served on ${address}: --listen and --admin-listen have to differ`,
+      );
+    }
     const tls = await readTls(config.tls);
     const observation: Observation = new Observation(logger, {
       dataDir: config.dataDir,
@@ -63,7 +70,8 @@ export async function startNode(
     setMaxListeners(0, shutdown.signal);
     const readiness = (): string | undefined => {
       if (shutdown.signal.aborted) return "shutting down";
-      return store.failure?.message;
+      if (store.failure !== undefined) return store.failure.message;
+      return store.isFull ? "the disk is full: nothing is stored until there is room; reading goes on" : undefined;
     };
     const extensions = config.reflection ? [health, new Reflection()] : [health];
     const access = Object.assign({}, methodAccess, ...extensions.map((extension) => extension.access)) as Record<
@@ -94,7 +102,8 @@ export async function startNode(
       }),
     );
     const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness));
-    health.setServing(readiness() === undefined);
+    // To callers a full disk is no reason to go elsewhere: they may read, and the records are here.
+    health.setServing(store.failure === undefined);
     logger.info({ address: server.address, adminAddress: admin.address, policyVersion: authorizer.version }, "serving");
     const parts = { config, logger, closers, store, server, admin, authorizer, health, openCalls, shutdown };
     return new RunningNode({ ...parts, observation });
@@ -103,6 +112,11 @@ export async function startNode(
     await closers[Symbol.asyncDispose]();
     throw error;
   }
+}
+
+/** Port 0 is another port each time. */
+function isSame(one: Address, other: Address): boolean {
+  return one.port !== 0 && one.port === other.port && one.host === other.host;
 }
 
 interface Parts {
@@ -154,7 +168,9 @@ export class RunningNode implements AsyncDisposable {
       // Any other error comes behind the change.
       observation.onPolicyReload(error instanceof OperatorError ? "refused" : "changed");
       if (error instanceof OperatorError) {
-        logger.error({ ...kept, findings: error.findings }, `the policy was not reloaded: ${error.message}`);
+        // The findings are in the message too, line by line: once is enough.
+        const [summary] = error.message.split("\n", 1);
+        logger.error({ ...kept, findings: error.findings }, `the policy was not reloaded: ${summary!}`);
       } else {
         logger.error({ ...kept, err: error }, "the policy was reloaded, but not everything followed it");
       }

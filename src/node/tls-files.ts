@@ -1,9 +1,10 @@
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { type Config, whyUnreadable } from "../config/index.js";
+import type { Config } from "../config/index.js";
 import { type Finding, OperatorError } from "../errors.js";
 // Not from the room's index: a server makes no certificates, and need not load what does.
 import { certificatesIn } from "../pki/pem.js";
+import { whyUnreadable } from "../read-file.js";
 import type { TlsMaterial } from "../transport/index.js";
 
 /** When the first certificate of each file ends, in milliseconds since 1970. */
@@ -20,12 +21,14 @@ const serverAuth = "1.3.6.1.5.5.7.3.1";
  */
 export async function readTls(files: Config["tls"]): Promise<TlsMaterial & { readonly endsMs: CertificateEnds }> {
   const findings: Finding[] = [];
+  const missing: string[] = [];
   const read = async <T>(source: string, what: string, parse: (pem: Buffer) => T) => {
     try {
       const pem = await readFile(source);
       return { pem, parsed: parse(pem) };
     } catch (error) {
       const isUnreadable = error instanceof Error && "syscall" in error;
+      if (isUnreadable && "code" in error && error.code === "ENOENT") missing.push(source);
       findings.push({ source, problem: isUnreadable ? whyUnreadable(error) : `this is not ${what}, as PEM` });
       return undefined;
     }
@@ -49,7 +52,8 @@ export async function readTls(files: Config["tls"]): Promise<TlsMaterial & { rea
     findings.push({ source: files.cert, problem: `this certificate expired on ${cert.parsed.first.validTo}` });
   }
   if (findings.length > 0 || ca === undefined || cert === undefined || key === undefined) {
-    throw new OperatorError("cannot serve with these certificates; `make certs` makes a set to begin with", findings);
+    const advice = "; `make certs` makes a set to begin with, and --ca, --cert and --key name one that is elsewhere";
+    throw new OperatorError(`cannot serve with these certificates${missing.length > 0 ? advice : ""}`, findings);
   }
   const endsMs = { server: cert.parsed.endMs, ca: ca.parsed.endMs };
   return { ca: ca.pem, cert: cert.pem, key: key.pem, endsMs };

@@ -54,8 +54,14 @@ const mistakes: readonly (readonly [limits: string, ...findings: string[]])[] = 
   ["3", `3:13: "tenants.acme.limits" must be a map, as in "limits:" with "  topics: 100" below it`],
   ["[topics]", `3:13: "tenants.acme.limits" must be a map, as in "limits:" with "  topics: 100" below it`],
   ["{ topic: 3 }", `3:15: unknown limit "topic"; did you mean "topics"?`],
-  ["{ __proto__: 3 }", `3:15: unknown limit "__proto__"`],
-  ["{ constructor: 3 }", `3:15: unknown limit "constructor"`],
+  [
+    "{ __proto__: 3 }",
+    `3:15: unknown limit "__proto__"; expected storage_bytes, topics, connections, streams, record_bytes or batch_bytes`,
+  ],
+  [
+    "{ constructor: 3 }",
+    `3:15: unknown limit "constructor"; expected storage_bytes, topics, connections, streams, record_bytes or batch_bytes`,
+  ],
   ["{ topics: -1 }", "3:23: topics must be a whole number of at least 0"],
   ["{ topics: 1.5 }", "3:23: topics must be a whole number of at least 0"],
   ["{ topics: 1e3 }", "3:23: topics must be a whole number of at least 0"],

@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
+import { mkdir, truncate } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "vitest";
-import { exampleModel, mistakesIn, type PolicyFile, warningsIn } from "./policy-folder.js";
+import { checkPolicy } from "../../src/authz/index.js";
+import { exampleModel, mistakesIn, PolicyFolder, type PolicyFile, warningsIn } from "./policy-folder.js";
 
 const good = "p, acme/billing, acme, orders, produce, allow\n";
 const names = "1 to 200 of a-z 0-9 . _ -, beginning with a letter or digit";
+const noSubject =
+  "no principal and no role: expected TENANT/NAME, as in acme/billing, or role:NAME, as in role:producer";
+const actions = "produce, consume, describe, create, delete, admin or *";
 const sixColumns = "a p line has 6 columns (p, subject, tenant, topic, action, effect)";
 
 /** The line is the second of its file, so a finding without a true line shows. */
@@ -22,26 +28,34 @@ const policyMistakes: [line: string, finding: string][] = [
   ["p, acme/billing, acme, x, produce, allow,", `2:42: ${sixColumns}, this one has 7`],
   ["p", `2:1: ${sixColumns}, this one has 1`],
   ["P, acme/billing, acme, x, produce, allow", `2:1: unknown rule type "P"; did you mean "p"?`],
-  ["pp, acme/billing, acme, x, produce, allow", `2:1: unknown rule type "pp"; did you mean "p"?`],
+  [
+    "pp, acme/billing, acme, x, produce, allow",
+    `2:1: unknown rule type "pp"; a line begins with p (a rule), g (a role) or # (a comment)`,
+  ],
+  [
+    "r, acme/root, role:x, acme",
+    `2:1: unknown rule type "r"; a line begins with p (a rule), g (a role) or # (a comment)`,
+  ],
+  ["p, acme/billing, acme, x, write, allow", `2:27: unknown action "write"; expected ${actions}`],
+  ["p, acme/Billing, acme, x, produce, allow", `2:4: "acme/Billing" is ${noSubject}; names are lower-case`],
+  ["p, acme/*, acme, x, produce, allow", `2:4: "acme/*" is ${noSubject}; * names nobody: give them a role`],
+  [
+    "p, acme/billing, Acme, x, produce, allow",
+    `2:18: "Acme" is not a tenant: expected a declared tenant, _system or *; names are lower-case`,
+  ],
   ["hello world", `2:1: unknown rule type "hello world"; a line begins with p (a rule), g (a role) or # (a comment)`],
-  [
-    `p, "acme/b", acme, x, produce, allow`,
-    `2:4: "\\"acme/b\\"" is not a principal: expected TENANT/NAME, as in acme/billing`,
-  ],
-  [
-    "p, billing, acme, x, produce, allow",
-    `2:4: "billing" is not a principal: expected TENANT/NAME, as in acme/billing`,
-  ],
-  ["p, *, acme, x, produce, allow", `2:4: "*" is not a principal: expected TENANT/NAME, as in acme/billing`],
-  [
-    "p, _system/x, acme, x, produce, allow",
-    `2:4: "_system/x" is not a principal: expected TENANT/NAME, as in acme/billing`,
-  ],
+  [`p, "acme/b", acme, x, produce, allow`, `2:4: "\\"acme/b\\"" is ${noSubject}`],
+  ["p, billing, acme, x, produce, allow", `2:4: "billing" is ${noSubject}`],
+  ["p, *, acme, x, produce, allow", `2:4: "*" is ${noSubject}; * names nobody: give them a role`],
+  ["p, _system/x, acme, x, produce, allow", `2:4: "_system/x" is ${noSubject}`],
   [
     "p, acne/billing, acme, x, produce, allow",
     `2:4: tenant "acne" is not declared in tenants.yaml; did you mean "acme"?`,
   ],
-  ["p, role:Boss, acme, x, produce, allow", `2:4: "role:Boss" is not a role: expected role:NAME, as in role:producer`],
+  [
+    "p, role:Boss, acme, x, produce, allow",
+    `2:4: "role:Boss" is not a role: expected role:NAME, as in role:producer; names are lower-case`,
+  ],
   [
     "p, acme/billing, globx, x, produce, allow",
     `2:18: tenant "globx" is not declared in tenants.yaml; did you mean "globex"?`,
@@ -154,6 +168,12 @@ const anyFile: [what: string, content: Buffer, finding: string][] = [
     Buffer.concat([Buffer.from("# é\n# \uFFFD"), Buffer.from([0xff, 0x0a])]),
     "2:4: these bytes are not valid UTF-8",
   ],
+  ["very many bytes that are not UTF-8, once", Buffer.alloc(200_000, 0xff), "1:1: these bytes are not valid UTF-8"],
+  [
+    "very many invisible characters, once",
+    Buffer.alloc(200_000),
+    "1:1: the invisible character U+0000 is not allowed here (there are more than 1000 such characters)",
+  ],
   [
     "a character cut short",
     Buffer.concat([Buffer.from("# "), Buffer.from([0xe2, 0x82])]),
@@ -167,8 +187,31 @@ for (const file of ["model.conf", "tenants.yaml", "policy.csv", "matrix.csv"] as
         assert.ok((await mistakesIn({ [file]: content })).includes(`${file}:${finding}`));
       });
     }
+    test("more bytes than it may have", async () => {
+      await using folder = await PolicyFolder.create();
+      // Nothing is written: a file of this size takes no room, and reading it would take all memory.
+      await truncate(join(folder.path, file), 2 ** 40);
+      const { findings } = await checkPolicy(folder.path);
+      const size = file.endsWith(".csv") ? "16 MiB" : "256 KiB";
+      assert.deepEqual(findings, [
+        { source: join(folder.path, file), problem: `is larger than ${size}, the most that this file may be` },
+      ]);
+    });
+    test("being a directory", async () => {
+      await using folder = await PolicyFolder.create({ [file]: undefined });
+      await mkdir(join(folder.path, file));
+      const { findings } = await checkPolicy(folder.path);
+      assert.deepEqual(findings, [{ source: join(folder.path, file), problem: "is a directory, not a file" }]);
+    });
+    test("being another kind of file: what is said of it stays short", async () => {
+      for (const line of ["x\n", `${"y".repeat(60_000)}\n`, ": [\n", "[" + ",".repeat(70_000) + "\n"]) {
+        const findings = await mistakesIn({ [file]: line.repeat(Math.ceil(200_000 / line.length)) });
+        assert.ok(findings.length > 0 && findings.length <= 51, `${findings.length} findings`);
+        assert.ok(findings.join("\n").length < 10_000, `${findings.join("\n").length} characters`);
+      }
+    });
     test("being absent", async () => {
-      assert.deepEqual(await mistakesIn({ [file]: undefined }), [`${file}: this file is missing`]);
+      assert.deepEqual(await mistakesIn({ [file]: undefined }), [`${file}: there is no such file`]);
     });
   });
 }
@@ -216,6 +259,18 @@ describe("tenants.yaml is refused for", () => {
         await mistakesIn({ "tenants.yaml": text }),
         findings.map((finding) => `tenants.yaml:${finding}`),
       );
+    });
+  }
+  const deadly: [shape: string, text: string, finding: string][] = [
+    ["keys in keys", `${"? ".repeat(490)}\n`.repeat(250), "1:1: keys that begin with ? are not allowed here"],
+    ["lists in lists", "- ".repeat(100_000), "1:3: only one - is allowed in a line"],
+    ["brackets in brackets", "[\n".repeat(100_000), "21:1: more than 20 brackets are open here"],
+    ["references", "a: *a\n".repeat(40_000), "21:4: too many YAML anchors, aliases and tags"],
+    ["steps", `a:\n${" ".repeat(101)}b: {}\n`, "2:1: a line may begin with at most 100 spaces"],
+  ];
+  for (const [shape, text, finding] of deadly) {
+    test(`${shape}, before the YAML parser hangs of them`, async () => {
+      assert.deepEqual(await mistakesIn({ "tenants.yaml": text }), [`tenants.yaml:${finding}`]);
     });
   }
   test("no other reason: names that YAML would take for numbers or truth values are names", async () => {
@@ -300,7 +355,19 @@ const modelMistakes: [what: string, from: string, to: string, finding: RegExp][]
     "a matcher that never holds",
     "r.sub, p.sub, r.dom)",
     `p.obj, p.sub, r.dom)`,
-    /this does not allow what a rule allows to the letter/,
+    /this does not allow what a rule allows to the letter$/,
+  ],
+  [
+    "a role without its tenant",
+    "p.sub, r.dom)",
+    "p.sub)",
+    /to the letter; g takes three arguments: g\(r\.sub, p\.sub, r\.dom\)$/,
+  ],
+  [
+    "a matcher without end",
+    "r.act == p.act",
+    "r.act == p.act || ".repeat(300) + "r.act == p.act",
+    /longer than 4096 characters/,
   ],
 ];
 describe("model.conf is refused for", () => {
@@ -387,6 +454,30 @@ describe("matrix.csv is refused for", () => {
       assert.equal(findings.length, holds ? 0 : 1, findings.join("\n"));
     });
   }
+});
+
+test("of very many mistakes the first fifty are told, and that there are more", async () => {
+  const lines = Array.from({ length: 1_000 }, (_, line) => `nonsense ${line}\n`).join("");
+  const findings = await mistakesIn({ "policy.csv": lines, "matrix.csv": "" });
+  assert.equal(findings.length, 51);
+  assert.match(findings[49]!, /^policy\.csv:50:1: /);
+  assert.equal(findings[50], "policy.csv: there are more errors than these 50");
+});
+
+test("a circle of very many roles is cut short in its message", async () => {
+  const lines = Array.from({ length: 3_000 }, (_, i) => `g, role:r${i}, role:r${(i + 1) % 3_000}, acme\n`).join("");
+  const findings = await mistakesIn({ "policy.csv": lines, "matrix.csv": "" });
+  assert.ok(findings.some((finding) => /go in a circle: .* → … \(lines .*, …\)$/.test(finding)));
+  assert.ok(findings.join("\n").length < 2_000);
+});
+
+test("calls go on while a large file is judged", async () => {
+  const lines = Array.from({ length: 60_000 }, (_, i) => `acme/u${i}, acme, t${i}, produce, deny\n`).join("");
+  let turns = 0;
+  const ticking = setInterval(() => turns++, 1);
+  assert.deepEqual(await mistakesIn({ "matrix.csv": lines }), []);
+  clearInterval(ticking);
+  assert.ok(turns > 20, `${turns} turns`);
 });
 
 test("the mistakes of all files are reported together", async () => {

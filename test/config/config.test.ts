@@ -12,7 +12,7 @@ import {
   type Config,
   type ConfigFlags,
 } from "../../src/config/index.js";
-import { OperatorError, type Finding } from "../../src/errors.js";
+import { OperatorError, WrongSettings, type Finding } from "../../src/errors.js";
 
 let directory: string;
 let files = 0;
@@ -199,7 +199,7 @@ const wrongFiles = [
   ["a setting by reference", "policy: &p x\ndata: *p\n", 2, 1, /^data needs a single value$/],
   ["an empty path", 'data: ""\n', 1, 7, /must not be empty/],
   ["a setting that is there twice", "data: a\npolicy: p\ndata: b\n", 3, 1, /unique/],
-  ["a key that is no word", "? [a]\n: b\n", 1, 3, /^unknown setting ""$/],
+  ["a key that is no word", "? [a]\n: b\n", 1, 1, /begin with \? are not allowed/],
   ["a key from JavaScript", "constructor: x\n", 1, 1, /^unknown setting "constructor"$/],
   ["a second document", "data: a\n---\ndata: b\n", 2, 1, /multiple documents/],
   ["text that is not YAML", "data: 'a\n", 2, 1, /./],
@@ -253,6 +253,36 @@ test("a file that is not there is one mistake among the others", async () => {
     ],
   );
   assert.match((await mistakes({ flags: { config: directory } }))[0]!.problem, /is a directory/);
+});
+
+const strangeFiles = [
+  ["a file of bytes", Buffer.alloc(60_000, 0xff), /^is no text/],
+  ["a file that is too large", Buffer.alloc(70_000, 0x20), /^is larger than 64 KiB/],
+  ["a page of text", "# Title\n\nSome *words*: [a link](b), `code`\n```\n$ a | b: c\n".repeat(500), /./],
+  ["a very long value", `listen: ${"x".repeat(60_000)}\n`, /^"xxx.*…$/],
+  ["lists in lists", "- ".repeat(30_000), /only one - /],
+] as const;
+for (const [what, content, problem] of strangeFiles) {
+  test(`${what} in the place of settings is told in few words`, async () => {
+    const path = join(directory, "strange");
+    await writeFile(path, content);
+    const findings = await mistakes({ flags: { config: path } });
+    assert.match(findings[0]!.problem, problem);
+    assert.ok(findings.length <= 11 && JSON.stringify(findings).length < 4_000, JSON.stringify(findings));
+  });
+}
+
+test("a wrong setting is the same failure wherever it is written; a file that cannot be read is another", async () => {
+  const sources = [
+    { flags: { listen: "x" } },
+    { env: { ACLOG_LISTNE: "x" } },
+    { yaml: "polcy: p\n" },
+    { yaml: "listen: x\n" },
+  ];
+  for (const source of sources) await assert.rejects(load(source), WrongSettings);
+  await assert.rejects(load({ flags: { config: join(directory, "missing.yaml") } }), (error) => {
+    return error instanceof OperatorError && !(error instanceof WrongSettings);
+  });
 });
 
 test("an empty file, and one of comments, change nothing", async () => {

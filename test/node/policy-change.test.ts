@@ -48,6 +48,20 @@ test("an open ConsumeStream whose right is gone ends at once, and delivers nothi
   kept!.cancel();
 });
 
+test("a reload of files that are none keeps the policy, and takes one short line of the log", async () => {
+  await using node = await start();
+  await node.writePolicy({
+    "policy.csv": "nonsense\n".repeat(300_000),
+    "tenants.yaml": "- ".repeat(120_000),
+    "matrix.csv": "\0".repeat(3_000_000),
+    "model.conf": "x".repeat(300_000),
+  });
+  await expect(node.reloadPolicy()).rejects.toThrow("stays in force");
+  const line = await node.log.until(({ msg }) => msg.startsWith("the policy was not reloaded"));
+  expect(JSON.stringify(line).length).toBeLessThan(20_000);
+  await node.as("acme/billing").produce("after", { topic: "orders" });
+});
+
 test("a stream in full flow ends with its status, and not with a broken message", async () => {
   await using node = await start();
   const records = new Array<string>(400).fill("x".repeat(4096));

@@ -33,6 +33,10 @@ beforeAll(async () => {
   await writeFile(join(directory, "client.crt"), client.certPem);
   await writeFile(join(directory, "client.key"), client.keyPem);
   await mkdir(join(directory, "no-policy"));
+  await mkdir(join(directory, "other-things"));
+  await writeFile(join(directory, "other-things", "main.c"), "");
+  await mkdir(join(directory, "half-data"));
+  await writeFile(join(directory, "half-data", "journal"), "");
   taken = createServer().listen(0, "127.0.0.1");
   await once(taken, "listening");
   port = (taken.address() as AddressInfo).port;
@@ -47,7 +51,10 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
   const tls = (changes: Partial<Config["tls"]>) => (): Partial<Config> => ({ tls: { ...node.config.tls, ...changes } });
   const file = (name: string) => join(directory, name);
   const mistakes: Readonly<Record<string, readonly [() => Partial<Config>, RegExp]>> = {
-    "a missing authority": [() => tls({ ca: file("missing") })(), /missing: there is no such file/],
+    "a missing authority": [
+      () => tls({ ca: file("missing") })(),
+      /`make certs` makes .* --ca, --cert and --key .*\n.*missing: there is no such file/,
+    ],
     "an authority that is a folder": [() => tls({ ca: directory })(), /: is a directory, not a file/],
     "an authority that is not PEM": [
       () => tls({ ca: file("ca.der") })(),
@@ -61,7 +68,10 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
     "an authority that is none": [() => tls({ ca: node.config.tls.cert })(), /not an authority's/],
     "a certificate that is none": [() => tls({ cert: file("garbage") })(), /garbage: this is not a certificate/],
     "a key that is none": [() => tls({ key: file("garbage") })(), /garbage: this is not a private key/],
-    "another certificate's key": [() => tls({ key: file("other.key") })(), /other\.key: this key does not belong/],
+    "another certificate's key": [
+      () => tls({ key: file("other.key") })(),
+      /^cannot serve with these certificates\n.*other\.key: this key does not belong/,
+    ],
     "an expired certificate": [
       () => tls({ cert: file("expired.crt"), key: file("expired.key") })(),
       /expired\.crt: this certificate expired/,
@@ -79,6 +89,18 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
       /cannot listen on 127\.0\.0\.1:\d+/,
     ],
     "an address of another machine": [() => ({ listen: { host: "192.0.2.1", port: 0 } }), /does not have that address/],
+    "one port for clients and probes": [
+      () => ({ listen: { host: "127.0.0.1", port }, adminListen: { host: "127.0.0.1", port } }),
+      /clients and probes cannot both be served on 127\.0\.0\.1:\d+: --listen and --admin-listen have to differ/,
+    ],
+    "a folder of other things as data directory": [
+      () => ({ dataDir: file("other-things") }),
+      /other-things is no data directory: it holds other things, such as "main\.c", and no format\.json/,
+    ],
+    "a data directory with a file in a folder's place": [
+      () => ({ dataDir: file("half-data") }),
+      /half-data\/journal is a file, and has to be a folder/,
+    ],
     "a data directory in use": [() => ({ dataDir: node.config.dataDir }), /data/],
     "a policy that is missing": [() => ({ policyDir: file("no-policy") }), /no-policy/],
   };
@@ -111,6 +133,16 @@ describe("the probe port", () => {
     ["/metrics/acme", 404, "there are /healthz, /readyz and /metrics\n"],
   ])("answers %s with %i", async (path, status, body) => {
     expect(await node.probe(path)).toEqual({ status, body });
+  });
+
+  test("says that nothing is stored when the disk is full, and calls that read go on", async () => {
+    // No disk has room for this journal.
+    await using full = await startTestNode({ storage: { journalFiles: Number.MAX_SAFE_INTEGER } });
+    const { status, body } = await full.probe("/readyz");
+    expect([status, body]).toEqual([503, expect.stringMatching(/^the disk is full: nothing is stored/)]);
+    expect(await full.metric("aclog_ready")).toBe(0);
+    await expect(full.as("acme/root").produce("v")).rejects.toMatchObject({ reason: "STORAGE_FULL" });
+    expect((await full.as("acme/root").topics.list().next()).value).toMatchObject({ topic: "default" });
   });
 
   test("can be read from and not written to", async () => {

@@ -1,12 +1,13 @@
 // Follows a topic on behalf of a consumer group, and goes on where it left off when it is started again.
 //
 //   node examples/consumer-group.mjs [TOPIC] [GROUP]       Ctrl-C stops it
+//   ./aclog produce --as acme/root --topic example.grouped --value 'hello'       gives it something to do
 //
 // A record is handled at least once: the position is committed after the work, so that a crash in between brings the
 // record again.
 import { connect } from "./connect.mjs";
 
-const [topic = "orders", group = "example"] = process.argv.slice(2);
+const [topic = "example.grouped", group = "example"] = process.argv.slice(2);
 const stopping = new AbortController();
 process.once("SIGINT", () => stopping.abort());
 

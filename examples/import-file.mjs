@@ -37,7 +37,8 @@ try {
     // The server slows the file down when it cannot keep up, so this is close to what it has.
     onProgress: ({ records }) => console.error(`${records} records, ${input.bytesRead} of ${size} bytes read`),
   });
-  console.log(`stored ${count} records, offsets ${firstOffset} to ${lastOffset}, in ${seconds.toFixed(2)} s`);
+  const offsets = count === 0 ? "" : `, offsets ${firstOffset} to ${lastOffset}`;
+  console.log(`stored ${count} records${offsets}, in ${seconds.toFixed(2)} s`);
 } finally {
   await client.close();
 }

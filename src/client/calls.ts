@@ -2,7 +2,7 @@
 import { status, type CallOptions as GrpcCallOptions, type requestCallback } from "@grpc/grpc-js";
 import { CallError, ClientClosed, toCallError } from "./call-error.js";
 import type { Connection, Link, Stubs } from "./connection.js";
-import { duration, requireOptions, requireSignal } from "./misuse.js";
+import { duration, requireSignal } from "./misuse.js";
 
 /** How a call may end early. */
 export interface CallOptions {
@@ -43,7 +43,6 @@ export class Calls {
    * @throws ClientClosed, or the signal's reason if it is aborted already; TypeError and RangeError for wrong options
    */
   begin(options: CallOptions, { endsOnClose = false } = {}): Call {
-    requireOptions(options);
     const { signal, timeoutMs } = options;
     requireSignal(signal);
     const deadline = timeoutMs === undefined ? Infinity : Date.now() + duration("timeoutMs", timeoutMs, 0, longestMs);
@@ -59,7 +58,6 @@ export class Calls {
 
   /** One request, one answer. */
   async unary<Response>(options: CallOptions, start: UnaryStart<Response>): Promise<Response> {
-    requireOptions(options);
     using call = this.begin({ ...options, timeoutMs: options.timeoutMs ?? defaultTimeoutMs });
     const stubs = await call.dial();
     return await call.answered((grpcOptions, done) => start(stubs, grpcOptions, done));

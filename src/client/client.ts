@@ -8,6 +8,7 @@ import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
 import { connectionTo, type ConnectOptions } from "./connect.js";
 import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
+import { optionNames } from "./option-names.js";
 import { fromWire, type ConsumedRecord, type RecordInput } from "./records.js";
 import { consumeRequest, produceRequest, type ReadOptions, type TopicOptions } from "./requests.js";
 import { importMessages, produceRequests, sendAll, type Batches, type ImportProgress } from "./sending.js";
@@ -32,9 +33,10 @@ export interface ImportOptions extends ProduceManyOptions {
 export interface ImportResult {
   /** How many records. */
   readonly count: number;
-  /** Offset of the first one. Others may have stored records in between. */
-  readonly firstOffset: bigint;
-  readonly lastOffset: bigint;
+  /** Offset of the first one; undefined if there was none. Others may have stored records in between. */
+  readonly firstOffset: bigint | undefined;
+  /** Undefined as `firstOffset` is. */
+  readonly lastOffset: bigint | undefined;
   /** Bytes of the requests that brought them. */
   readonly bytes: number;
   /** From the first request to the last one being on disk, as the server measured it. */
@@ -100,8 +102,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * Does not dial yet: a wrong address shows as UNAVAILABLE in the first call.
-   * @throws TypeError for an address without a port, or where certificates are missing or given in more than one way
-   * @throws Error of OpenSSL when certificate and key, given as PEM, do not parse or do not belong together
+   * @throws TypeError for an address without a port, an option that there is not, or where certificates are missing, given
+   * in more than one way, or, given as PEM, do not parse or do not belong together
    */
   static connect(options: ConnectOptions): Client {
     return new Client(new Calls(connectionTo(options)));
@@ -109,6 +111,7 @@ export class Client implements AsyncDisposable {
 
   /** Appends one atomic batch. Resolves once it is on the server's disk. Is never tried again by itself. */
   async produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
+    requireOptions(options, optionNames.produce);
     const request = produceRequest(records, options);
     return toResult(
       await this.#calls.unary<ProduceResponseOutput>(options, ({ log }, ...rest) => log.produce(request, ...rest)),
@@ -125,7 +128,7 @@ export class Client implements AsyncDisposable {
     batches: Batches,
     options: ProduceManyOptions = {},
   ): AsyncGenerator<ProduceResult, void, undefined> {
-    requireOptions(options);
+    requireOptions(options, optionNames.produce);
     requireIterable(batches);
     using call = this.#calls.begin(options);
     const { log } = await call.dial();
@@ -149,7 +152,7 @@ export class Client implements AsyncDisposable {
    * were sent before an abort, a lost connection, or an error of `batches`, which is thrown at once.
    */
   async import(batches: Batches, options: ImportOptions = {}): Promise<ImportResult> {
-    requireOptions(options);
+    requireOptions(options, optionNames.import);
     requireIterable(batches);
     using call = this.#calls.begin(options);
     const { log } = await call.dial();
@@ -162,12 +165,12 @@ export class Client implements AsyncDisposable {
     const sending = sendAll(importMessages(batches, options), stream, call.ended).then(() => stream.end());
     sending.catch(() => undefined);
     await Promise.race([sending, answer]);
-    const { count, firstOffset, lastOffset, bytes, seconds, topicId } = await answer;
-    return { count: Number(count), firstOffset, lastOffset, bytes: Number(bytes), seconds, topicId };
+    return toImportResult(await answer);
   }
 
   /** Reads once. An offset past the end is OUT_OF_RANGE unless `maxWaitMs` lets the server wait there. */
   async consume(options: ConsumeOptions = {}): Promise<ConsumeResult> {
+    requireOptions(options, optionNames.consume);
     const request = consumeRequest(options);
     const timeoutMs = options.timeoutMs ?? defaultTimeoutMs + (options.maxWaitMs ?? 0);
     const response = await this.#calls.unary<ConsumeResponseOutput>({ ...options, timeoutMs }, ({ log }, ...rest) =>
@@ -183,6 +186,7 @@ export class Client implements AsyncDisposable {
    * connection throws: go on with the offset behind the last record.
    */
   async *follow(options: FollowOptions = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
+    requireOptions(options, optionNames.follow);
     const request = consumeRequest(options);
     if (options.signal?.aborted) return;
     using call = this.#calls.begin(options, { endsOnClose: true });
@@ -206,7 +210,7 @@ export class Client implements AsyncDisposable {
    * as `graceMs` says, ends what is left with CANCELLED, and closes the connections. Safe to repeat: the first one counts.
    */
   async close(options: CloseOptions = {}): Promise<void> {
-    requireOptions(options);
+    requireOptions(options, optionNames.close);
     await this.#calls.close(duration("graceMs", options.graceMs ?? defaultGraceMs, 0, longestGraceMs));
   }
 
@@ -221,4 +225,11 @@ function asItIs(message: Buffer): Buffer {
 
 function toResult({ offset, count, topicId }: ProduceResponseOutput): ProduceResult {
   return { offset, count, topicId };
+}
+
+function toImportResult(response: ImportResponseOutput): ImportResult {
+  const { count, bytes, seconds, topicId } = response;
+  // The wire has nothing but two zeros to say that there was no record.
+  const { firstOffset, lastOffset }: Partial<ImportResponseOutput> = count === 0n ? {} : response;
+  return { count: Number(count), firstOffset, lastOffset, bytes: Number(bytes), seconds, topicId };
 }

@@ -11,6 +11,7 @@ import {
   type Pem,
 } from "./credentials.js";
 import { duration, expected, requireOptions, requireText } from "./misuse.js";
+import { optionNames } from "./option-names.js";
 
 interface Servers {
   /**
@@ -43,11 +44,11 @@ const defaultKeepaliveMs = 20_000;
 const dayMs = 24 * 3_600_000;
 
 /**
- * @throws TypeError for an address without a port, or where certificates are missing or given in more than one way
- * @throws Error of OpenSSL when certificate and key, given as PEM, do not parse or do not belong together
+ * @throws TypeError for an address without a port, an option that there is not, or where certificates are missing, given
+ * in more than one way, or, given as PEM, do not parse or do not belong together
  */
 export function connectionTo(options: ConnectOptions): Connection {
-  requireOptions(options);
+  requireOptions(options, optionNames.connect);
   const addresses = requireAddresses(options.address);
   const keepaliveMs = duration("keepaliveMs", options.keepaliveMs ?? defaultKeepaliveMs, 1_000, dayMs);
   return new Connection({ addresses, keepaliveMs }, sourceOf(options));
@@ -58,7 +59,7 @@ function sourceOf(options: ConnectOptions): CredentialSource {
   const ways = [ca ?? cert ?? key, files, credentials].filter((given) => given !== undefined);
   if (ways.length > 1) throw new TypeError("options: expected one of { ca, cert, key }, { files } and { credentials }");
   if (files !== undefined) {
-    if (typeof files !== "object" || (files as unknown) === null) throw expected("files", "{ ca, cert, key }", files);
+    requireOptions(files, optionNames.files, "files");
     const paths = { ca: files.ca, cert: files.cert, key: files.key };
     for (const [name, path] of Object.entries(paths)) requireText(`files.${name}`, path);
     return credentialsFromFiles(paths);

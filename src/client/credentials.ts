@@ -1,5 +1,5 @@
 /** Who the client is and whom it trusts: given once, read from files, or asked for; and when to look again. */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -49,8 +49,7 @@ export interface CredentialSource {
 }
 
 /**
- * @throws TypeError where a certificate or the key is missing
- * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
+ * @throws TypeError that names which of the three is missing or no PEM of its kind, or a key of another certificate
  */
 export function identityOf(pem: Pem): Identity {
   const { ca, cert, key } = pem;
@@ -58,9 +57,25 @@ export function identityOf(pem: Pem): Identity {
     // Without an authority Node would trust everyone that browsers trust.
     if (!isContent(content) || content.length === 0) throw expected(name, "PEM as text or bytes", content);
   }
+  // Of an authority that is none OpenSSL says nothing, and of the others not which one it is.
+  parsed("ca", "a certificate", ca, (pem) => new X509Certificate(pem));
+  const certificate = parsed("cert", "a certificate", cert, (pem) => new X509Certificate(pem));
+  const privateKey = parsed("key", "a private key without a passphrase", key, (pem) => createPrivateKey(pem));
+  if (!certificate.checkPrivateKey(privateKey)) throw new TypeError("key: it does not belong to the certificate");
   const context = createSecureContext({ ca, cert, key, minVersion: "TLSv1.3" });
-  const { validFrom, validTo } = new X509Certificate(cert);
+  const { validFrom, validTo } = certificate;
   return { pem: { ca, cert, key }, context, validFromMs: Date.parse(validFrom), validToMs: Date.parse(validTo) };
+}
+
+function parsed<T>(name: string, what: string, content: string | Buffer, parse: (pem: Buffer) => T): T {
+  const pem = Buffer.from(content);
+  try {
+    // What parses as DER is of no use to TLS.
+    if (pem.includes("-----BEGIN ")) return parse(pem);
+  } catch (error) {
+    throw new TypeError(`${name}: this is not ${what} in PEM`, { cause: error });
+  }
+  throw new TypeError(`${name}: this is not ${what} in PEM`);
 }
 
 /** Certificates that stay the same. */

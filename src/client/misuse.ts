@@ -1,13 +1,25 @@
 /** Arguments as plain JavaScript may give them: the codec would send many a wrong one as something else, or as nothing. */
+import { didYouMean } from "../suggest.js";
 
 /** What a caller got wrong: the argument, what was expected there, and what came instead. */
 export function expected(name: string, what: string, got: unknown): TypeError {
   return new TypeError(`${name}: expected ${what}, got ${kindOf(got)}`);
 }
 
-/** @throws TypeError unless it is an object to read options from */
-export function requireOptions(options: unknown): void {
-  if (typeof options !== "object" || options === null) throw expected("options", "an object", options);
+/**
+ * @param known the names of the options that there are
+ * @param place what the object is called
+ * @throws TypeError unless it is an object to read options from, and has no others
+ */
+export function requireOptions(options: unknown, known: ReadonlySet<string>, place = "options"): void {
+  if (typeof options !== "object" || options === null) throw expected(place, "an object", options);
+  // What is inherited, such as a caller's own defaults, is read too.
+  for (const name in options) if (!known.has(name)) throw unknownOption(place, name, known);
+}
+
+function unknownOption(place: string, name: string, known: ReadonlySet<string>): TypeError {
+  const instead = didYouMean(name, known) || `; known are ${[...known].join(", ")}`;
+  return new TypeError(`${place}: there is no option ${quoted(name)}${instead}`);
 }
 
 /** @throws TypeError unless it is text, which is given back */
@@ -47,7 +59,11 @@ export function isContent(value: unknown): value is string | Uint8Array {
 function kindOf(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "string") return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value);
+  if (typeof value === "string") return quoted(value);
   if (typeof value === "object") return "an object";
   return `a ${typeof value}`;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }

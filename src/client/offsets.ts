@@ -4,7 +4,8 @@ import type { CommittedOffsetOutput } from "../wire/generated/log/v1/CommittedOf
 import type { FetchOffsetResponseOutput } from "../wire/generated/log/v1/FetchOffsetResponse.js";
 import type { ListOffsetsResponseOutput } from "../wire/generated/log/v1/ListOffsetsResponse.js";
 import type { CallOptions, Calls } from "./calls.js";
-import { requireText } from "./misuse.js";
+import { requireOptions, requireText } from "./misuse.js";
+import { optionNames } from "./option-names.js";
 import { allPages, pageRequest, type PageOptions } from "./pages.js";
 import { named, uint64, type TopicOptions } from "./requests.js";
 
@@ -67,6 +68,7 @@ export class Offsets {
    * the `topicId` that the records came with, a topic that was deleted and made anew meanwhile is FAILED_PRECONDITION.
    */
   async commit(options: CommitOffsetOptions): Promise<{ readonly topicId: Buffer }> {
+    requireOptions(options, optionNames.commitOffset);
     const request = { ...position(options), ...named(options), offset: uint64("offset", options.offset) };
     const { topicId } = await this.#calls.unary<CommitOffsetResponseOutput>(options, ({ offsets }, ...rest) =>
       offsets.commit(request, ...rest),
@@ -76,6 +78,7 @@ export class Offsets {
 
   /** The position that was committed last. */
   async fetch(options: OffsetOptions): Promise<FetchedOffset> {
+    requireOptions(options, optionNames.position);
     const request = position(options);
     const { offset, topicId, committedMs } = await this.#calls.unary<FetchOffsetResponseOutput>(
       options,
@@ -86,6 +89,7 @@ export class Offsets {
 
   /** The positions of the caller's tenant on topics that the caller may consume; page after page, each within `timeoutMs`. */
   async *list(options: ListOffsetsOptions = {}): AsyncGenerator<CommittedOffset, void, undefined> {
+    requireOptions(options, optionNames.listOffsets);
     const { topic, tenant } = named(options);
     const request = { ...pageRequest(options), topic, tenant, group: requireText("group", options.group ?? "") };
     const page = async (pageToken: string) => {
@@ -99,6 +103,7 @@ export class Offsets {
 
   /** Forgets a position. */
   async delete(options: OffsetOptions): Promise<void> {
+    requireOptions(options, optionNames.position);
     const request = position(options);
     await this.#calls.unary(options, ({ offsets }, ...rest) => offsets.delete(request, ...rest));
   }

@@ -2,6 +2,7 @@
 import type { ConsumeRequest } from "../wire/generated/log/v1/ConsumeRequest.js";
 import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
 import { expected, requireOptions, requireText } from "./misuse.js";
+import { optionNames } from "./option-names.js";
 import { toWire, type RecordInput } from "./records.js";
 
 /** An offset, the first record that is still there, behind the last one, or the first record of a time or later. */
@@ -30,7 +31,6 @@ export function produceRequest(
   records: RecordInput | readonly RecordInput[],
   options: TopicOptions & { readonly expectedOffset?: bigint | undefined },
 ): ProduceRequest {
-  requireOptions(options);
   const list: readonly RecordInput[] = isList(records) ? records : [records];
   if (list.length === 0) throw new TypeError("records: expected at least one record, got an empty array");
   return {
@@ -44,7 +44,6 @@ export function produceRequest(
 
 /** @throws TypeError for a starting point that is none; RangeError for an offset that is no uint64, a count that is no uint32, or a date that is none */
 export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: number | undefined }): ConsumeRequest {
-  requireOptions(options);
   return {
     ...named(options),
     ...start(options.from ?? "earliest"),
@@ -54,13 +53,12 @@ export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: num
   };
 }
 
-/** @throws TypeError for options, names or an id that are none */
+/** @throws TypeError for names or an id that are none */
 export function named(options: TopicOptions): {
   readonly topic: string;
   readonly tenant: string;
   readonly topicId?: Buffer;
 } {
-  requireOptions(options);
   const { topic = "", tenant = "", topicId } = options;
   if (topicId !== undefined && !Buffer.isBuffer(topicId)) throw expected("topicId", "a Buffer", topicId);
   return {
@@ -78,6 +76,7 @@ function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "
   if (!(time instanceof Date)) {
     throw expected("from", '"earliest", "latest", an offset as a bigint, or { time: a Date }', from);
   }
+  requireOptions(from, optionNames.from, "from");
   if (Number.isNaN(time.getTime())) throw new RangeError("from.time: the date is not valid");
   return { start: "TIME", startTimeMs: BigInt(time.getTime()) };
 }

@@ -1,7 +1,8 @@
 /** Topics and how long their records are kept, as callers see them and as the wire has them. */
 import type { TopicOutput } from "../wire/generated/log/v1/Topic.js";
 import type { TopicSettings as WireSettings } from "../wire/generated/log/v1/TopicSettings.js";
-import { expected } from "./misuse.js";
+import { expected, requireOptions } from "./misuse.js";
+import { optionNames } from "./option-names.js";
 
 /** How long records are kept. Whichever limit is passed first lets the oldest records go; without any, they are kept. */
 export interface TopicSettings {
@@ -44,13 +45,12 @@ type Limit = (typeof limits)[number];
 
 /** @throws TypeError for settings of other kinds or names; RangeError for a limit that is no whole number from 1 on */
 export function settingsToWire(settings: TopicSettingsInput): WireSettings {
-  if (typeof settings !== "object" || (settings as unknown) === null) throw expected("settings", "an object", settings);
+  requireOptions(settings, optionNames.settings, "settings");
   const wire: { [Name in keyof WireSettings]: WireSettings[Name] } = {};
   for (const [name, value] of Object.entries(settings)) {
     if (value === undefined) continue;
     if (name === "compact") wire.compact = flag(value);
     else if (isLimit(name)) wire[name] = value === null ? 0n : limit(name, value);
-    else throw new TypeError(`settings: there is no setting ${JSON.stringify(name)}`);
   }
   return wire;
 }

@@ -4,6 +4,7 @@ import type { ListTopicsResponseOutput } from "../wire/generated/log/v1/ListTopi
 import type { TopicOutput } from "../wire/generated/log/v1/Topic.js";
 import type { CallOptions, Calls, UnaryStart } from "./calls.js";
 import { requireOptions, requireText } from "./misuse.js";
+import { optionNames } from "./option-names.js";
 import { allPages, pageRequest, type PageOptions } from "./pages.js";
 import { named, uint64 } from "./requests.js";
 import { settingsToWire, topicFromWire, type TopicInfo, type TopicSettingsInput } from "./settings.js";
@@ -48,12 +49,14 @@ export class Topics {
 
   /** Makes a topic. ALREADY_EXISTS if there is one of that name. */
   async create(topic: string, options: CreateTopicOptions = {}): Promise<TopicInfo> {
+    requireOptions(options, optionNames.createTopic);
     const request = { ...which(topic, options), settings: settingsToWire(options.settings ?? {}) };
     return this.#topic(options, ({ topics }, ...rest) => topics.create(request, ...rest));
   }
 
   /** Removes a topic and all its records, and gives the id that it had. `default` is there again at once, empty. */
   async delete(topic: string, options: ChangeTopicOptions = {}): Promise<{ readonly topicId: Buffer }> {
+    requireOptions(options, optionNames.changeTopic);
     const request = which(topic, options);
     const { topicId } = await this.#calls.unary<DeleteTopicResponseOutput>(options, ({ topics }, ...rest) =>
       topics.delete(request, ...rest),
@@ -62,12 +65,14 @@ export class Topics {
   }
 
   async describe(topic: string, options: TenantOptions = {}): Promise<TopicInfo> {
+    requireOptions(options, optionNames.describeTopic);
     const request = which(topic, options);
     return this.#topic(options, ({ topics }, ...rest) => topics.describe(request, ...rest));
   }
 
   /** The topics of one tenant that the caller may describe, by name; page after page, each within `timeoutMs`. */
   async *list(options: ListTopicsOptions = {}): AsyncGenerator<TopicInfo, void, undefined> {
+    requireOptions(options, optionNames.listTopics);
     const { tenant } = named(options);
     const request = { ...pageRequest(options), tenant, prefix: requireText("prefix", options.prefix ?? "") };
     const page = async (pageToken: string) => {
@@ -81,12 +86,14 @@ export class Topics {
 
   /** Changes settings. */
   async update(topic: string, options: UpdateTopicOptions): Promise<TopicInfo> {
+    requireOptions(options, optionNames.updateTopic);
     const request = { ...which(topic, options), ...settingsToWire(options.settings) };
     return this.#topic(options, ({ topics }, ...rest) => topics.update(request, ...rest));
   }
 
   /** Removes the records before an offset, for good. Offsets keep their meaning. */
   async truncate(topic: string, options: TruncateTopicOptions): Promise<TopicInfo> {
+    requireOptions(options, optionNames.truncateTopic);
     const request = { ...which(topic, options), beforeOffset: uint64("before", options.before) };
     return this.#topic(options, ({ topics }, ...rest) => topics.truncate(request, ...rest));
   }
@@ -97,6 +104,5 @@ export class Topics {
 }
 
 function which(topic: string, options: ChangeTopicOptions): ReturnType<typeof named> {
-  requireOptions(options);
   return named({ ...options, topic: requireText("topic", topic) });
 }

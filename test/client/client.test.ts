@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { status, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
 import { test, vi } from "vitest";
@@ -154,6 +155,23 @@ test("connecting without a port, an authority or a certificate is a TypeError", 
       const message = new RegExp(`^${name}: expected `);
       assert.throws(() => Client.connect({ ...good, [name]: value }), { name: "TypeError", message });
     }
+  }
+});
+
+test("a certificate or key that is none, or of another certificate, is a TypeError that names it", async () => {
+  const authority = await TestAuthority.create();
+  const { certPem: cert, keyPem: key } = authority.issue({ principal: "acme/billing" });
+  const good = { address: "localhost:8400", ca: authority.caPem, cert, key };
+  const der = new X509Certificate(cert).raw;
+  for (const [wrong, message] of [
+    [{ ca: "x" }, "ca: this is not a certificate in PEM"],
+    [{ ca: new X509Certificate(good.ca).raw }, "ca: this is not a certificate in PEM"],
+    [{ cert: key }, "cert: this is not a certificate in PEM"],
+    [{ cert: der }, "cert: this is not a certificate in PEM"],
+    [{ key: cert }, "key: this is not a private key without a passphrase in PEM"],
+    [{ key: authority.issue({ principal: "acme/other" }).keyPem }, "key: it does not belong to the certificate"],
+  ] as const) {
+    assert.throws(() => Client.connect({ ...good, ...wrong }), { name: "TypeError", message });
   }
 });
 

@@ -118,6 +118,14 @@ test("consumer-group goes on where it was stopped", async () => {
   assert.match(await second.output(), /^following grouped from 2\n2 c\nstopped before 3\n/);
 });
 
+test("consumer-group has a topic of its own, unless it is told another", async () => {
+  await node.as("acme/root").produce("one of a million", { topic: "orders" });
+  const example = new Example("consumer-group.mjs");
+  await example.line(/^following example\.grouped from earliest$/);
+  example.interrupt();
+  assert.doesNotMatch(await example.output(), /million/);
+});
+
 test("import-file stores every line of a file", async () => {
   const file = join(node.directory, "lines.txt");
   const lines = Array.from({ length: 2500 }, (_, at) => `line ${at}`);
@@ -128,6 +136,9 @@ test("import-file stores every line of a file", async () => {
   assert.deepEqual(await node.valuesOf("acme", "imported"), lines);
   const { size } = await stat(file);
   assert.match(example.complaints, new RegExp(`^2500 records, ${size} of ${size} bytes read\n$`, "m"));
+
+  await writeFile(file, "");
+  assert.match(await new Example("import-file.mjs", [file, "imported"]).output(), /^stored 0 records, in \d+\.\d\d s$/);
 });
 
 test("topics makes, changes, truncates, lists and removes a topic", async () => {

@@ -44,6 +44,17 @@ test("an import sends every batch to one topic, and gives the server's one answe
   assert.ok(progress[0]!.bytes > 0 && progress[1]!.bytes > progress[0]!.bytes);
 });
 
+test("an import without a single record has no offsets", async () => {
+  await using server = await BareServer.start({
+    Import: (call, answer) => {
+      call.resume().on("end", () => answer(null, { topicId }));
+    },
+  });
+  await using client = server.client();
+  const { count, firstOffset, lastOffset } = await client.import([]);
+  assert.deepEqual([count, firstOffset, lastOffset], [0, undefined, undefined]);
+});
+
 test("a refusal ends an import although its source never would, with how far it came", async () => {
   await using server = await BareServer.start({
     Import: (call, answer) => {

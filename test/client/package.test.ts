@@ -48,7 +48,7 @@ try {
   const { offset }: { offset: bigint } = await client.produce("v", { topic: "orders", timeoutMs: 5 });
   for await (const { value } of client.follow({ from: offset })) console.log(value.toString());
   for await (const topic of client.topics.list()) console.log(topic.settings.retentionMs?.toFixed());
-  const { lastOffset }: { lastOffset: bigint } = await client.import([["v"]], { onProgress: ({ bytes }) => bytes });
+  const { lastOffset = 0n }: { lastOffset: bigint | undefined } = await client.import([["v"]], { onProgress: ({ bytes }) => bytes });
   await client.offsets.commit({ group: "g", offset: lastOffset + 1n });
   await client.topics.update("orders", { settings: { retentionMs: null } });
 } catch (error) {

@@ -94,7 +94,7 @@ const wrongSettings = [
   [{ retentionMs: 2 ** 53 }, RangeError, /^settings\.retentionMs: /],
   [{ retentionMs: 5n }, TypeError, /^settings\.retentionMs: expected a number or null, got a bigint/],
   [{ compact: 1 }, TypeError, /^settings\.compact: expected true or false/],
-  [{ retention: 5 }, TypeError, /^settings: there is no setting "retention"/],
+  [{ retention: 5 }, TypeError, /^settings: there is no option "retention"/],
   [null, TypeError, /^settings: expected an object, got null/],
 ] as const;
 for (const [settings, error, message] of wrongSettings) {

@@ -1,6 +1,14 @@
 /** Values of flags that are more than text. */
 import { InvalidArgumentError } from "commander";
-import { isGroupName, isTopicName, nameRules, parsePrincipal, type Principal } from "../names.js";
+import {
+  isGroupName,
+  isSystemName,
+  isTenantName,
+  isTopicName,
+  nameRules,
+  parsePrincipal,
+  type Principal,
+} from "../names.js";
 
 /** @throws InvalidArgumentError unless it is a whole number that an offset can be */
 export function parseOffset(text: string): bigint {
@@ -22,6 +30,20 @@ export function parseCount(text: string): number {
 export function parseTopic(text: string): string {
   if (!isTopicName(text)) throw new InvalidArgumentError(`A topic's name is ${nameRules.topic}.`);
   return text;
+}
+
+/**
+ * For commands that only look: a policy can open the topics that the server makes, such as `_offsets`.
+ * @throws InvalidArgumentError unless it could be the name of a topic that is there
+ */
+export function parseExistingTopic(text: string): string {
+  return isSystemName(text) ? text : parseTopic(text);
+}
+
+/** @throws InvalidArgumentError unless it could be a tenant's name, or the platform's own */
+export function parseTenant(text: string): string {
+  if (isTenantName(text) || isSystemName(text)) return text;
+  throw new InvalidArgumentError(`A tenant's name is ${nameRules.tenant}.`);
 }
 
 /** @throws InvalidArgumentError unless it could be a consumer group's name */

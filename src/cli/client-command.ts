@@ -1,5 +1,6 @@
 /** What the commands under `topics` and `offsets` have in common. */
 import { type Argument, type Command, Option } from "commander";
+import { parseTenant } from "./arguments.js";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.js";
 
 /** The flags that each of them has. */
@@ -26,12 +27,17 @@ export function addClientCommand(parent: Command, name: string, explained: Expla
   const command = parent.command(name).summary(summary).description(description);
   if (argument !== undefined) command.addArgument(argument);
   for (const option of options) command.addOption(option);
-  command.option("--tenant <TENANT>", "whose topic; the caller's own unless given").option("--json", json);
+  command.addOption(tenantOption()).option("--json", json);
   const lines = examples.map((example) => `  ${example}\n`).join("");
   return addConnectionOptions(command).addHelpText(
     "after",
     `\nExample${examples.length > 1 ? "s" : ""}:\n${lines.trimEnd()}`,
   );
+}
+
+/** Gives `tenant`. */
+export function tenantOption(): Option {
+  return new Option("--tenant <TENANT>", "whose topic; the caller's own unless given").argParser(parseTenant);
 }
 
 function sentence(summary: string): string {

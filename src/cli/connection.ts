@@ -1,15 +1,17 @@
 /** Which server, and under which certificate: what every client command needs first. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import type { CallError, Client } from "../client/index.js";
 import { parseAddress } from "../address.js";
-import { clientVariables, unknownVariables, whyUnreadable } from "../config/index.js";
+import { clientVariables, unknownVariables } from "../config/index.js";
+import { whyUnreadable } from "../read-file.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { formatPrincipal, parsePrincipal } from "../names.js";
 import { notPrincipal } from "./arguments.js";
-import { CallFailure } from "./failure.js";
+import { CallFailure, type Aftermath } from "./failure.js";
 import { shortened } from "./unreachable.js";
 
 export const defaultAddress = "localhost:8400";
@@ -42,13 +44,13 @@ export function addConnectionOptions(command: Command): Command {
 
 /**
  * Runs `use` with a connected client and closes it.
- * @param hint asked when a call fails: what the command has to add, such as how to go on after what was printed
+ * @param aftermath asked when a call fails
  * @throws OperatorError for flags, variables and certificate files; CallFailure for what a call throws
  */
 export async function withClient(
   flags: ConnectionFlags,
   use: (client: Client) => Promise<void>,
-  hint: (call: CallError) => string | undefined = () => undefined,
+  aftermath: (call: CallError) => Aftermath = () => ({ hasBegun: false }),
 ): Promise<void> {
   const { addresses, files } = locate(flags);
   const [ca, cert, key] = await Promise.all([read(files, "ca"), read(files, "cert"), read(files, "key")]);
@@ -59,7 +61,7 @@ export async function withClient(
   try {
     await use(client);
   } catch (error) {
-    throw error instanceof CallError ? new CallFailure(error, addresses.join(", "), hint(error)) : error;
+    throw error instanceof CallError ? new CallFailure(error, addresses.join(", "), aftermath(error)) : error;
   }
 }
 
@@ -69,7 +71,7 @@ interface CertificateFiles {
   readonly key: string;
   /** What each of them is called when it is the one to mend. */
   readonly roles: Readonly<Record<Role, string>>;
-  /** What to do when one of them is missing. */
+  /** What to do when one of them is not there. */
   readonly remedy: string;
 }
 
@@ -80,7 +82,9 @@ function locate(flags: ConnectionFlags): { addresses: string[]; files: Certifica
   const [text, source] = pick(flags.address?.join(","), "--address", clientVariables.address) ?? [defaultAddress, ""];
   const addresses = text.split(",").map((address) => address.trim());
   for (const address of addresses) {
-    if (!parseAddress(address)?.port) findings.push({ source, problem: `${JSON.stringify(address)} is not HOST:PORT` });
+    if (!parseAddress(address)?.port) {
+      findings.push({ source, problem: `${JSON.stringify(address)} is not HOST:PORT, such as ${defaultAddress}` });
+    }
   }
   const files = locateCertificates(flags, findings);
   if (files === undefined || findings.length > 0) throw new OperatorError("cannot call the server:", findings);
@@ -113,16 +117,18 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   const [directory] = pick(flags.certs, "--certs", clientVariables.certs) ?? [defaultCertificates];
   const stem = join(directory, "clients", principal.tenant, principal.name);
   const client = formatPrincipal(principal);
+  const elsewhere = existsSync(directory) ? "" : "--certs names the folder if it is elsewhere; ";
   return {
     ca: join(directory, "ca.crt"),
     cert: `${stem}.crt`,
     key: `${stem}.key`,
     roles: { ca: "the authority's certificate", cert: `${client}'s certificate`, key: `${client}'s private key` },
     remedy:
-      directory === defaultCertificates
+      elsewhere +
+      (directory === defaultCertificates
         ? `\`make certs\` makes the first ones, \`aclog certs issue ${client}\` one more`
         : `\`aclog certs init --dir ${directory}\` makes the first ones there, ` +
-          `\`aclog certs issue ${client} --dir ${directory}\` one more`,
+          `\`aclog certs issue ${client} --dir ${directory}\` one more`),
   };
 }
 
@@ -138,7 +144,8 @@ async function read(files: CertificateFiles, role: Role): Promise<Buffer> {
   try {
     return await readFile(source);
   } catch (error) {
-    const problem = `${whyUnreadable(error)}; ${files.remedy}`;
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    const problem = `${whyUnreadable(error)}${isMissing ? `; ${files.remedy}` : ""}`;
     throw new OperatorError(`${files.roles[role]} cannot be read:`, [{ source, problem }], { cause: error });
   }
 }
@@ -146,16 +153,20 @@ async function read(files: CertificateFiles, role: Role): Promise<Buffer> {
 /** OpenSSL says of a file in the wrong place where in OpenSSL that was noticed, and takes an authority that is none. */
 function refuseMistaken(files: CertificateFiles, { ca, cert, key }: Readonly<Record<Role, Buffer>>): void {
   const findings: Finding[] = [];
-  const attempt = (role: Role, what: string, parse: () => unknown) => {
+  const attempt = <T>(role: Role, what: string, parse: () => T): T | undefined => {
     try {
-      parse();
+      return parse();
     } catch {
       findings.push({ source: files[role], problem: `is not ${what}, as ${files.roles[role]} has to be` });
+      return undefined;
     }
   };
   attempt("ca", "a certificate in PEM", () => new X509Certificate(ca));
-  attempt("cert", "a certificate in PEM", () => new X509Certificate(cert));
-  attempt("key", "a private key in PEM without a passphrase", () => createPrivateKey(key));
+  const certificate = attempt("cert", "a certificate in PEM", () => new X509Certificate(cert));
+  const privateKey = attempt("key", "a private key in PEM without a passphrase", () => createPrivateKey(key));
+  if (certificate !== undefined && privateKey !== undefined && !certificate.checkPrivateKey(privateKey)) {
+    findings.push({ source: files.key, problem: `does not belong to the certificate in ${files.cert}` });
+  }
   if (findings.length > 0) throw new OperatorError("cannot call the server with these certificates:", findings);
 }
 

@@ -2,7 +2,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { CallError, Client, ConsumedRecord, StartingPoint } from "../client/index.js";
 import { defaultTopic } from "../names.js";
-import { parseCount, parseGroup, parseOffset, parseTopic } from "./arguments.js";
+import { parseCount, parseExistingTopic, parseGroup, parseOffset } from "./arguments.js";
+import { tenantOption } from "./client-command.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
 import { GroupPosition } from "./group-position.js";
 import { print } from "./output.js";
@@ -29,8 +30,8 @@ export function addConsume(program: Command): void {
     .command("consume")
     .summary("print records")
     .description("Print the records that are there when the command starts, or with --follow also those that come.")
-    .addOption(new Option("--topic <TOPIC>", "where from").default(defaultTopic).argParser(parseTopic))
-    .option("--tenant <TENANT>", "whose topic; the caller's own unless given")
+    .addOption(new Option("--topic <TOPIC>", "where from").default(defaultTopic).argParser(parseExistingTopic))
+    .addOption(tenantOption())
     .addOption(
       new Option("--from <START>", "earliest, latest, an offset, a time, or so long ago as in -15m")
         .default("earliest")
@@ -85,7 +86,7 @@ async function consume(flags: ConsumeFlags): Promise<void> {
           printRecords(client, flags, { ...start, signal }, (next) => position.advance(next)),
         );
       },
-      (call) => hint(call, flags),
+      (call) => ({ hint: hint(call, flags), hasBegun: false }),
     ),
   );
 }
@@ -147,6 +148,8 @@ function hint(call: CallError, { group, topic, follow }: ConsumeFlags): string |
 
 function parseStart(text: string): StartingPoint {
   if (text === "earliest" || text === "latest") return text;
+  // It can be nothing else, and what is wrong with it can be told.
+  if (/^\d{4}-/.test(text)) return { time: parseTime(text) };
   const start = attempt(() => (/^\d+$/.test(text) ? parseOffset(text) : { time: parseMoment(text) }));
   if (start !== undefined) return start;
   throw new InvalidArgumentError("It is earliest, latest or an offset; a time, such as 2026-11-21T09:00:00Z; or -15m.");

@@ -1,7 +1,7 @@
 /** What a failed command says and how it exits: what happened, to whom, and what to do next. */
 import { CommanderError } from "commander";
 import type { CallError } from "../client/index.js";
-import { OperatorError, type Finding } from "../errors.js";
+import { OperatorError, WrongSettings, type Finding } from "../errors.js";
 import { ReaderGone } from "./output.js";
 import { exactSize } from "./units.js";
 import { shortened, whyUnreachable } from "./unreachable.js";
@@ -9,18 +9,25 @@ import { shortened, whyUnreachable } from "./unreachable.js";
 /** Wrong flags or arguments. */
 export class UsageError extends Error {}
 
+/** What a command knows of a call that failed. */
+export interface Aftermath {
+  /** What it has to add, such as how to go on after what was printed. */
+  readonly hint?: string | undefined;
+  /** Some of it was done, or may have been: whoever tries the whole again would do that twice. */
+  readonly hasBegun: boolean;
+}
+
 /** A call failed, and where. */
 export class CallFailure extends Error {
   readonly call: CallError;
   readonly address: string;
-  /** What the command has to add, such as how to go on after what was printed; undefined where that is nothing. */
-  readonly hint: string | undefined;
+  readonly aftermath: Aftermath;
 
-  constructor(call: CallError, address: string, hint: string | undefined) {
+  constructor(call: CallError, address: string, aftermath: Aftermath) {
     super(call.message, { cause: call });
     this.call = call;
     this.address = address;
-    this.hint = hint;
+    this.aftermath = aftermath;
   }
 }
 
@@ -55,11 +62,13 @@ function describe(error: unknown): Failure {
   if (error instanceof OperatorError) {
     const { message, findings } = error;
     // A flag or a variable is how the command was used; a file is something it found.
-    const isUsage = findings.some(({ source }) => source.startsWith("--") || source.startsWith("ACLOG_"));
+    const isUsage =
+      error instanceof WrongSettings ||
+      findings.some(({ source }) => source.startsWith("--") || source.startsWith("ACLOG_"));
     return { exitCode: isUsage ? 2 : 1, error: isUsage ? "USAGE" : "OPERATOR_ERROR", message, findings };
   }
   if (error instanceof CommanderError || error instanceof UsageError) {
-    return { exitCode: 2, error: "USAGE", message: error.message.replace(/^error: /, "") };
+    return { exitCode: 2, error: "USAGE", message: inWords(error.message) };
   }
   // A system call's message says it all; anything else is a defect, and only its stack leads to it.
   const isSystemError = error instanceof Error && "syscall" in error;
@@ -67,19 +76,22 @@ function describe(error: unknown): Failure {
   return { exitCode: 1, error: "FAILED", message };
 }
 
-function describeCall({ call, address, hint }: CallFailure): Failure {
+/** What commander says, without its own words for things. */
+export function inWords(message: string): string {
+  return message
+    .replace(/^error: /, "")
+    .replace(/^command-argument value ('[^]*') is invalid for argument '(.*?)'\./, "argument $1 is no $2.");
+}
+
+function describeCall({ call, address, aftermath }: CallFailure): Failure {
   return {
     exitCode: 1,
     error: call.codeName,
     message: shortened(call.message),
-    next: nextStep(call, address, hint),
+    next: sentences(advice(call, address, aftermath), aftermath.hint),
     reason: call.reason,
     facts: call.facts,
   };
-}
-
-function nextStep(call: CallError, address: string, hint: string | undefined): string | undefined {
-  return sentences(advice(call, address, hint !== undefined), hint);
 }
 
 /** Those that there are, one behind the other; undefined where there are none. */
@@ -87,7 +99,7 @@ export function sentences(...each: readonly (string | undefined)[]): string | un
   return each.filter((sentence) => sentence !== undefined).join(" ") || undefined;
 }
 
-function advice(call: CallError, address: string, hasBegun: boolean): string | undefined {
+function advice(call: CallError, address: string, { hasBegun }: Aftermath): string | undefined {
   const { decision, base, next, requested, tenant, limit, topic } = call.facts;
   if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
     return `The server's administrator can look up why: decision ${decision} in the server's log.`;
@@ -101,6 +113,7 @@ function advice(call: CallError, address: string, hasBegun: boolean): string | u
       ? `The topic holds no records; the next one gets offset ${next}.`
       : `The topic holds offsets ${base} to ${BigInt(next) - 1n}.`;
   }
+  if (call.reason === "UNEXPECTED_OFFSET" && !hasBegun) return taken(call.facts);
   if (call.reason === "QUOTA_EXCEEDED" && tenant !== undefined && limit !== undefined) {
     const raise = `The administrator of the policy can raise ${limit} for tenant ${tenant} in tenants.yaml.`;
     if (limit === "storage_bytes") return `${roomWithin(Number(call.facts["maximum"]))} ${raise}`;
@@ -109,7 +122,6 @@ function advice(call: CallError, address: string, hasBegun: boolean): string | u
   if (call.reason === "TOPIC_NOT_FOUND" && topic !== undefined) {
     return `\`aclog topics list\` shows which there are, \`aclog topics create ${topic}\` makes it.`;
   }
-  // Whoever tries the whole again would store twice what was stored before the refusal.
   return call.retryAfterMs === undefined || hasBegun ? undefined : again(call.retryAfterMs);
 }
 
@@ -120,6 +132,15 @@ function roomWithin(storageBytes: number): string {
 
 function again(afterMs: number): string {
   return `Trying again may help after ${afterMs} ms.`;
+}
+
+/** Of an expected offset that is not the next one, which may be a first attempt whose answer was lost. */
+function taken({ expected, actual }: CallError["facts"]): string | undefined {
+  if (expected === undefined || actual === undefined) return undefined;
+  const last = BigInt(actual) - 1n;
+  if (last < BigInt(expected)) return `--expected-offset ${actual} is the next one.`;
+  const which = `${last}` === expected ? `Offset ${expected} is` : `Offsets ${expected} to ${last} are`;
+  return `${which} taken: consume shows whether by these records. If not, --expected-offset ${actual} stores them behind.`;
 }
 
 /** What retention or a truncation has removed. */

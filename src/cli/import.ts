@@ -4,10 +4,12 @@ import type { CallError, Client, ImportResult, RecordInput } from "../client/ind
 import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
+import { tenantOption } from "./client-command.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
-import { sentences, UsageError } from "./failure.js";
+import { sentences, UsageError, type Aftermath } from "./failure.js";
 import {
   batchBytesOption,
+  goOn,
   jsonLines,
   LineSource,
   plainLines,
@@ -21,6 +23,7 @@ import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 import { list } from "./table.js";
 import { grouped, roughSize } from "./units.js";
+import { isUnreached } from "./unreachable.js";
 
 interface ImportFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
@@ -37,7 +40,7 @@ export function addImport(program: Command): void {
     .description("Store the lines of a file as records, as fast as the server takes them, and print one summary.")
     .addArgument(new Argument("<FILE>", "each line is a record; - is stdin").argParser(parsePath))
     .addOption(new Option("--topic <TOPIC>", "where to").default(defaultTopic).argParser(parseTopic))
-    .option("--tenant <TENANT>", "whose topic; the caller's own unless given")
+    .addOption(tenantOption())
     .addOption(
       new Option("--format <FORMAT>", "lines: as they are; json: what consume --json prints, each line a record")
         .choices(["lines", "json"])
@@ -79,7 +82,7 @@ async function importLines(file: string, flags: ImportFlags): Promise<void> {
         }
         if (failure !== undefined) throw failure;
       },
-      (call) => sentences(smallerBatches(call, flags), howToGoOn(call, flags, sent)),
+      (call) => aftermath(call, flags, sent),
     ),
   );
 }
@@ -178,27 +181,28 @@ function asJson(result: ImportResult | undefined, { topic }: ImportFlags): strin
 }
 
 function endedEarly(problem: string, result: ImportResult | undefined): OperatorError {
-  if (result === undefined) return new OperatorError(`${problem}; nothing was stored`);
+  if (result?.lastOffset === undefined) return new OperatorError(`${problem}; nothing was stored`);
   return new OperatorError(`${problem}; ${goOn(result.count, result.lastOffset + 1n)}`);
 }
 
-const refusals: ReadonlySet<string> = new Set(["QUOTA_EXCEEDED", "PERMISSION_DENIED", "UNAUTHENTICATED"]);
-
-/** What the command has to add to a call that failed. */
-function howToGoOn(call: CallError, { topic, expectedOffset }: ImportFlags, sent: Sent): string | undefined {
+/** What the command knows of a call that failed. */
+function aftermath(call: CallError, flags: ImportFlags, sent: Sent): Aftermath {
   const { imported, next } = call.facts;
-  if (imported === "0") return "Nothing was stored.";
-  // Refused before it began: a refusal in its midst says how far it came.
-  if (imported === undefined && refusals.has(call.reason ?? "")) return undefined;
-  if (imported !== undefined && next !== undefined) return `${goOn(Number(imported), BigInt(next))}.`;
-  if (sent.records === 0) return undefined;
+  const advice = smallerBatches(call, flags);
+  // What was sent to a connection that never came about went nowhere. Limits on streams are checked before a stream begins.
+  const wasRefused = imported === "0" || (imported === undefined && call.reason === "QUOTA_EXCEEDED");
+  if (wasRefused || isUnreached(call.details))
+    return { hint: sentences(advice, "Nothing was stored."), hasBegun: false };
+  if (imported !== undefined && next !== undefined) {
+    return { hint: sentences(advice, `${goOn(Number(imported), BigInt(next))}.`), hasBegun: true };
+  }
+  return sent.records === 0 ? { hasBegun: false } : { hint: nobodyKnows(flags, sent), hasBegun: true };
+}
+
+function nobodyKnows({ topic, expectedOffset }: ImportFlags, { records }: Sent): string {
   return (
-    `How many of the ${grouped(sent.records)} records that were sent are stored is not known. ` +
+    `How many of the ${grouped(records)} records that were sent are stored is not known. ` +
     `\`aclog topics describe ${topic}\` shows the high-water mark` +
     (expectedOffset === undefined ? "." : `: less ${expectedOffset}, it is how many lines are stored.`)
   );
-}
-
-function goOn(stored: number, next: bigint): string {
-  return `${grouped(stored)} lines are stored: go on with line ${stored + 1} and --expected-offset ${next}`;
 }

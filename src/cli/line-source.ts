@@ -3,7 +3,7 @@ import { createReadStream, fstatSync, statSync, type Stats } from "node:fs";
 import type { Readable } from "node:stream";
 import { Option } from "commander";
 import type { CallError, RecordInput } from "../client/index.js";
-import { whyUnreadable } from "../config/index.js";
+import { whyUnreadable } from "../read-file.js";
 import { batchesOfLines, LineTooLong, type LineLimits } from "./lines.js";
 import { NotARecord, recordFromJson } from "./record-json.js";
 import { exactSize, grouped, parseSize } from "./units.js";
@@ -72,6 +72,16 @@ export function smallerBatches(
 ): string | undefined {
   if (limit !== "batch_bytes" || maximum === undefined || Number(maximum) >= batchBytes) return undefined;
   return `--batch-bytes ${maximum} sends no more at a time.`;
+}
+
+/** How to store the rest when `stored` lines are, and the next record gets the offset `next`. */
+export function goOn(stored: number, next: bigint): string {
+  return `${linesAre(stored)} stored: go on with line ${stored + 1} and --expected-offset ${next}`;
+}
+
+/** `1 line is`, `2,000 lines are`. */
+export function linesAre(count: number): string {
+  return `${grouped(count)} ${count === 1 ? "line is" : "lines are"}`;
 }
 
 export class LineSource implements Disposable {

@@ -5,7 +5,8 @@ import { addCerts } from "./certs.js";
 import { addCompletion } from "./completion.js";
 import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
-import { reportFailure } from "./failure.js";
+import { inWords, reportFailure } from "./failure.js";
+import { addHelp } from "./help.js";
 import { addImport } from "./import.js";
 import { addOffsets } from "./offsets.js";
 import { addMatrix } from "./matrix.js";
@@ -41,8 +42,9 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program(json).parseAsync(argv);
   } catch (error) {
+    const code = reportFailure(error, json);
     // A failure to write may have been reported already.
-    process.exitCode ||= reportFailure(error, json);
+    process.exitCode ||= code;
   }
 }
 
@@ -53,7 +55,6 @@ function program(json: boolean): Command {
   const aclog = new Command("aclog")
     .description("A commit log that many tenants can share without trusting each other.")
     .version(version)
-    .helpCommand("help [command]", "explain a command")
     .exitOverride()
     .showHelpAfterError("Add --help for what there is.")
     .addHelpText(
@@ -64,7 +65,8 @@ function program(json: boolean): Command {
   // With --json, stderr is one object; reportFailure writes it.
   if (json) aclog.configureOutput({ writeErr: () => undefined });
   // What commander refuses begins like every other failure.
-  aclog.configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "aclog: ")) });
+  aclog.configureOutput({ outputError: (text, write) => write(`aclog: ${inWords(text)}`) });
   for (const add of commands) add(aclog);
+  for (const each of [aclog, ...aclog.commands]) if (each.commands.length > 0) addHelp(each);
   return aclog;
 }

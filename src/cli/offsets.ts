@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import type { CommittedOffset } from "../client/index.js";
 import { defaultTopic } from "../names.js";
-import { parseGroup, parseOffset, parseTopic } from "./arguments.js";
+import { parseExistingTopic, parseGroup, parseOffset } from "./arguments.js";
 import { addClientCommand, type ClientFlags } from "./client-command.js";
 import { withClient } from "./connection.js";
 import { print } from "./output.js";
@@ -26,7 +26,7 @@ export function addOffsets(program: Command): void {
     summary: "list the positions of your tenant's groups, and how far behind they are",
     options: [
       new Option("--group <GROUP>", "only this consumer group's").argParser(parseGroup),
-      new Option("--topic <TOPIC>", "only in this topic").argParser(parseTopic),
+      new Option("--topic <TOPIC>", "only in this topic").argParser(parseExistingTopic),
     ],
     json: "print one object for each position",
     examples: ["aclog offsets list --as acme/reports", "aclog offsets list --as acme/reports --topic orders --json"],
@@ -58,7 +58,7 @@ export function addOffsets(program: Command): void {
 function position(): Option[] {
   return [
     new Option("--group <GROUP>", "which consumer group").argParser(parseGroup).makeOptionMandatory(),
-    new Option("--topic <TOPIC>", "in which topic").default(defaultTopic).argParser(parseTopic),
+    new Option("--topic <TOPIC>", "in which topic").default(defaultTopic).argParser(parseExistingTopic),
   ];
 }
 

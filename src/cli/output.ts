@@ -14,6 +14,13 @@ export async function print(output: string | Uint8Array): Promise<void> {
   });
 }
 
+/** As `print`, for what is done whether or not somebody reads of it. */
+export async function tell(output: string): Promise<void> {
+  await print(output).catch((error: unknown) => {
+    if (!(error instanceof ReaderGone)) throw error;
+  });
+}
+
 /**
  * Without a listener a stream that breaks ends the process with a stack trace, wherever it happens to be. `onFailure`
  * is told when stdout breaks for another reason than that nobody reads it, such as a full disk.

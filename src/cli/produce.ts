@@ -1,20 +1,23 @@
 /** `aclog produce`: values, lines of a file or lines of stdin become records; their offsets are printed. */
 import { type Command, Option } from "commander";
-import type { Client, ProduceResult } from "../client/index.js";
+import type { CallError, Client, ProduceManyOptions, ProduceResult } from "../client/index.js";
 import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
+import { tenantOption } from "./client-command.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
-import { sentences } from "./failure.js";
+import { sentences, type Aftermath } from "./failure.js";
 import {
   batchBytesOption,
+  goOn,
   LineSource,
+  linesAre,
   plainLines,
   smallerBatches,
   UnusableInput,
   type LineFlags,
 } from "./line-source.js";
-import { print } from "./output.js";
+import { tell } from "./output.js";
 
 interface ProduceFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
@@ -31,7 +34,7 @@ export function addProduce(program: Command): void {
     .summary("store records and print their offsets")
     .description("Store records and print their offsets. Without --value or --file, each line of stdin is a record.")
     .addOption(new Option("--topic <TOPIC>", "where to").default(defaultTopic).argParser(parseTopic))
-    .option("--tenant <TENANT>", "whose topic; the caller's own unless given")
+    .addOption(tenantOption())
     .addOption(
       new Option("--value <VALUE>", "a record; repeated, they are stored together or not at all")
         .argParser((value, before: readonly string[] | undefined) => [...(before ?? []), value])
@@ -60,51 +63,63 @@ export function addProduce(program: Command): void {
 async function produce(flags: ProduceFlags): Promise<void> {
   const { value } = flags;
   if (value === undefined) {
-    const printed: Printed = {};
+    const stored: Stored = { lines: 0, next: 0n };
     await withClient(
       flags,
-      (client) => produceLines(client, flags, printed),
-      (call) => sentences(smallerBatches(call, flags), howToResume(printed)),
+      (client) => produceLines(client, flags, stored),
+      (call) => aftermath(call, flags, stored),
     );
   } else {
     await withClient(flags, async (client) => {
       const records = value.map((each) => ({ value: each, key: flags.recordKey }));
-      await printOffsets(await client.produce(records, flags), flags);
+      await printOffsets(await client.produce(records, whereTo(flags)), flags);
     });
   }
 }
 
-/** How far the offsets that were printed go. */
-interface Printed {
-  /** The one behind the last. */
-  next?: bigint;
+/** What the server has answered for. */
+interface Stored {
+  lines: number;
+  /** The offset behind the last of them. */
+  next: bigint;
 }
 
-function howToResume({ next }: Printed): string | undefined {
-  if (next === undefined) return undefined;
+function aftermath(call: CallError, flags: ProduceFlags, stored: Stored): Aftermath {
+  const hint = sentences(smallerBatches(call, flags), howToResume(stored));
+  return { hint, hasBegun: stored.lines > 0 };
+}
+
+function howToResume({ lines, next }: Stored): string | undefined {
+  if (lines === 0) return undefined;
   return (
-    `Acknowledged is what was printed, up to offset ${next - 1n}; more may be stored. ` +
-    `Go on with the line behind it and --expected-offset ${next}, which stores nothing twice. Should it say that the ` +
+    `${linesAre(lines)} acknowledged, up to offset ${next - 1n}; more may be stored. ` +
+    `Go on with line ${lines + 1} and --expected-offset ${next}, which stores nothing twice. Should it say that the ` +
     `next offset is a later one, and nobody else produces here, then as many lines more as it is later are stored: skip them.`
   );
 }
 
-async function produceLines(client: Client, flags: ProduceFlags, printed: Printed): Promise<void> {
+async function produceLines(client: Client, flags: ProduceFlags, stored: Stored): Promise<void> {
   using source = new LineSource(flags.file);
   try {
-    for await (const answer of client.produceMany(source.records(plainLines(flags)), flags)) {
+    for await (const answer of client.produceMany(source.records(plainLines(flags)), whereTo(flags))) {
+      stored.lines += answer.count;
+      stored.next = answer.offset + BigInt(answer.count);
       await printOffsets(answer, flags);
-      printed.next = answer.offset + BigInt(answer.count);
     }
   } catch (error) {
     if (!(error instanceof UnusableInput)) throw error;
-    const sent = printed.next === undefined ? "" : "; the lines before it were sent";
-    throw new OperatorError(`${error.message}${sent}`, [], { cause: error });
+    const before = stored.lines === 0 ? "nothing was stored" : goOn(stored.lines, stored.next);
+    throw new OperatorError(`${error.message}; ${before}`, [], { cause: error });
   }
+}
+
+function whereTo({ topic, tenant, expectedOffset }: ProduceFlags): ProduceManyOptions {
+  return { topic, tenant, expectedOffset };
 }
 
 async function printOffsets({ offset, count }: ProduceResult, { topic, json }: ProduceFlags): Promise<void> {
   const offsets = Array.from({ length: count }, (_, index) => `${offset + BigInt(index)}`);
   const lines = json ? offsets.map((each) => JSON.stringify({ topic, offset: each })) : offsets;
-  await print(lines.map((line) => `${line}\n`).join(""));
+  // Whoever only wants the first ones, as `| head` does, wants all lines stored.
+  await tell(lines.map((line) => `${line}\n`).join(""));
 }

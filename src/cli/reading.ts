@@ -39,7 +39,9 @@ export async function* readUntilNow(client: Client, options: ReadingOptions): As
 
 /** For ever, and as it comes. */
 export async function* readOn(client: Client, options: ReadingOptions): AsyncGenerator<Read, void, undefined> {
-  for await (const record of client.follow(options)) yield { records: [record], end: undefined };
+  const { topic, tenant, topicId, from, maxRecords, maxBytes, signal } = options;
+  const following = client.follow({ topic, tenant, topicId, from, maxRecords, maxBytes, signal });
+  for await (const record of following) yield { records: [record], end: undefined };
 }
 
 interface Wanted {

@@ -15,7 +15,7 @@ import {
 import { OperatorError } from "../errors.js";
 import type { RunningNode } from "../node/index.js";
 import { nextSteps } from "./next-steps.js";
-import { print, ReaderGone } from "./output.js";
+import { tell } from "./output.js";
 import { checkReadyFile, removeReadyFile, writeReadyFile } from "./ready-file.js";
 import { whyUnwritable } from "./unwritable.js";
 
@@ -94,10 +94,7 @@ async function announce(config: Config, { address, adminAddress }: RunningNode, 
     ? `${JSON.stringify({ address, adminAddress, pid: process.pid })}\n`
     : `aclog serves on ${address}, data in ${config.dataDir}, policy in ${config.policyDir}. Ctrl-C stops it.\n` +
       nextSteps(address, adminAddress, process.pid);
-  // A log is served whether or not someone reads this.
-  await print(text).catch((error: unknown) => {
-    if (!(error instanceof ReaderGone)) throw error;
-  });
+  await tell(text);
 }
 
 function obeyStopSignals(node: RunningNode, readyFile: string | undefined, logger: Logger): void {

@@ -1,7 +1,7 @@
 /** `aclog topics`: what is there, how long its records are kept, and removing it. */
 import { Argument, type Command, Option } from "commander";
 import type { TopicInfo, TopicSettingsInput } from "../client/index.js";
-import { parseCount, parseOffset, parseTopic } from "./arguments.js";
+import { parseCount, parseExistingTopic, parseOffset, parseTopic } from "./arguments.js";
 import { defaultTopic } from "../names.js";
 import { addClientCommand, type ClientFlags } from "./client-command.js";
 import { confirm } from "./confirm.js";
@@ -45,7 +45,7 @@ export function addTopics(program: Command): void {
   }).action(createTopic);
   addClientCommand(topics, "describe", {
     summary: "show what is known of one topic",
-    argument: topicArgument(),
+    argument: topicArgument(parseExistingTopic),
     json: "print one object",
     examples: ["aclog topics describe orders --as acme/root"],
   }).action(describeTopic);
@@ -82,8 +82,8 @@ export function addTopics(program: Command): void {
   }).action(deleteTopic);
 }
 
-function topicArgument(): Argument {
-  return new Argument("<TOPIC>", "its name").argParser(parseTopic);
+function topicArgument(parse: (text: string) => string = parseTopic): Argument {
+  return new Argument("<TOPIC>", "its name").argParser(parse);
 }
 
 function limits(): Option[] {

@@ -12,7 +12,9 @@ export function parseDuration(text: string): number {
   const [, count, unit] = /^(\d{1,15})(ms|s|m|h|d)$/.exec(text) ?? [];
   const value = unit === undefined ? NaN : Number(count) * milliseconds[unit as keyof typeof milliseconds];
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError("A duration is a whole number with ms, s, m, h or d behind it, such as 90s or 7d.");
+    throw new InvalidArgumentError(
+      "A duration is a whole number, at least 1, with ms, s, m, h or d behind it, such as 90s or 7d.",
+    );
   }
   return value;
 }
@@ -25,7 +27,9 @@ export function parseSize(text: string): number {
   const [, count, unit] = /^(\d{1,15})(|KiB|MiB|GiB|TiB)$/.exec(text) ?? [];
   const value = Number(count ?? NaN) * (unit ? bytes[unit as keyof typeof bytes] : 1);
   if (!Number.isSafeInteger(value) || value < 1) {
-    throw new InvalidArgumentError("A size is a number of bytes, or one with KiB, MiB, GiB or TiB behind it: 10GiB.");
+    throw new InvalidArgumentError(
+      "A size is a number of bytes, at least 1, or one with KiB, MiB, GiB or TiB behind it: 10GiB.",
+    );
   }
   return value;
 }
@@ -40,12 +44,19 @@ export function orNone(parse: (text: string) => number): (text: string) => numbe
  * @throws InvalidArgumentError
  */
 export function parseTime(text: string): Date {
-  const [, year, month, day, time = "00:00"] =
-    /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)?))?$/.exec(text) ?? [];
+  const [, year, month, day, separator = "T", time = "00:00"] =
+    /^(\d{4})-(\d\d)-(\d\d)(?:([T ])(\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?(?:Z|[+-]\d\d:\d\d)?))?$/.exec(text) ?? [];
+  if (year === undefined) {
+    throw new InvalidArgumentError("A time is a date, or a date and a time of day, such as 2026-11-21T09:00:00Z.");
+  }
   const date = new Date(`${year}-${month}-${day}T${time}`);
   // JavaScript takes the 30th of February for the 2nd of March.
   const isDay = new Date(Date.UTC(Number(year), Number(month) - 1, Number(day))).getUTCDate() === Number(day);
-  if (!isDay || Number.isNaN(date.getTime())) throw new InvalidArgumentError("That is no date, nor a date and a time.");
+  if (!isDay) throw new InvalidArgumentError("There is no such date.");
+  if (Number.isNaN(date.getTime())) throw new InvalidArgumentError("There is no such time of day.");
+  if (separator !== "T") {
+    throw new InvalidArgumentError(`A T stands between date and time of day: ${text.replace(" ", "T")}.`);
+  }
   return date;
 }
 

@@ -21,13 +21,17 @@ let server: BareServer;
 /** What the server holds; its offsets are the positions in here. */
 let stored: WireRecord[];
 let requests: ProduceRequestOutput[];
+let unexpected: Record<string, string>;
 
 beforeEach(async () => {
   stored = [];
   requests = [];
   workplace = await Workplace.make();
   server = await BareServer.start({
-    Produce: (call, answer) => answer(null, store(call.request)),
+    Produce: (call, answer) => {
+      if (call.request.topic === "expected") answer(notNext());
+      else answer(null, store(call.request));
+    },
     ProduceStream: (call: ServerDuplexStream<ProduceRequestOutput, ProduceResponse>) => {
       call.on("data", (request: ProduceRequestOutput) => {
         if (request.topic !== "forbidden" || stored.length === 0) call.write(store(request));
@@ -68,6 +72,14 @@ const denied = refusal({
     { type: "ErrorInfo", value: { reason: "PERMISSION_DENIED", domain: "aclog", metadata: { decision: "d-1" } } },
   ],
 });
+
+function notNext(): ReturnType<typeof refusal> {
+  return refusal({
+    code: status.FAILED_PRECONDITION,
+    message: "not the next offset",
+    details: [{ type: "ErrorInfo", value: { reason: "UNEXPECTED_OFFSET", domain: "aclog", metadata: unexpected } }],
+  });
+}
 
 function overLimit(limit: string, maximum: number, retryAfterSeconds?: number): ReturnType<typeof refusal> {
   const metadata = { tenant: "acme", limit, maximum: `${maximum}` };
@@ -153,6 +165,21 @@ test("produce stores values as one batch and prints their offsets", async () => 
   );
 });
 
+test("an expected offset that is not the next one: what may have happened, and which is", async () => {
+  const refused = async (expected: bigint, actual: bigint) => {
+    unexpected = { expected: `${expected}`, actual: `${actual}` };
+    const { code, stderr } = await aclog(["produce", "--topic", "expected", "--value", "a"]);
+    assert.equal(code, 1);
+    return stderr.split("\n")[1]?.trim();
+  };
+  assert.equal(
+    await refused(3n, 7n),
+    "Offsets 3 to 6 are taken: consume shows whether by these records. If not, --expected-offset 7 stores them behind.",
+  );
+  assert.match(String(await refused(3n, 4n)), /^Offset 3 is taken: .* --expected-offset 4 stores/);
+  assert.equal(await refused(5n, 4n), "--expected-offset 4 is the next one.");
+});
+
 test("produce stores the lines of stdin and of a file, byte for byte", async () => {
   const input = Buffer.from("one\n\n\xff\xfe\r\nlast", "latin1");
   await writeFile(join(workplace.path, "lines"), input);
@@ -205,9 +232,26 @@ test("produce prints what was stored before a refusal, and ends although stdin i
 
 test("produce from a file that is not there stores nothing", async () => {
   const { code, stderr } = await aclog(["produce", "--file", "missing"]);
-  assert.deepEqual([code, stderr], [1, "aclog: cannot read missing: there is no such file\n"]);
+  assert.deepEqual([code, stderr], [1, "aclog: cannot read missing: there is no such file; nothing was stored\n"]);
   assert.deepEqual(stored, []);
 });
+
+for (const input of ["stdin", "file"]) {
+  test(`produce goes on with the lines of a ${input} when nobody reads their offsets any more`, async () => {
+    const lines = Array.from({ length: 200_000 }, (_, index) => `line ${index}`);
+    await writeFile(join(workplace.path, "lines"), `${lines.join("\n")}\n`);
+    const child = start(["produce", ...(input === "file" ? ["--file", "lines"] : [])], placed());
+    let stderr = "";
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(input === "stdin" ? `${lines.join("\n")}\n` : undefined);
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    const [code] = (await once(child, "close")) as [number];
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.deepEqual(values(), lines);
+  });
+}
 
 test("consume prints what was there when it started, and no more", async () => {
   stored = Array.from({ length: 2500 }, (_, index) => ({ value: Buffer.from(`v${index}`) }));
@@ -340,17 +384,21 @@ test("a connection that is lost in the middle of lines: what is acknowledged, an
   await server[Symbol.asyncDispose]();
   const { code, stdout, stderr } = await ended;
   assert.deepEqual([code, stdout], [1, "0\n1\n"]);
-  assert.match(stderr, /\n {2}The connection to .* was lost\. .* up to offset 1; .*--expected-offset 2,/);
+  assert.match(stderr, / was lost\. 2 lines are acknowledged, up to offset 1; .* with line 3 and --expected-offset 2,/);
 });
 
 test("a line that no record can hold is named; those before it are stored", async () => {
   const long = "x".repeat(1024 * 1024 + 1);
   const { code, stdout, stderr } = await aclog(["produce"], { input: `a\nb\n${long}\nc\n` });
   assert.deepEqual([code, stdout], [1, "0\n1\n"]);
-  assert.match(stderr, /^aclog: line 3 of stdin is too long: a record holds at most 1,048,576 bytes; /);
+  assert.match(
+    stderr,
+    /^aclog: line 3 of stdin is too long: a record holds at most 1,048,576 bytes; 2 lines are stored: go on with line 3 and --expected-offset 2\n$/,
+  );
   assert.deepEqual(values(), ["a", "b"]);
   const keyed = await aclog(["produce", "--record-key", "k"], { input: long.slice(1) });
-  assert.match(keyed.stderr, /line 1 of stdin is too long: .*, its key among them/);
+  assert.match(keyed.stderr, /line 1 of stdin is too long: .*, its key among them; nothing was stored\n$/);
+  assert.match((await aclog(["produce"], { input: `a\n${long}\n` })).stderr, /; 1 line is stored: go on with line 2 /);
 });
 
 test.runIf(process.platform === "linux")("a full disk under stdout is one line, and exit code 1", async () => {
@@ -394,5 +442,5 @@ test("certificates can be given one by one, and a key of another certificate is 
   await writeFile(join(directory, "other.key"), server.authority.issue({ principal: "acme/other" }).keyPem);
   const { code, stderr } = await aclog([...given, "--key", join(directory, "other.key")], { env });
   assert.equal(code, 1);
-  assert.match(stderr, /billing\.crt: cannot be used with .*other\.key/);
+  assert.match(stderr, /other\.key: does not belong to the certificate in .*billing\.crt\n$/);
 });

@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { appendFile } from "node:fs/promises";
+import { join } from "node:path";
 import { beforeEach, test } from "vitest";
 import { start, type Outcome } from "./command.js";
 import { sharedServer } from "./served.js";
 
-const shared = sharedServer();
+const shared = sharedServer(async (directory) => {
+  const rules = ["consume", "describe"].map((action) => `p, acme/root, acme, _offsets, ${action}, allow\n`);
+  await appendFile(join(directory, "policy/policy.csv"), rules.join(""));
+});
 /** One for each test, with five records. */
 let topic: string;
 let topics = 0;
@@ -62,6 +67,17 @@ test("a group that began at the end is given what came since", async () => {
   assert.deepEqual(await consume("--from", "latest"), { code: 0, stdout: "", stderr: "" });
   await produce("f\n");
   assert.equal((await consume("--from", "latest")).stdout, "f\n");
+});
+
+test("whom the policy lets see _offsets sees it, and can follow it as a group of its own", async () => {
+  await consume("--max", "2");
+  const { code, stdout } = await aclog("topics", "describe", "_offsets");
+  assert.deepEqual([code, stdout.split("\n")[0]], [0, "topic            acme/_offsets"]);
+  const records = await aclog("consume", "--topic", "_offsets", "--group", "watchers", "--json");
+  assert.equal(records.code, 0);
+  assert.ok(records.stdout.includes(`"key":"acme/${topic}/g"`));
+  const place = await aclog("offsets", "fetch", "--topic", "_offsets", "--group", "watchers");
+  assert.match(place.stdout, /^[1-9]\d*\n$/);
 });
 
 test("groups do not move each other", async () => {

@@ -3,11 +3,12 @@ import { execFileSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeEach, test } from "vitest";
-import { outcomeOf, start, type Outcome } from "./command.js";
+import { outcomeOf, run, start, type Outcome } from "./command.js";
 import { examplePlace, Served, sharedServer } from "./served.js";
 
 const shared = sharedServer(async (directory) => {
-  const tenants = "tenants:\n  acme: {}\n  globex:\n    limits:\n      batch_bytes: 16\n  ops: {}\n";
+  const tenants =
+    "tenants:\n  acme: {}\n  globex:\n    limits:\n      batch_bytes: 16\n  ops:\n    limits:\n      streams: 0\n";
   await writeFile(join(directory, "policy/tenants.yaml"), tenants);
 });
 /** One for each test. */
@@ -154,8 +155,47 @@ test("an expected offset that is not the next one stores nothing", async () => {
   await importing(["-"], "a\n");
   const { code, stderr } = await importing(["-", "--expected-offset", "0"], "b\n");
   assert.equal(code, 1);
-  assert.match(stderr, /^aclog: FAILED_PRECONDITION: .*the next offset is 1\n {2}Nothing was stored\.\n$/);
+  assert.match(
+    stderr,
+    /^aclog: FAILED_PRECONDITION: .*the next offset is 1\n {2}Offset 0 is taken: .* Nothing was stored\.\n$/,
+  );
   assert.equal(await stored(), "a\n");
+});
+
+test("an import that no stream is left for stores nothing", async () => {
+  const { code, stderr } = await shared.server.aclog("ops/root", ["import", "-"], "a\n");
+  assert.equal(code, 1);
+  assert.match(stderr, /can raise streams for tenant ops in tenants\.yaml\. Nothing was stored\.\n$/);
+});
+
+const unreached = [
+  // what                     how it is called                                          hint
+  ["a port where nobody listens", { ACLOG_ADDRESS: "localhost:1" }, /Nobody listens at localhost:1: /],
+  ["a host that nobody knows", { ACLOG_ADDRESS: "nowhere.invalid:8400" }, /No host is known by the name in nowhere/],
+  ["two servers that are not there", { ACLOG_ADDRESS: "localhost:1,localhost:2" }, /Nobody listens at localhost:1, /],
+  ["a tenant that is not declared", { ACLOG_AS: "initech/root" }, /does not accept this certificate/],
+] as const;
+for (const [what, env, hint] of unreached) {
+  test(`${what}: an import is told why, and that nothing was stored`, async () => {
+    assert.equal((await run(["certs", "issue", "initech/root", "--force"], { cwd: shared.directory })).code, 0);
+    const calling = { ...shared.server.as("acme/root"), input: "a\nb\n" };
+    const options = { ...calling, env: { ...calling.env, ...env } };
+    const { code, stdout, stderr } = await run(["import", "-"], options);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^aclog: UNAVAILABLE: /);
+    assert.match(stderr, hint);
+    assert.match(stderr, / Nothing was stored\.\n$/);
+    const { next } = JSON.parse((await run(["import", "-", "--json"], options)).stderr) as { next: string };
+    assert.match(next, hint);
+    assert.match(next, / Nothing was stored\.$/);
+  });
+}
+
+test("an authority that the server is not of: an import is told so, and that nothing was stored", async () => {
+  await using elsewhere = await examplePlace();
+  const options = { ...shared.server.as("acme/root"), cwd: elsewhere.path, input: "a\n" };
+  const { stderr } = await run(["import", "-"], options);
+  assert.match(stderr, /did not issue: check --ca, or --certs\. Nothing was stored\.\n$/);
 });
 
 for (const command of ["import -", "produce"]) {

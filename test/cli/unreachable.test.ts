@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { shortened, whyUnreachable } from "../../src/cli/unreachable.js";
+import { isUnreached, shortened, whyUnreachable } from "../../src/cli/unreachable.js";
 
 const before = "No connection established. Last error: ";
 const failures = [
@@ -33,5 +33,21 @@ for (const [said, short, advice] of failures) {
   test(`${JSON.stringify(said)} is told on one line, with advice`, () => {
     assert.equal(shortened(before + said), before + short);
     assert.match(whyUnreachable(before + said, "host:1"), advice);
+  });
+}
+
+const ways = [
+  // what grpc-js says                                              unreached
+  [`${before}connect ECONNREFUSED ::1:1. Resolution note: `, true],
+  [`round_robin: ${before}read ECONNRESET`, true],
+  ["No connection established", true],
+  ["Name resolution failed for target dns:nowhere:8400", true],
+  ["read ECONNRESET", false],
+  ["Connection dropped", false],
+  ["Received RST_STREAM with code 2 triggered by internal client error: read ECONNRESET", false],
+] as const;
+for (const [said, unreached] of ways) {
+  test(`${JSON.stringify(said)} is said ${unreached ? "where no connection came about" : "of one that was lost"}`, () => {
+    assert.equal(isUnreached(said), unreached);
   });
 }

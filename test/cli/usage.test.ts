@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "vitest";
 import { run, Workplace } from "./command.js";
+import { examplePlace } from "./served.js";
 
 const commands = [
   [],
@@ -51,23 +53,40 @@ const wrong = [
   // what                          arguments                                                     says
   ["no command", [], /Usage/],
   ["an unknown command", ["prodcue"], /Did you mean produce/],
+  ["help for an unknown command", ["help", "prodcue"], /unknown command 'prodcue'; did you mean "produce"\?\n/],
+  ["help for what nobody knows", ["help", "frobnicate"], /unknown command 'frobnicate'\nAdd --help/],
+  ["help for an unknown command of topics", ["topics", "help", "crate"], /'crate'; did you mean "create"\?/],
   ["an unknown flag", ["produce", "--tpic", "x"], /Did you mean --topic/],
   ["an empty path", ["produce", "--file", ""], /path must not be empty/],
   ["an argument too many", ["produce", "x"], /too many arguments/],
   ["a topic that is no name", ["produce", "--topic", "A b"], /topic's name is 1 to 200/],
+  ["a tenant that is no name", ["produce", "--tenant", "Acme"], /tenant's name is 1 to 63/],
+  ["a tenant to consume that is no name", ["consume", "--tenant", ""], /tenant's name is 1 to 63/],
+  ["a tenant to list that is no name", ["topics", "list", "--tenant", "a/b"], /tenant's name is 1 to 63/],
+  ["a tenant to import to that is no name", ["import", "x", "--tenant", "Acme"], /tenant's name is 1 to 63/],
   ["a start that is none", ["consume", "--from", "-1"], /earliest, latest or an offset/],
   ["an offset past 2^64", ["consume", "--from", "18446744073709551616"], /earliest, latest or an offset/],
   ["a count of nothing", ["consume", "--max", "0"], /whole number from 1/],
-  ["a time that is none", ["consume", "--from", "2026-02-30"], /earliest, latest or an offset; a time/],
+  ["a time that is none", ["consume", "--from", "2026-02-30"], /There is no such date/],
+  ["a time without its T", ["consume", "--from", "2026-11-21 08:00"], /A T stands between .*: 2026-11-21T08:00\./],
+  ["a start in words", ["consume", "--from", "now"], /earliest, latest or an offset; a time/],
   ["so long ago as nobody can say", ["consume", "--from", "-15"], /or -15m/],
   ["bytes that are none", ["consume", "--max-bytes", "1MB"], /KiB, MiB, GiB or TiB/],
   ["a group that is no name", ["consume", "--group", "G!"], /consumer group's name is 1 to 200/],
   ["a file that is not named", ["import"], /missing required argument 'FILE'/],
   ["a format that is none", ["import", "x", "--format", "csv"], /Allowed choices are lines, json/],
   ["a key for records that have one", ["import", "x", "--format", "json", "--record-key", "k"], /--record-key goes/],
+  [
+    "a topic to make in upper case",
+    ["topics", "create", "Prices"],
+    /: argument 'Prices' is no TOPIC\. A topic's name is/,
+  ],
+  ["a topic that only the server makes", ["topics", "create", "_offsets"], /A topic's name is/],
   ["a topic that is not named", ["topics", "create"], /missing required argument 'TOPIC'/],
   ["nothing to change", ["topics", "update", "orders"], /nothing to change: give --retention.* --no-compact$/m],
   ["a duration that is none", ["topics", "create", "orders", "--retention", "7"], /such as 90s or 7d/],
+  ["a duration of nothing", ["topics", "create", "orders", "--retention", "0s"], /at least 1,/],
+  ["a size of nothing", ["produce", "--batch-bytes", "0"], /at least 1,/],
   ["nowhere to truncate", ["topics", "truncate", "orders"], /required option '--before <OFFSET>' not specified/],
   ["no group to move", ["offsets", "commit", "--offset", "1"], /required option '--group <GROUP>' not specified/],
   ["a shell that nobody knows", ["completion", "csh"], /Allowed choices are bash, zsh, fish/],
@@ -83,7 +102,12 @@ const wrong = [
   ],
   ["two identities", ["produce", "--as", "a/b", "--ca", "c", "--cert", "c", "--key", "c"], /--as: goes without/],
   ["half an identity", ["produce", "--cert", "c"], /--ca: is missing[^]*--key: is missing/],
-  ["an address without a port", ["consume", "--as", "a/b", "--address", "localhost"], /--address: "localhost" is not/],
+  [
+    "an address without a port",
+    ["consume", "--as", "a/b", "--address", "localhost"],
+    /--address: "localhost" is not HOST:PORT, such as localhost:8400\n/,
+  ],
+  ["a URL to call", ["consume", "--as", "a/b", "--address", "http://localhost:8400"], /, such as localhost:8400\n/],
   ["port 0 to call", ["consume", "--as", "a/b", "--address", "localhost:0"], /--address: "localhost:0" is not/],
   ["a certificate for a path", ["certs", "issue", "../x"], /It is not TENANT\/NAME, such as/],
   ["a certificate in upper case", ["certs", "issue", "acme/Shop"], /names are lower-case, as in acme\/shop/],
@@ -107,7 +131,10 @@ test("variables name server and client; what is wrong in them is wrong use too",
   const env = { ACLOG_ADDRESS: "nowhere", ACLOG_AS: "me" };
   const { code, stderr } = await run(["produce", "--value", "a"], { env });
   assert.equal(code, 2);
-  assert.match(stderr, /ACLOG_ADDRESS: "nowhere" is not HOST:PORT\n {2}ACLOG_AS: "me" is not TENANT\/NAME/);
+  assert.match(
+    stderr,
+    /ACLOG_ADDRESS: "nowhere" is not HOST:PORT, such as \S+\n {2}ACLOG_AS: "me" is not TENANT\/NAME/,
+  );
 });
 
 test("a variable that is mistyped is wrong use of a client command too", async () => {
@@ -126,6 +153,8 @@ test("help is --help, also with --json", async () => {
   assert.deepEqual(await run(["help"]), { code: 0, stdout, stderr: "" });
   assert.deepEqual(await run(["--help", "--json"]), { code: 0, stdout, stderr: "" });
   assert.deepEqual(await run(["help", "serve"]), await run(["serve", "--help"]));
+  assert.deepEqual(await run(["topics", "help", "list"]), await run(["topics", "list", "--help"]));
+  assert.deepEqual(await run(["topics", "help"]), await run(["topics", "--help"]));
 });
 
 test("certificates elsewhere that are not there: the remedy makes them there", async () => {
@@ -138,7 +167,33 @@ test("a certificate that is not there: exit code 1, and what to do about it", as
   await using workplace = await Workplace.make();
   const { code, stderr } = await run(["produce", "--as", "acme/shipping", "--value", "a"], { cwd: workplace.path });
   assert.equal(code, 1);
-  assert.match(stderr, /certs\/.*: there is no such file; `make certs` .* `aclog certs issue acme\/shipping`/);
+  assert.match(
+    stderr,
+    /certs\/.*: there is no such file; --certs names the folder .*; `make certs` .* `aclog certs issue/,
+  );
+  await mkdir(join(workplace.path, "certs"));
+  const there = await run(["produce", "--as", "acme/shipping", "--value", "a"], { cwd: workplace.path });
+  assert.match(there.stderr, /certs\/.*: there is no such file; `make certs` .* `aclog certs issue acme\/shipping`/);
+});
+
+test.runIf(process.platform === "linux" && process.getuid?.() !== 0)(
+  "a key that may not be read is not said to be missing",
+  async () => {
+    await using workplace = await examplePlace();
+    await chmod(join(workplace.path, "certs/clients/acme/root.key"), 0o000);
+    const { code, stderr } = await run(["produce", "--as", "acme/root", "--value", "a"], { cwd: workplace.path });
+    assert.equal(code, 1);
+    assert.match(stderr, /root\.key: may not be read by this user\n$/);
+  },
+);
+
+test("a folder in the place of a key is not said to be missing", async () => {
+  await using workplace = await examplePlace();
+  const key = join(workplace.path, "certs/clients/acme/root.key");
+  await rm(key);
+  await mkdir(key);
+  const { stderr } = await run(["produce", "--as", "acme/root", "--value", "a"], { cwd: workplace.path });
+  assert.match(stderr, /root\.key: is a directory, not a file\n$/);
 });
 
 test("a configuration file with a mistake: exit code 1, unlike a flag", async () => {

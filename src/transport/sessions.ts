@@ -129,9 +129,9 @@ export class Sessions implements CallRegister {
     const { session, socket, calls } = live;
     let timer: NodeJS.Timeout;
     const ask = (): void => {
-      if (session.closed) {
-        // Its peer closes it, or we do. Where it is not done with its calls, only TCP can ask.
-        if (calls.size === 0) this.#cutLater(live);
+      // Nobody may ping there any more. Where its calls go on, only TCP can ask.
+      if (session.closed || session.destroyed) {
+        if (session.destroyed || calls.size === 0) this.#cutLater(live);
         else socket.setKeepAlive(true, Math.min(keepaliveMs, longestTimeoutMs));
         wait();
         return;

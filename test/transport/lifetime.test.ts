@@ -3,7 +3,7 @@ import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { type Limits, defaultLimits } from "../../src/config/index.js";
 import { framed, openCall } from "../support/http2-client.js";
-import { FramePeer, frameType } from "../support/http2-frames.js";
+import { FramePeer, callHeaders, frame, frameType } from "../support/http2-frames.js";
 import { consumeBytes, produceBytes, produced } from "../support/raw-client.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
 
@@ -26,6 +26,23 @@ describe("a connection that has reached its age", () => {
       calls += 10;
     }
     expect(await node.valuesOf("acme", "a")).toHaveLength(calls);
+  });
+
+  test("makes no call of what a peer sends who did not listen", async () => {
+    await using node = await start({ maxConnectionAgeMs: 200, maxConnectionAgeGraceMs: 2_000 });
+    const peer = await FramePeer.connect(node.port, node.keysOf("acme/root"));
+    const waiting = framed(consumeBytes({ start: "LATEST", maxWaitMs: 60_000 }));
+    const open = (streamId: number): Buffer[] => [
+      callHeaders("/log.v1.Log/Consume", streamId),
+      frame(frameType.data, waiting, 1, streamId),
+    ];
+    peer.send(...open(1));
+    await node.metricReaches('aclog_open_calls{method="/log.v1.Log/Consume"}', 1);
+    await peer.until(({ type, payload }) => type === frameType.goAway && payload.readUInt32BE(0) === 1);
+    peer.send(...open(3), frame(frameType.ping, Buffer.alloc(8)));
+    await peer.until(({ type, flags }) => type === frameType.ping && flags === 1);
+    expect(await node.metric('aclog_open_calls{method="/log.v1.Log/Consume"}')).toBe(1);
+    peer.socket.destroy();
   });
 
   test("tells its streams so when the grace is over, behind the answers that are due, and stores nothing later", async () => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readFileWithin, whyUnreadable } from "../read-file.js";
 import { Findings } from "./findings.js";
@@ -22,6 +23,8 @@ export async function readSource(directory: string, name: string, maxBytes: numb
   const source = join(directory, name);
   const findings = new Findings(source);
   try {
+    // To open a pipe that nobody writes to would keep this reload waiting, and every later one.
+    if ((await stat(source)).isFIFO()) throw new Error("is a pipe, not a file");
     const bytes = await readFileWithin(source, maxBytes);
     return { source, bytes, text: decode(bytes, findings), findings };
   } catch (error) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { mkdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, test } from "vitest";
@@ -202,6 +203,12 @@ for (const file of ["model.conf", "tenants.yaml", "policy.csv", "matrix.csv"] as
       await mkdir(join(folder.path, file));
       const { findings } = await checkPolicy(folder.path);
       assert.deepEqual(findings, [{ source: join(folder.path, file), problem: "is a directory, not a file" }]);
+    });
+    test("being a pipe that nobody writes to", async () => {
+      await using folder = await PolicyFolder.create({ [file]: undefined });
+      execFileSync("mkfifo", [join(folder.path, file)]);
+      const { findings } = await checkPolicy(folder.path);
+      assert.deepEqual(findings, [{ source: join(folder.path, file), problem: "is a pipe, not a file" }]);
     });
     test("being another kind of file: what is said of it stays short", async () => {
       for (const line of ["x\n", `${"y".repeat(60_000)}\n`, ": [\n", "[" + ",".repeat(70_000) + "\n"]) {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { ConnectionTooOld } from "../errors.js";
 import { watchControlFrames } from "./control-frames.js";
 import type { CallRegister, EndableCall } from "./outcomes.js";
+import { widenReceiveWindows } from "./receive-windows.js";
 import { toStatus } from "./status.js";
 import { longestTimeoutMs } from "./timeouts.js";
 
@@ -57,6 +58,7 @@ export class Sessions implements CallRegister {
     const live = { session, socket, calls: new Set<EndableCall>(), idleSince: performance.now(), isLeaving: false };
     this.#live.set(session, live);
     session.once("close", () => this.#live.delete(session));
+    widenReceiveWindows(session);
     watchControlFrames(session, () => {
       this.#onFlood(session);
       session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);

@@ -10,10 +10,11 @@ const faults: ReadonlySet<status> = new Set([status.INTERNAL, status.DATA_LOSS, 
 
 /** Refusals and failures are always logged, successes at debug. No value, no key, no header ever is. */
 export function logCalls(logger: Logger): CallObserver {
-  return ({ method, peer, principal, requestId }) => {
+  return (call) => {
     return ({ code, details, seconds, isOurs }) => {
       const isQuiet = code === status.OK || code === status.CANCELLED;
       if (isQuiet && !logger.isLevelEnabled("debug")) return;
+      const { requestId, method, peer, principal } = call;
       const line = {
         requestId,
         method,

@@ -95,7 +95,7 @@ export async function startNode(
         tls,
         connections,
         limits: config.limits,
-        interceptors: [authorize(access, authorizer, connections, openCalls)],
+        interceptors: [authorize(access, authorizer, openCalls)],
         services: servicesOf(useCases, openCalls, observation.onInternalError, shutdown.signal),
         extensions,
         ...observation.ofServer,

@@ -1,13 +1,12 @@
-import { type ServerInterceptor, ServerInterceptingCall, type ServerListener } from "@grpc/grpc-js";
+import { type Metadata, Metadata as GrpcMetadata, type ServerInterceptor, ServerInterceptingCall } from "@grpc/grpc-js";
 import type { AccessRequest, Authorizer } from "../authz/index.js";
 import { PermissionDenied } from "../errors.js";
-import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { Admitted, type Incoming, type TopicAccess, admit } from "./admission.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { OpenStreams } from "./open-streams.js";
+import { callerOf } from "./outcomes.js";
 import { ReadAhead } from "./read-ahead.js";
-import { requestIdOf } from "./request-id.js";
 import { toStatus } from "./status.js";
 import { UnreadAnswers, answerBytes } from "./unread-answers.js";
 
@@ -16,95 +15,175 @@ export type MethodAccess = TopicAccess | "open";
 
 /**
  * Checks each *message*, not the metadata: tenant and topic are in the message, and grpc-js starts the handlers of
- * streams on metadata alone. A stream's second message can name another topic.
+ * streams on metadata alone. A stream's second message can name another topic. Goes behind `observeCalls`, which knows
+ * who calls.
  *
  * @param access what each method needs, by its path; a method that is missing here is refused, never waved through
  */
 export function authorize(
   access: Readonly<Record<string, MethodAccess>>,
   authorizer: Authorizer,
-  connections: Connections,
   openCalls: OpenCalls,
 ): ServerInterceptor {
-  const openStreams = new OpenStreams();
-  const unreadAnswers = new UnreadAnswers();
+  const shared = { authorizer, openCalls, openStreams: new OpenStreams(), unreadAnswers: new UnreadAnswers() };
   return (method, call) => {
-    let principal: Principal | undefined;
-    let requestId: string | undefined;
-    let first: AccessRequest | undefined;
-    let endedFromOutside = false;
-    let isOver = false;
-    const onEnd: (() => void)[] = [];
-    const forget = (): void => {
-      isOver = true;
-      for (const end of onEnd.splice(0)) end();
-    };
     const needed = Object.hasOwn(access, method.path) ? access[method.path] : undefined;
-    const isStream = method.requestStream || method.responseStream;
-    const readAhead = method.requestStream ? new ReadAhead() : undefined;
-    const open: { admitted: Admitted | undefined } & OpenCall = {
-      admitted: undefined,
-      end: (status) => {
-        endedFromOutside = true;
-        forget();
-        call.sendStatus(status);
-      },
-    };
-    const listener: ServerListener = {
-      onReceiveMetadata: (metadata, next) => {
-        requestId = requestIdOf(metadata);
-        try {
-          // Once a call: a connection's ends may be another's by the time that a later message arrives.
-          principal = connections.principalOf(call.getConnectionInfo());
-          if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
-          if (needed !== "open" && isStream) {
-            onEnd.push(openStreams.enter(principal.tenant, authorizer.limitsOf(principal.tenant).streams));
-          }
-        } catch (error) {
-          call.sendStatus(toStatus(error));
-          return;
-        }
-        if (needed === "open" || needed.kind !== "writes") onEnd.push(openCalls.add(open));
-        if (!endedFromOutside) next(metadata);
-      },
-      onReceiveMessage: (message: unknown, next) => {
-        if (principal === undefined || needed === undefined || endedFromOutside) return;
-        if (needed === "open") {
-          next(message);
-          return;
-        }
-        const admitted = admit(message as Incoming, principal, needed, authorizer, requestId, first);
-        if (admitted instanceof Admitted) {
-          if (needed.namesOnce) first ??= admitted.access;
-          // Only these calls go on delivering on the strength of one message.
-          if (needed.kind === "reads") open.admitted = admitted;
-        }
-        if (readAhead === undefined) next(admitted);
-        else readAhead.pass(admitted, admitted instanceof Admitted ? (admitted.request.bytes ?? 0) : 0, next);
-      },
-      onReceiveHalfClose: (next) => next(),
-      onCancel: forget,
-    };
-    return new ServerInterceptingCall(call, {
-      start: (next) => next(listener),
-      sendMessage: (message, next) => {
-        // Behind the status nothing may follow: it would not arrive, and it would break the stream before the status does.
-        // And of a call that is over nothing is forgotten any more, so nothing may be counted.
-        if (isOver) return;
-        try {
-          // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
-          const bytes = isStream ? 0 : answerBytes(message as object);
-          if (bytes > 0) onEnd.push(unreadAnswers.add(principal!.tenant, bytes));
-        } catch (error) {
-          open.end(toStatus(error));
-          return;
-        }
-        next(message);
-      },
-      sendStatus: (status, next) => {
-        forget();
-        if (!endedFromOutside) next(status);
-      },
-    });
+    return new AuthorizedCall(method, call, needed, shared);
   };
+}
+
+interface Shared {
+  readonly authorizer: Authorizer;
+  readonly openCalls: OpenCalls;
+  readonly openStreams: OpenStreams;
+  readonly unreadAnswers: UnreadAnswers;
+}
+
+type Inner = Parameters<ServerInterceptor>[1];
+type Method = Parameters<ServerInterceptor>[0];
+type Listener = Parameters<Inner["start"]>[0];
+type ServerStatus = Parameters<Inner["sendStatus"]>[0];
+
+/**
+ * Only one thing makes a message wait here, and that is the read-ahead of its stream; so of the order that
+ * ServerInterceptingCall keeps it needs only that a half-close does not overtake that one message.
+ */
+class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listener {
+  admitted: Admitted | undefined;
+  readonly #method: Method;
+  readonly #inner: Inner;
+  readonly #needed: MethodAccess | undefined;
+  readonly #shared: Shared;
+  #handler: Listener | undefined;
+  #principal: Principal | undefined;
+  #requestId: string | undefined;
+  #readAhead: ReadAhead | undefined;
+  #first: AccessRequest | undefined;
+  #holdsMessage = false;
+  #holdsHalfClose = false;
+  #sentMetadata = false;
+  #endedFromOutside = false;
+  #isOver = false;
+  #onEnd: (() => void)[] | undefined;
+
+  constructor(method: Method, inner: Inner, needed: MethodAccess | undefined, shared: Shared) {
+    super(inner);
+    this.#method = method;
+    this.#inner = inner;
+    this.#needed = needed;
+    this.#shared = shared;
+  }
+
+  override start(handler: Listener): void {
+    this.#handler = handler;
+    this.#inner.start(this);
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    const needed = this.#needed;
+    const { authorizer, openCalls, openStreams } = this.#shared;
+    try {
+      const { principal, requestId } = callerOf(this.#inner);
+      if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
+      if (needed !== "open" && this.#isStream) {
+        this.#atEnd(openStreams.enter(principal.tenant, authorizer.limitsOf(principal.tenant).streams));
+      }
+      this.#principal = principal;
+      this.#requestId = requestId;
+    } catch (error) {
+      this.#inner.sendStatus(toStatus(error));
+      return;
+    }
+    if (this.#method.requestStream) this.#readAhead = new ReadAhead();
+    if (needed === "open" || needed.kind !== "writes") this.#atEnd(openCalls.add(this));
+    if (!this.#endedFromOutside) this.#handler!.onReceiveMetadata(metadata);
+  }
+
+  onReceiveMessage(message: unknown): void {
+    const principal = this.#principal;
+    const needed = this.#needed;
+    // Of a call that was refused or is over nothing more is heard: what it had begun must not be done for nobody.
+    if (principal === undefined || needed === undefined || this.#isOver) return;
+    if (needed === "open") {
+      this.#handler!.onReceiveMessage(message);
+      return;
+    }
+    const { authorizer } = this.#shared;
+    const admitted = admit(message as Incoming, principal, needed, authorizer, this.#requestId, this.#first);
+    if (admitted instanceof Admitted) {
+      if (needed.namesOnce) this.#first ??= admitted.access;
+      // Only these calls go on delivering on the strength of one message.
+      if (needed.kind === "reads") this.admitted = admitted;
+    }
+    if (this.#readAhead === undefined) {
+      this.#handler!.onReceiveMessage(admitted);
+      return;
+    }
+    this.#holdsMessage = true;
+    this.#readAhead.pass(admitted, admitted instanceof Admitted ? (admitted.request.bytes ?? 0) : 0, (passed) => {
+      this.#holdsMessage = false;
+      if (this.#isOver) return;
+      this.#handler!.onReceiveMessage(passed);
+      if (this.#holdsHalfClose) this.onReceiveHalfClose();
+    });
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#principal === undefined || this.#isOver) return;
+    this.#holdsHalfClose = this.#holdsMessage;
+    if (!this.#holdsHalfClose) this.#handler!.onReceiveHalfClose();
+  }
+
+  onCancel(): void {
+    this.#forget();
+    this.#handler!.onCancel();
+  }
+
+  override sendMetadata(metadata: Metadata): void {
+    this.#sentMetadata = true;
+    this.#inner.sendMetadata(metadata);
+  }
+
+  override sendMessage(message: unknown, done: () => void): void {
+    // Behind the status nothing may follow: it would not arrive, and it would break the stream before the status does.
+    // And of a call that is over nothing is forgotten any more, so nothing may be counted.
+    if (this.#isOver) return;
+    if (!this.#sentMetadata) this.sendMetadata(new GrpcMetadata());
+    try {
+      // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
+      const bytes = this.#isStream ? 0 : answerBytes(message as object);
+      if (bytes > 0) this.#atEnd(this.#shared.unreadAnswers.add(this.#principal!.tenant, bytes));
+    } catch (error) {
+      this.end(toStatus(error));
+      return;
+    }
+    this.#inner.sendMessage(message, done);
+  }
+
+  override sendStatus(status: ServerStatus): void {
+    this.#forget();
+    if (!this.#endedFromOutside) this.#inner.sendStatus(status);
+  }
+
+  /** Ends the call from outside: whatever its handler says afterwards is not heard. */
+  end(status: ServerStatus): void {
+    this.#endedFromOutside = true;
+    this.#forget();
+    this.#inner.sendStatus(status);
+  }
+
+  get #isStream(): boolean {
+    return this.#method.requestStream || this.#method.responseStream;
+  }
+
+  #atEnd(end: () => void): void {
+    (this.#onEnd ??= []).push(end);
+  }
+
+  #forget(): void {
+    this.#isOver = true;
+    const onEnd = this.#onEnd;
+    this.#onEnd = undefined;
+    if (onEnd !== undefined) for (const end of onEnd) end();
+  }
 }

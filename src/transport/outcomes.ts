@@ -15,6 +15,7 @@ import { UndeliveredStreams, resetLater } from "./reset-undelivered.js";
 export interface StartedCall {
   /** `/log.v1.Log/Produce` */
   readonly method: string;
+  /** `10.0.0.1:40000`; made up when it is asked for. */
   readonly peer: string;
   /** Undefined if the caller could not be told; the call is then refused. */
   readonly principal: Principal | undefined;
@@ -89,8 +90,20 @@ const untakenMs = 60_000;
 type Method = Parameters<ServerInterceptor>[0];
 type Leaving = Readonly<Record<"answers" | "statuses", UndeliveredStreams>>;
 
-/** Nearest the wire, it hands everything on at once; so it needs none of the order that ServerInterceptingCall keeps. */
-class ObservedCall extends ServerInterceptingCall implements EndableCall {
+/**
+ * Who calls, as it was looked up when the call began: a connection's ends may be another's by the time that a later message
+ * arrives. @throws whatever kept the caller from being told
+ */
+export function callerOf(call: Inner): { readonly principal: Principal; readonly requestId: string } {
+  if (!(call instanceof ObservedCall)) throw new TypeError("nobody has looked who calls");
+  return call.caller;
+}
+
+/**
+ * Nearest the wire, it hands everything on at once; so it needs none of the order that ServerInterceptingCall keeps. It is
+ * its own listener: a call is made ten thousand times a second, and each closure of it outlives a sync of the disk.
+ */
+class ObservedCall extends ServerInterceptingCall implements EndableCall, StartedCall, Listener {
   readonly #method: Method;
   readonly #inner: Inner;
   readonly #options: ObservationOptions;
@@ -99,7 +112,12 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
   readonly #session: ServerHttp2Session | undefined;
   readonly #startedAt = performance.now();
   #handler: Listener | undefined;
+  #metadata: Metadata | undefined;
   #requestId = "";
+  #principal: Principal | undefined;
+  /** Why there is no principal. */
+  #unknown: unknown;
+  #deadlineMs = Infinity;
   #endings: ((outcome: Outcome) => void)[] = [];
   #ended = false;
   #sentMetadata = false;
@@ -120,27 +138,57 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
     if (this.#stream !== undefined) options.onStream(this.#stream);
   }
 
+  get method(): string {
+    return this.#method.path;
+  }
+
+  get peer(): string {
+    const { remoteAddress, remotePort } = this.#inner.getConnectionInfo();
+    return remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort}`;
+  }
+
+  get principal(): Principal | undefined {
+    return this.#principal;
+  }
+
+  get requestId(): string {
+    return this.#requestId;
+  }
+
+  get metadata(): Metadata {
+    return this.#metadata!;
+  }
+
+  get caller(): { readonly principal: Principal; readonly requestId: string } {
+    if (this.#principal === undefined) throw this.#unknown;
+    return { principal: this.#principal, requestId: this.#requestId };
+  }
+
   override start(handler: Listener): void {
     this.#handler = handler;
-    this.#inner.start({
-      onReceiveMetadata: (metadata) => {
-        this.#begin(metadata);
-        handler.onReceiveMetadata(metadata);
-      },
-      onReceiveMessage: (message) => {
-        if (this.#instead === undefined && !this.#isLate()) handler.onReceiveMessage(message);
-      },
-      onReceiveHalfClose: () => {
-        this.#saidAll = true;
-        if (!this.#halfClosed && !this.#isLate()) this.#halfClose();
-      },
-      onCancel: () => {
-        // Every call comes here in the end, also when its status was sent.
-        if (!this.#ended) this.#end(statusOf(this.#stream), false);
-        this.#noteLeft();
-        handler.onCancel();
-      },
-    });
+    this.#inner.start(this);
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    this.#begin(metadata);
+    this.#handler!.onReceiveMetadata(metadata);
+  }
+
+  onReceiveMessage(message: unknown): void {
+    if (!this.#ended && this.#instead === undefined && !this.#isLate()) this.#handler!.onReceiveMessage(message);
+  }
+
+  onReceiveHalfClose(): void {
+    this.#saidAll = true;
+    // A caller who is told how his call ended often ends his side too, and that must not begin what he asked for.
+    if (!this.#ended && !this.#halfClosed && !this.#isLate()) this.#halfClose();
+  }
+
+  onCancel(): void {
+    // Every call comes here in the end, also when its status was sent.
+    if (!this.#ended) this.#end(statusOf(this.#stream), false);
+    this.#noteLeft();
+    this.#handler!.onCancel();
   }
 
   override sendMetadata(metadata: Metadata): void {
@@ -176,34 +224,28 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall {
 
   /** In a busy process grpc-js's own timer comes late, and nothing must be done for who has given up. */
   #isLate(): boolean {
-    return Date.now() >= Number(this.#inner.getDeadline());
+    return this.#deadlineMs !== Infinity && Date.now() >= this.#deadlineMs;
   }
 
   #begin(metadata: Metadata): void {
     const { connections, observers, register, undeliveredMs } = this.#options;
+    this.#metadata = metadata;
     this.#requestId = adoptRequestId(metadata);
-    let principal: Principal | undefined;
+    this.#deadlineMs = Number(this.#inner.getDeadline());
     try {
-      principal = connections.principalOf(this.#inner.getConnectionInfo());
-    } catch {
+      this.#principal = connections.principalOf(this.#inner.getConnectionInfo());
+    } catch (error) {
       // The next interceptor refuses the call for it.
+      this.#unknown = error;
     }
-    const call: StartedCall = {
-      method: this.#method.path,
-      peer: this.#inner.getPeer(),
-      principal,
-      requestId: this.#requestId,
-      metadata,
-    };
     for (const observer of observers) {
-      const ending = observer(call);
+      const ending = observer(this);
       if (ending !== undefined) this.#endings.push(ending);
     }
     if (this.#session !== undefined) register.add(this.#session, this);
-    const deadline = Number(this.#inner.getDeadline());
     // grpc-js answers it by itself, and its answer waits behind what the reader does not take.
-    if (this.#method.responseStream && deadline !== Infinity && this.#stream !== undefined)
-      resetLater(this.#stream, deadline - Date.now() + undeliveredMs);
+    if (this.#method.responseStream && this.#deadlineMs !== Infinity && this.#stream !== undefined)
+      resetLater(this.#stream, this.#deadlineMs - Date.now() + undeliveredMs);
   }
 
   /** grpc-js has got rid of the status. A caller who is still uploading has to be stopped all the same. */

@@ -31,12 +31,13 @@ const faults: ReadonlySet<codes> = new Set([
  * A span for each call, as the child of what the caller's metadata names, if the process has an OpenTelemetry SDK. No
  * topic, key or value is in it. Without an SDK, and for what a sampler leaves out, it does next to nothing.
  */
-export const traceCall: CallObserver = ({ method, peer, principal, requestId, metadata }) => {
+export const traceCall: CallObserver = (call) => {
   try {
+    const { method, principal, requestId, metadata } = call;
     const { name, options } = spanOf(method);
     const span = tracer.startSpan(name, options, propagation.extract(ROOT_CONTEXT, metadata, metadataGetter));
     if (!span.isRecording()) return undefined;
-    span.setAttributes({ "network.peer.address": peer, "aclog.request_id": requestId });
+    span.setAttributes({ "network.peer.address": call.peer, "aclog.request_id": requestId });
     if (principal !== undefined)
       span.setAttributes({ "aclog.tenant": principal.tenant, "aclog.principal": formatPrincipal(principal) });
     return ({ code, details }) => {

@@ -59,9 +59,7 @@ export class EngineServer implements AsyncDisposable {
       limits: defaultLimits,
       tls: { ca: Buffer.from(authority.caPem), cert: Buffer.from(certPem), key: Buffer.from(keyPem) },
       connections,
-      interceptors: changes.interceptors ?? [
-        authorize(changes.access ?? logMethodAccess, authorizer, connections, openCalls),
-      ],
+      interceptors: changes.interceptors ?? [authorize(changes.access ?? logMethodAccess, authorizer, openCalls)],
       services: [{ definition: logRoutesDefinition, handlers, access: logMethodAccess }],
       extensions: [],
       onConnection: () => undefined,

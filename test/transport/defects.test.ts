@@ -156,7 +156,7 @@ test("a client that does not read its answers is not read either", async () => {
   const refused = framed(produceBytes({ records: [], requestId: 1n }));
   const messages = Buffer.concat(Array.from({ length: 1000 }, (_, index) => (index % 2 === 0 ? taken : refused)));
   let [sent, isRead] = [0, true];
-  for (; isRead && sent < 100; sent++) {
+  for (; isRead && sent < 300; sent++) {
     const written = new Promise<boolean>((resolve) => stream.write(messages, () => resolve(true)));
     // Whatever the server takes on its own, it has taken when it has answered so many other calls.
     const waited = (async () => {

@@ -18,7 +18,7 @@ export interface CallOptions {
 /** What grpc-js knows of a call that was started. */
 interface Started {
   cancel(): void;
-  on(event: "error", listener: () => void): unknown;
+  on?(event: "error", listener: () => void): unknown;
 }
 
 /** Starts a call with one request and one answer. */
@@ -137,7 +137,7 @@ export class Call implements Disposable {
   started<T extends Started>(started: T): T {
     this.#started = started;
     // A status may arrive when nobody reads any more; without a listener it would end the process.
-    started.on("error", () => undefined);
+    started.on?.("error", () => undefined);
     if (this.ended.aborted) started.cancel();
     return started;
   }

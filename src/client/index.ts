@@ -5,7 +5,6 @@ export {
   Client,
   type CloseOptions,
   type ConsumeOptions,
-  type ConsumeResult,
   type FollowOptions,
   type ImportOptions,
   type ImportResult,
@@ -14,6 +13,7 @@ export {
   type ProduceResult,
 } from "./client.js";
 export type { ConnectOptions } from "./connect.js";
+export type { ConsumeResult } from "./consume-response.js";
 export { CredentialsError, type CertificateFiles, type Pem } from "./credentials.js";
 export type {
   CommitOffsetOptions,

@@ -1,6 +1,6 @@
 /** Records as callers write and read them, and as the wire has them. */
 import { expected, isContent, requireContent } from "./misuse.js";
-import type { Record as WireRecord, RecordOutput } from "../wire/generated/log/v1/Record.js";
+import type { Record as WireRecord } from "../wire/generated/log/v1/Record.js";
 
 /** A name and a value beside a record's own. Text is sent as UTF-8. */
 export interface HeaderInput {
@@ -59,11 +59,6 @@ function looksLikeRecord(record: unknown): record is object {
   if (typeof record !== "object" || record === null) return false;
   if (["value", "key", "headers"].some((field) => field in record)) return true;
   return Object.getPrototypeOf(record) === Object.prototype && Object.keys(record).length === 0;
-}
-
-export function fromWire(record: RecordOutput): ConsumedRecord {
-  const { offset, timestampMs, value, key, headers } = record;
-  return { offset, timestampMs: Number(timestampMs), value, key, headers };
 }
 
 // A string must not reach the codec: it would be taken for base64.

@@ -145,6 +145,7 @@ function laterCalls(client: Client): Promise<unknown>[] {
     collect(client.produceMany([])),
     client.import([]),
     collect(client.follow()),
+    collect(client.followBatches()),
     client.topics.describe("orders"),
     collect(client.topics.list()),
     client.offsets.fetch({ group: "g" }),

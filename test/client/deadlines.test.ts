@@ -20,6 +20,7 @@ const methods: readonly (readonly [name: string, call: Method])[] = [
   ["produceMany", (client, options) => client.produceMany([["v"]], options).next()],
   ["consume", (client, options) => client.consume(options)],
   ["follow", (client, options) => client.follow(options).next()],
+  ["followBatches", (client, options) => client.followBatches(options).next()],
   ["import", (client, options) => client.import([["v"]], options)],
   ["topics.create", ({ topics }, options) => topics.create("t", options)],
   ["topics.delete", ({ topics }, options) => topics.delete("t", options)],
@@ -43,10 +44,10 @@ for (const [name, call] of methods) {
     const reason = new Error("enough");
     const aborted = call(client, { signal: aborting.signal });
     setImmediate(() => aborting.abort(reason));
-    if (name === "follow") assert.deepEqual(await aborted, { value: undefined, done: true });
+    if (name.startsWith("follow")) assert.deepEqual(await aborted, { value: undefined, done: true });
     else await assert.rejects(aborted, reason);
     const late = call(client, { signal: aborting.signal });
-    if (name === "follow") assert.deepEqual(await late, { value: undefined, done: true });
+    if (name.startsWith("follow")) assert.deepEqual(await late, { value: undefined, done: true });
     else await assert.rejects(late, reason);
 
     for (const timeoutMs of [-1, NaN, Infinity, 24 * 24 * 3_600_000 + 1]) {

@@ -47,6 +47,7 @@ Client.connect({ address: "localhost:8400", files, ca: "", cert: "", key: "" });
 try {
   const { offset }: { offset: bigint } = await client.produce("v", { topic: "orders", timeoutMs: 5 });
   for await (const { value } of client.follow({ from: offset })) console.log(value.toString());
+  for await (const { records, highWaterMark } of client.followBatches()) console.log(records.at(-1)?.offset === highWaterMark);
   for await (const topic of client.topics.list()) console.log(topic.settings.retentionMs?.toFixed());
   const { lastOffset = 0n }: { lastOffset: bigint | undefined } = await client.import([["v"]], { onProgress: ({ bytes }) => bytes });
   await client.offsets.commit({ group: "g", offset: lastOffset + 1n });

@@ -28,9 +28,9 @@ import { type IssueOptions, TestAuthority } from "../support/certificates.js";
 
 interface Handlers {
   readonly Produce?: handleUnaryCall<ProduceRequestOutput, ProduceResponse>;
-  readonly Consume?: handleUnaryCall<ConsumeRequestOutput, ConsumeResponse>;
+  readonly Consume?: handleUnaryCall<ConsumeRequestOutput, ConsumeResponse | Buffer>;
   readonly ProduceStream?: handleBidiStreamingCall<ProduceRequestOutput, ProduceResponse>;
-  readonly ConsumeStream?: handleServerStreamingCall<ConsumeRequestOutput, ConsumeResponse>;
+  readonly ConsumeStream?: handleServerStreamingCall<ConsumeRequestOutput, ConsumeResponse | Buffer>;
   readonly Import?: handleClientStreamingCall<ProduceRequestOutput, ImportResponse>;
   readonly topics?: Some<TopicsHandlers>;
   readonly offsets?: Some<OffsetsHandlers>;
@@ -68,7 +68,7 @@ export class BareServer implements AsyncDisposable {
     const { topics, offsets, ...log } = handlers;
     const server = new Server();
     // Methods without a handler answer UNIMPLEMENTED.
-    server.addService(logServiceDefinition, log);
+    server.addService({ ...logServiceDefinition, ...mayBeBytes }, log);
     server.addService(topicsServiceDefinition, { ...topics });
     server.addService(offsetsServiceDefinition, { ...offsets });
     const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(certPem) };
@@ -90,6 +90,18 @@ export class BareServer implements AsyncDisposable {
     this.#server.forceShutdown();
   }
 }
+
+const { Consume, ConsumeStream } = logServiceDefinition;
+
+/** What a handler gives as bytes already is sent as it is. */
+function orBytes(serialize: (response: ConsumeResponse) => Buffer): (response: ConsumeResponse | Buffer) => Buffer {
+  return (response) => (Buffer.isBuffer(response) ? response : serialize(response));
+}
+
+const mayBeBytes = {
+  Consume: { ...Consume, responseSerialize: orBytes(Consume.responseSerialize) },
+  ConsumeStream: { ...ConsumeStream, responseSerialize: orBytes(ConsumeStream.responseSerialize) },
+};
 
 /** What a client of that authority needs in order to be `acme/billing`, or another. */
 export function pemOf(authority: TestAuthority, options: Partial<IssueOptions> = {}): Pem & { readonly ca: string } {

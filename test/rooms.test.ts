@@ -27,6 +27,7 @@ const open = [
   "tenant-limits",
   "lifecycle",
   "address",
+  "buffer-pool",
   "suggest",
   "make-directory",
   "read-file",

@@ -12,10 +12,14 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
 
 /** Reads up to `length` bytes at `position`; fewer only where the file ends. */
 export async function readUpTo(file: FileHandle, position: number, length: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(length);
+  return readInto(Buffer.allocUnsafe(length), file, position);
+}
+
+/** The same into a buffer, as many as it has room for; gives the part of it that was filled. */
+export async function readInto(buffer: Buffer, file: FileHandle, position: number): Promise<Buffer> {
   let done = 0;
-  while (done < length) {
-    const { bytesRead } = await file.read(buffer, done, length - done, position + done);
+  while (done < buffer.length) {
+    const { bytesRead } = await file.read(buffer, done, buffer.length - done, position + done);
     if (bytesRead === 0) break;
     done += bytesRead;
   }

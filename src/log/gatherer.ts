@@ -1,3 +1,4 @@
+import type { Lease } from "../buffer-pool.js";
 import { frameEnd } from "../wire/records.js";
 import type { ReadLimits, RecordFrames } from "./port.js";
 import { type FramesHeader, isSparse, visitFrames } from "./record-frame.js";
@@ -13,6 +14,7 @@ export class Gatherer {
   #offset: bigint;
   /** Behind the last one. */
   #next: bigint;
+  #lease: Lease | undefined;
 
   constructor(from: bigint, limits: ReadLimits) {
     this.#from = from;
@@ -36,8 +38,14 @@ export class Gatherer {
       : this.#takeDense(buffer, start, end, header);
   }
 
+  /** Notes that all frames that are taken are in this memory, and no others. */
+  tookFrom(lease: Lease): void {
+    this.#lease = lease;
+  }
+
   finish(): RecordFrames {
-    return { offset: this.#offset, count: this.#count, next: this.#next, parts: this.#parts };
+    const [offset, count, next, parts, lease] = [this.#offset, this.#count, this.#next, this.#parts, this.#lease];
+    return { offset, count, next, parts, lease };
   }
 
   /** Without gaps, offsets are counted and nothing looks into the records. */

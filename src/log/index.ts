@@ -19,5 +19,4 @@ export { defaultTopicSettings } from "./port.js";
 export type { RecoveryReport } from "./recovery.js";
 export type { ClockJump } from "./retention-clock.js";
 export type { StoreObserver } from "./store-observer.js";
-export { splitFrames } from "./split-frames.js";
 export type { RecordBatch } from "../wire/records.js";

@@ -1,4 +1,5 @@
 import { type FileHandle, constants, open } from "node:fs/promises";
+import { BufferPool } from "../buffer-pool.js";
 import { LogClosed } from "../errors.js";
 
 interface OpenFile {
@@ -19,6 +20,8 @@ interface OpenFile {
  * it is closed: an error of the disk is told only to those who have the file open.
  */
 export class OpenFiles implements AsyncDisposable {
+  /** What is read from them is read into these. */
+  readonly buffers = new BufferPool();
   readonly #limit: number;
   /** In order of use: the first one was not used for the longest time. */
   readonly #files = new Map<string, OpenFile>();

@@ -1,3 +1,4 @@
+import type { Lease } from "../buffer-pool.js";
 import type { RecordBatch } from "../wire/records.js";
 
 /**
@@ -42,6 +43,11 @@ export interface RecordFrames {
    * may empty it: whoever holds the rest of what was read for long then holds no bytes.
    */
   readonly parts: Buffer[];
+  /**
+   * Whoever is done with the parts, and empties the array, may give back the memory that they are in. It is what the next
+   * one reads into: who still looks at a part by then sees another's records. Undefined where it is the engine's own.
+   */
+  readonly lease: Lease | undefined;
 }
 
 /** Half-open: `base` is the first offset that is still there, `next` the first that cannot be read yet. */

@@ -1,7 +1,8 @@
 import { join } from "node:path";
+import type { Lease } from "../buffer-pool.js";
 import { RecordCorrupt } from "../errors.js";
 import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
-import { isMissing, readUpTo, writeFully } from "./durable-files.js";
+import { isMissing, readInto, writeFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
@@ -38,6 +39,13 @@ export interface SealedSegment {
   readonly generation: number;
   readonly path: string;
   readonly sealed: SegmentEnd;
+}
+
+/** A part of the file. */
+interface Chunk {
+  readonly bytes: Buffer;
+  /** Of the memory that it was read into. */
+  readonly lease: Lease;
 }
 
 export function isSealed(segment: Segment): segment is Segment & SealedSegment {
@@ -179,7 +187,7 @@ export class Segment {
   }
 
   async #confirms(hint: IndexEntry): Promise<boolean> {
-    const header = readCommitHeader(await this.#chunk(hint.position, commitHeaderBytes), 0);
+    const header = readCommitHeader((await this.#chunk(hint.position, commitHeaderBytes)).bytes, 0);
     return header?.topicId === this.topicId && header.base === hint.base && header.timeMs === hint.timeMs;
   }
 
@@ -220,27 +228,30 @@ export class Segment {
     let position = start.position;
     for (;;) {
       const bytes = header.headerBytes + header.framesBytes;
-      if (chunk.length - at < bytes) {
+      if (chunk.bytes.length - at < bytes) {
         // The first commit comes whole; one that is cut off behind it is left for the next read.
-        if (!gatherer.isEmpty) return true;
+        if (!gatherer.isEmpty) break;
+        chunk.lease.release();
         chunk = await this.#chunk(position, bytes);
         at = 0;
-        if (chunk.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
+        if (chunk.bytes.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
       }
-      if (!isIntact(chunk, at, header)) {
+      if (!isIntact(chunk.bytes, at, header)) {
         // Whoever reads on from here is told; what is in front of it is good.
-        if (!gatherer.isEmpty) return true;
+        if (!gatherer.isEmpty) break;
         throw this.#corrupt(position, "the checksum does not match");
       }
-      const more = gatherer.take(chunk, at + header.headerBytes, at + bytes, header);
+      const more = gatherer.take(chunk.bytes, at + header.headerBytes, at + bytes, header);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
       at += bytes;
       position += bytes;
-      if (!more || position >= this.written || chunk.length - at < commitHeaderBytes) return true;
-      const following = readCommitHeader(chunk, at);
-      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) return true;
+      if (!more || position >= this.written || chunk.bytes.length - at < commitHeaderBytes) break;
+      const following = readCommitHeader(chunk.bytes, at);
+      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) break;
       header = following;
     }
+    gatherer.tookFrom(chunk.lease);
+    return true;
   }
 
   /**
@@ -251,15 +262,15 @@ export class Segment {
     hint: IndexEntry | undefined,
     matches: (header: CommitHeader, position: number) => boolean,
     ahead = 0,
-  ): Promise<{ header: CommitHeader; position: number; chunk: Buffer; at: number } | undefined> {
+  ): Promise<{ header: CommitHeader; position: number; chunk: Chunk; at: number } | undefined> {
     let position = hint?.position ?? 0;
     let expected = hint?.base ?? this.base;
     while (position < this.written) {
       const chunk = await this.#chunk(position, ahead + indexIntervalBytes);
-      if (chunk.length < commitHeaderBytes) throw this.#corrupt(position, "the file ends within a commit");
+      if (chunk.bytes.length < commitHeaderBytes) throw this.#corrupt(position, "the file ends within a commit");
       let at = 0;
-      while (position < this.written && chunk.length - at >= commitHeaderBytes) {
-        const header = this.#header(chunk, at, position, expected);
+      while (position < this.written && chunk.bytes.length - at >= commitHeaderBytes) {
+        const header = this.#header(chunk.bytes, at, position, expected);
         if (position === hint?.position && (header.base !== hint.base || header.timeMs !== hint.timeMs)) {
           throw this.#corrupt(position, "the index has another offset or time for this commit");
         }
@@ -268,6 +279,7 @@ export class Segment {
         at += header.headerBytes + header.framesBytes;
         position += header.headerBytes + header.framesBytes;
       }
+      chunk.lease.release();
     }
     return undefined;
   }
@@ -291,10 +303,10 @@ export class Segment {
     });
   }
 
-  async #chunk(position: number, bytes: number): Promise<Buffer> {
-    const length = Math.min(bytes, this.written - position);
+  async #chunk(position: number, bytes: number): Promise<Chunk> {
+    const lease = this.#files.buffers.lend(Math.min(bytes, this.written - position));
     try {
-      return await this.#files.read(this.path, (file) => readUpTo(file, position, length));
+      return { bytes: await this.#files.read(this.path, (file) => readInto(lease.bytes, file, position)), lease };
     } catch (error) {
       if (isMissing(error)) throw this.#corrupt(position, "the file is missing");
       throw error;

@@ -1,12 +1,5 @@
 import { Cancelled, OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
-import {
-  type Appended,
-  type CommitLog,
-  type ReadLimits,
-  type RecordBatch,
-  type RecordFrames,
-  splitFrames,
-} from "../log/index.js";
+import type { Appended, CommitLog, ReadLimits, RecordBatch, RecordFrames } from "../log/index.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
 import { type Traffic, noTraffic } from "./traffic.js";
 
@@ -23,7 +16,7 @@ export interface Produced {
   readonly durable: Promise<Appended>;
 }
 
-/** What one response holds. */
+/** What was read at a time. */
 export interface Consumed {
   readonly topicId: string;
   readonly highWaterMark: bigint;
@@ -31,8 +24,18 @@ export interface Consumed {
   readonly frames: RecordFrames | undefined;
 }
 
-/** Blocks of a log that a stream reads at once, whatever size its messages have: a commit is checked once, not once a record. */
-const streamReadRecords = 4096;
+/** What was read, and is not nothing. */
+export interface ConsumedRecords extends Consumed {
+  readonly frames: RecordFrames;
+}
+
+/**
+ * What a stream reads at once, in bytes, whatever size its messages have: a commit is checked once, not once a record. A
+ * reader who stops reading makes the server hold what was read for him, and as much again on its way.
+ */
+export const streamReadBytes = 512 * 1024;
+/** And so many of its messages, because each of them takes some bytes beside its records. */
+const streamReadMessages = 4096;
 
 /** Produce, consume, follow. No gRPC and no policy: whoever gets here is allowed to. */
 export class LogService {
@@ -104,25 +107,28 @@ export class LogService {
     return { topicId: log.topicId, highWaterMark: log.range().next, frames };
   }
 
-  /** Reads from `start` on for ever, waiting at the end, until the signal aborts. @throws Cancelled then */
+  /**
+   * Reads from `start` on for ever, waiting at the end, until the signal aborts: up to `streamReadBytes` at a time, and
+   * no more records than some thousand messages of `perMessage` hold. @throws Cancelled then
+   */
   async *follow(
     target: TopicTarget,
     start: StartAt,
-    limits: ReadLimits,
+    perMessage: number,
     signal: AbortSignal,
-  ): AsyncGenerator<Consumed> {
+  ): AsyncGenerator<ConsumedRecords> {
     const log = await this.#logs.find(target);
     const { topicId } = log;
     let offset = start.at === "time" ? await waitAtEnd(log, start, signal) : await startOffset(log, start);
-    const block = { maxBytes: limits.maxBytes, maxRecords: Math.max(limits.maxRecords, streamReadRecords) };
+    const limits = { maxBytes: streamReadBytes, maxRecords: perMessage * streamReadMessages };
     for (;;) {
       if (signal.aborted) throw new Cancelled();
       await log.reach(offset, signal);
-      const read = await log.read(offset, block);
-      this.#traffic.consumed(log.tenant, read.count, sizeOf(read));
-      const highWaterMark = log.range().next;
-      for (const frames of splitFrames(read, limits.maxRecords)) yield { topicId, highWaterMark, frames };
-      offset = read.next;
+      const frames = await log.read(offset, limits);
+      const { next } = frames;
+      this.#traffic.consumed(log.tenant, frames.count, sizeOf(frames));
+      yield { topicId, highWaterMark: log.range().next, frames };
+      offset = next;
     }
   }
 }

@@ -11,6 +11,7 @@ import {
   setLogVerbosity,
 } from "@grpc/grpc-js";
 import { formatAddress } from "../address.js";
+import { BufferPool } from "../buffer-pool.js";
 import { ShuttingDown } from "../errors.js";
 import type { ConnectionLimits } from "./connection-limits.js";
 import { http2ServerOf } from "./http2-server.js";
@@ -95,6 +96,7 @@ export class GrpcServer implements AsyncDisposable {
       register: this.#sessions,
       onlyReads: (path) => options.services.some(({ access }) => isReading(access[path])),
       undeliveredMs,
+      buffers: new BufferPool(),
       onStream: (stream) => (observed = stream),
     });
     this.#grpc = new Server({

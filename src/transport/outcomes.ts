@@ -6,8 +6,10 @@ import {
   ServerInterceptingCall,
   status as codes,
 } from "@grpc/grpc-js";
+import type { BufferPool } from "../buffer-pool.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
+import { ConsumeMessages } from "./consume-response.js";
 import { adoptRequestId, requestIdKey } from "./request-id.js";
 import { UndeliveredStreams, resetLater } from "./reset-undelivered.js";
 
@@ -68,6 +70,8 @@ export interface ObservationOptions {
   readonly onlyReads: (path: string) => boolean;
   /** A status that its caller has not taken by then is given up, together with its stream. */
   readonly undeliveredMs: number;
+  /** What is written past grpc-js is put together in these. */
+  readonly buffers: BufferPool;
   /** Each call's stream, at once when it begins. */
   readonly onStream: (stream: ServerHttp2Stream) => void;
 }
@@ -200,10 +204,28 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
   override sendMessage(message: unknown, done: () => void): void {
     // Behind a status nothing may follow: it would not arrive, and it would break the stream before the status does.
     if (this.#ended) return;
+    if (message instanceof ConsumeMessages) {
+      this.#write(message, done);
+      return;
+    }
     this.#inner.sendMessage(message, done);
     const { requestStream, responseStream } = this.#method;
     // The only answer of its call: whoever does not take it keeps it in memory for nothing.
     if (!requestStream && !responseStream && this.#stream !== undefined) this.#leaving.answers.add(this.#stream);
+  }
+
+  /** Past grpc-js, which would put each message into fresh memory and write it by itself. */
+  #write(messages: ConsumeMessages, done: () => void): void {
+    const stream = this.#stream!;
+    if (stream.destroyed || stream.closed) return;
+    this.#inner.sendMetadata(new GrpcMetadata());
+    const { bytes, lease } = messages.encode(this.#options.buffers);
+    stream.write(bytes, (error) => {
+      // Of a stream that broke, nobody says whether its bytes are still looked at: they are left to the garbage collector.
+      if (error !== null && error !== undefined) return;
+      lease.release();
+      done();
+    });
   }
 
   override sendStatus(status: ServerStatus): void {

@@ -1,17 +1,11 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
-import type { LogService, Produced, StartAt } from "../service/index.js";
+import type { ConsumedRecords, LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { ImportResponse } from "../wire/generated/log/v1/ImportResponse.js";
-import {
-  type ConsumeRequest,
-  type ProduceRequest,
-  consumeLimits,
-  readConsumeRequest,
-  readProduceRequest,
-} from "../wire/requests.js";
+import { type ConsumeRequest, type ProduceRequest, readConsumeRequest, readProduceRequest } from "../wire/requests.js";
 import type { Admitted } from "./admission.js";
-import { encodeConsumeResponse, framesBytes } from "./consume-response.js";
+import { ConsumeMessages, type MessageLimits, encodeConsumeResponse } from "./consume-response.js";
 import { type ReportInternal, clientStream, duplexStream, serverStream, unary } from "./handlers.js";
 import { StoppedImport, importStream } from "./import-stream.js";
 import type { MethodAccess } from "./interceptors.js";
@@ -37,11 +31,7 @@ export const logRoutesDefinition: ServiceDefinition = {
     requestDeserialize: readConsumeRequest,
     responseSerialize: encodeConsumeResponse,
   },
-  ConsumeStream: {
-    ...logServiceDefinition.ConsumeStream,
-    requestDeserialize: readConsumeRequest,
-    responseSerialize: encodeConsumeResponse,
-  },
+  ConsumeStream: { ...logServiceDefinition.ConsumeStream, requestDeserialize: readConsumeRequest },
 };
 
 /** The handlers of `log.v1.Log`. ProduceStreams and Imports end when `shutdown` aborts. */
@@ -85,9 +75,10 @@ export function logRoutes(
     Consume: unary(report, ({ request, target }: Admitted<ConsumeRequest>, caller) =>
       service.consume(target, startOf(request), request, request.maxWaitMs, caller),
     ),
-    ConsumeStream: serverStream(report, framesBytes, ({ request, target }: Admitted<ConsumeRequest>, signal) =>
-      service.follow(target, startOf(request), streamLimits(request), signal),
-    ),
+    ConsumeStream: serverStream(report, sizeOf, ({ request, target }: Admitted<ConsumeRequest>, signal) => {
+      const reads = service.follow(target, startOf(request), request.maxRecords, signal);
+      return messagesOf(reads, request);
+    }),
   };
 }
 
@@ -102,7 +93,11 @@ function startOf({ start, offset, startTimeMs }: ConsumeRequest): StartAt {
   }
 }
 
-/** A reader who stops reading makes the server hold the block that was read, a message of it, and its copy on the wire. */
-function streamLimits({ maxRecords, maxBytes }: ConsumeRequest): { maxRecords: number; maxBytes: number } {
-  return { maxRecords, maxBytes: Math.min(maxBytes, consumeLimits.maximumStreamBytes) };
+async function* messagesOf(
+  reads: AsyncIterable<ConsumedRecords>,
+  limits: MessageLimits,
+): AsyncGenerator<ConsumeMessages> {
+  for await (const consumed of reads) yield new ConsumeMessages(consumed, limits);
 }
+
+const sizeOf = ({ byteLength }: ConsumeMessages): number => byteLength;

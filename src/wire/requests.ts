@@ -45,8 +45,6 @@ export interface ConsumeRequest extends TopicSelector {
 export const consumeLimits = {
   defaultBytes: 1024 * 1024,
   maximumBytes: 3 * 1024 * 1024,
-  /** Of a ConsumeStream: what a reader who does not read makes the server hold is a few times as much. */
-  maximumStreamBytes: 512 * 1024,
   maximumWaitMs: 60_000,
 } as const;
 

@@ -17,7 +17,6 @@ import { Gatherer } from "../../src/log/gatherer.js";
 import { OpenFiles } from "../../src/log/open-files.js";
 import type { ReadLimits, RecordFrames } from "../../src/log/port.js";
 import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "../../src/log/segment.js";
-import { splitFrames } from "../../src/log/split-frames.js";
 import type { Record as WireRecord, RecordOutput } from "../../src/wire/generated/log/v1/Record.js";
 import { framesSize, writeFrames } from "../../src/wire/records.js";
 import { batchOf, consumeResponseType, everything, temporaryDirectory } from "../support/log-harness.js";
@@ -689,31 +688,5 @@ describe("compacting", () => {
     expect(isCompactionDue(segments, 20n)).toBe(true);
     expect(isCompactionDue(segments, 30n)).toBe(false);
     expect(isCompactionDue([...segments, segment(30n, 40n, 100)], 30n)).toBe(false);
-  });
-});
-
-describe("frames with gaps", () => {
-  test("are cut into pieces that say where they begin and where to read on", async () => {
-    await using directory = await temporaryDirectory();
-    let run = 0;
-    await fc.assert(
-      fc.asyncProperty(commits, fc.integer({ min: 1, max: 9 }), async (written, maxRecords) => {
-        const topic = await writeTopic(join(directory.path, `${run++}`), [written], 100n);
-        for (const compact of [false, true]) {
-          const segments = compact ? (await compactOnce(topic.segments, 0n)).segments : topic.segments;
-          await using reader = new Reader(segments);
-          const whole = (await reader.read(0n, everything))!;
-          const records = decode(whole);
-          const pieces = [...splitFrames(whole, maxRecords)];
-          expect(pieces.flatMap(decode)).toEqual(records);
-          for (const [index, piece] of pieces.entries()) {
-            const own = decode(piece);
-            expect(piece).toMatchObject({ count: own.length, offset: own[0]!.offset, next: own.at(-1)!.offset + 1n });
-            if (index < pieces.length - 1) expect(piece.count).toBe(maxRecords);
-          }
-        }
-      }),
-      { numRuns: 60 },
-    );
   });
 });

@@ -131,7 +131,13 @@ export function framesOf(offset: bigint, count: number, valueBytes: number): Rec
   const value = Buffer.alloc(valueBytes);
   const body = Buffer.concat([Buffer.from([0x0a]), varint(valueBytes), value]);
   const frame = Buffer.concat([Buffer.from([0x0a]), varint(body.length), body]);
-  return { offset, count, next: offset + BigInt(count), parts: [Buffer.concat(new Array<Buffer>(count).fill(frame))] };
+  return {
+    offset,
+    count,
+    next: offset + BigInt(count),
+    parts: [Buffer.concat(new Array<Buffer>(count).fill(frame))],
+    lease: undefined,
+  };
 }
 
 function varint(value: number): Buffer {

@@ -64,6 +64,8 @@ export class Gatherer {
       this.#add(buffer.subarray(from, end), left, offset, offset + BigInt(left));
       return left < room;
     }
+    // Of a commit that is cut, the rest is read and checked again: with a fair part of what is wanted it is left whole.
+    if (left <= room && this.#bytes > this.#limits.maxBytes / 2) return false;
     let to = from;
     let taken = 0;
     while (taken < Math.min(left, room)) {

@@ -27,6 +27,21 @@ export class Gatherer {
     return this.#count === 0;
   }
 
+  /** Behind the last record that was taken. */
+  get next(): bigint {
+    return this.#next;
+  }
+
+  /**
+   * True if a commit is better left whole for the next read: it would be cut for its bytes, the rest would have to be read
+   * and checked again, and there is a fair part of what is wanted already.
+   */
+  leaves({ count, framesBytes }: { readonly count: number; readonly framesBytes: number }): boolean {
+    const { maxRecords, maxBytes } = this.#limits;
+    if (this.#bytes <= maxBytes / 2 || this.#bytes + framesBytes <= maxBytes) return false;
+    return this.#count + count <= maxRecords;
+  }
+
   /**
    * Takes the frames at `[start, end)`, which are those of one commit, from the wanted offset on.
    *
@@ -64,8 +79,6 @@ export class Gatherer {
       this.#add(buffer.subarray(from, end), left, offset, offset + BigInt(left));
       return left < room;
     }
-    // Of a commit that is cut, the rest is read and checked again: with a fair part of what is wanted it is left whole.
-    if (left <= room && this.#bytes > this.#limits.maxBytes / 2) return false;
     let to = from;
     let taken = 0;
     while (taken < Math.min(left, room)) {

@@ -1,6 +1,7 @@
 import { type FileHandle, constants, open } from "node:fs/promises";
 import { BufferPool } from "../buffer-pool.js";
 import { LogClosed } from "../errors.js";
+import { CheckedCommits } from "./checked-commits.js";
 
 interface OpenFile {
   readonly path: string;
@@ -22,6 +23,7 @@ interface OpenFile {
 export class OpenFiles implements AsyncDisposable {
   /** What is read from them is read into these. */
   readonly buffers = new BufferPool();
+  readonly checked = new CheckedCommits();
   readonly #limit: number;
   /** In order of use: the first one was not used for the longest time. */
   readonly #files = new Map<string, OpenFile>();

@@ -128,6 +128,11 @@ export class Segment {
    * @throws RecordCorrupt with file and position when the bytes are not what was written
    */
   async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
+    const known = this.#files.checked.find(this, offset, limits);
+    if (known !== undefined) {
+      gatherer.take(known.bytes, known.start, known.end, known.header);
+      return true;
+    }
     return this.#withHint(
       (index) => index.floor(offset),
       (hint) => this.#readFrom(hint, offset, limits, gatherer),
@@ -228,6 +233,7 @@ export class Segment {
     let position = start.position;
     for (;;) {
       const bytes = header.headerBytes + header.framesBytes;
+      if (gatherer.leaves(header)) break;
       if (chunk.bytes.length - at < bytes) {
         // The first commit comes whole; one that is cut off behind it is left for the next read.
         if (!gatherer.isEmpty) break;
@@ -241,8 +247,11 @@ export class Segment {
         if (!gatherer.isEmpty) break;
         throw this.#corrupt(position, "the checksum does not match");
       }
-      const more = gatherer.take(chunk.bytes, at + header.headerBytes, at + bytes, header);
+      const commit = { owner: this, header, bytes: chunk.bytes, start: at + header.headerBytes, end: at + bytes };
+      const more = gatherer.take(commit.bytes, commit.start, commit.end, header);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
+      // Then the memory is not given back: who reads on may still be looking at it when it is forgotten.
+      if (!more && this.#files.checked.keep(commit, gatherer.next)) return true;
       at += bytes;
       position += bytes;
       if (!more || position >= this.written || chunk.bytes.length - at < commitHeaderBytes) break;

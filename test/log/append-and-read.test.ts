@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, truncate } from "node:fs/promises";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { readCommitHeader } from "../../src/log/commit.js";
@@ -69,6 +69,30 @@ describe("a topic's log", () => {
       { offset: 1n, headers: [] },
     ]);
     expect(records[0]!.timestampMs).toBeGreaterThan(1_600_000_000_000n);
+  });
+
+  test("checks a commit once for who reads it bit by bit, and again for whoever comes for all of it", async () => {
+    await using directory = await temporaryDirectory();
+    const limits = { maxRecords: 10, maxBytes: mebibyte };
+    const written = values("record ", 200);
+    await using first = await openStore(directory.path);
+    await append(await first.store.open("acme", "orders"), ...written);
+    await append(await first.store.open("acme", "others"), ...values("other ", 200));
+    await first[Symbol.asyncDispose]();
+    await using open = await openStore(directory.path);
+    const log = open.store.find("acme", "orders")!;
+    const others = open.store.find("acme", "others")!;
+    expect(await readOnce(log, 5n, limits)).toHaveLength(10);
+    const bitByBit = await Promise.all([readAll(log, 0n, limits), readAll(others, 0n, { ...limits, maxBytes: 100 })]);
+    expect(bitByBit.map((records) => records.map(({ value }) => value.toString()))).toEqual([
+      written,
+      values("other ", 200),
+    ]);
+    await readOnce(log, 0n, limits);
+    for (const path of await pathsEndingWith(directory.path, ".log")) await truncate(path, 100);
+    const again = await readOnce(log, 10n, limits);
+    expect(again.map(({ value }) => value.toString())).toEqual(written.slice(10, 20));
+    await expect(readOnce(log, 10n)).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
   });
 
   test("refuses offsets outside of its range, and says what the range is", async () => {

@@ -21,9 +21,6 @@ export function indexPathOf(segmentPath: string): string {
   return segmentPath.replace(/\.log$/, ".index");
 }
 
-/** About what a small record takes: of those that are wanted, most come with one read. */
-const bytesAheadPerRecord = 1024;
-
 /** Where a sealed segment ends: the offset behind its last record, and its size. */
 export interface SegmentEnd {
   readonly next: bigint;
@@ -222,9 +219,12 @@ export class Segment {
     limits: ReadLimits,
     gatherer: Gatherer,
   ): Promise<boolean> {
-    // Read ahead in one go, but not a mebibyte for one record.
-    const ahead = Math.min(limits.maxBytes, limits.maxRecords * bytesAheadPerRecord);
-    const start = await this.#headers(hint, (header) => header.last >= offset, ahead);
+    const lastWanted = offset + BigInt(limits.maxRecords) - 1n;
+    const most = limits.maxBytes + indexIntervalBytes;
+    // With one look at the file, but no more than is wanted.
+    const length = (from: number): number =>
+      Math.min(most, (this.#index.endOfRead(from, lastWanted, limits.maxBytes) ?? this.written) - from);
+    const start = await this.#headers(hint, (header) => header.last >= offset, length);
     if (start === undefined) {
       if (this.generation > 0) return false;
       throw this.#corrupt(this.written, `offset ${offset} is missing`);
@@ -265,17 +265,17 @@ export class Segment {
 
   /**
    * Hops from header to header, from the hint on, to the first that `matches`; undefined if none does. Gives the
-   * chunk of the file that it is in, which goes on for about `ahead` bytes behind it.
+   * chunk of the file that it is in; `length` says how much to read from a position on.
    */
   async #headers(
     hint: IndexEntry | undefined,
     matches: (header: CommitHeader, position: number) => boolean,
-    ahead = 0,
+    length: (position: number) => number = () => indexIntervalBytes,
   ): Promise<{ header: CommitHeader; position: number; chunk: Chunk; at: number } | undefined> {
     let position = hint?.position ?? 0;
     let expected = hint?.base ?? this.base;
     while (position < this.written) {
-      const chunk = await this.#chunk(position, ahead + indexIntervalBytes);
+      const chunk = await this.#chunk(position, Math.max(length(position), indexIntervalBytes));
       if (chunk.bytes.length < commitHeaderBytes) throw this.#corrupt(position, "the file ends within a commit");
       let at = 0;
       while (position < this.written && chunk.bytes.length - at >= commitHeaderBytes) {

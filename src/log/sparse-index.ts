@@ -66,6 +66,20 @@ export class SparseIndex {
     return lastIndexWhere(this.#entries, (entry) => entry.position <= position);
   }
 
+  /**
+   * Where a read from `position` ends best: behind the commit with the last wanted record, or where a commit begins for which
+   * there may be no room. Undefined where no entry says so.
+   */
+  endOfRead(position: number, lastWanted: bigint, maxBytes: number): number | undefined {
+    const behindLast = this.#entries[this.floor(lastWanted) + 1]?.position ?? Infinity;
+    const at = this.floorPosition(position + maxBytes);
+    const within = this.#entries[at]?.position ?? 0;
+    // Where hardly a part of what is wanted lies before it, the commit that begins there is cut.
+    const room = within > position + maxBytes / 2 ? within : (this.#entries[at + 1]?.position ?? Infinity);
+    const end = Math.min(behindLast, room);
+    return end === Infinity ? undefined : end;
+  }
+
   /** Writes the entries that are not in the file yet. Not synced: a lost index is built again. */
   async save(files: OpenFiles, path: string, topicId: string): Promise<void> {
     const entries = this.#entries;

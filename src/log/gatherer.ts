@@ -32,6 +32,12 @@ export class Gatherer {
     return this.#next;
   }
 
+  /** The position in `buffer` behind the last frame, which must have been taken from there. */
+  endIn(buffer: Buffer): number {
+    const last = this.#parts.at(-1)!;
+    return last.byteOffset - buffer.byteOffset + last.length;
+  }
+
   /**
    * True if a commit is better left whole for the next read: it would be cut for its bytes, the rest would have to be read
    * and checked again, and there is a fair part of what is wanted already.
@@ -53,7 +59,7 @@ export class Gatherer {
       : this.#takeDense(buffer, start, end, header);
   }
 
-  /** Notes that all frames that are taken are in this memory, and no others. */
+  /** Notes that frames that were taken are in this memory, and none in other memory that is lent. */
   tookFrom(lease: Lease): void {
     this.#lease = lease;
   }

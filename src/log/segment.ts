@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Lease } from "../buffer-pool.js";
 import { RecordCorrupt } from "../errors.js";
+import { CheckedCommit } from "./checked-commits.js";
 import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
 import { isMissing, readInto, writeFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
@@ -37,6 +38,9 @@ export interface SealedSegment {
   readonly path: string;
   readonly sealed: SegmentEnd;
 }
+
+/** Where to begin looking: an entry of the index, or what lies behind a commit that is known. */
+type Hint = Omit<IndexEntry, "timeMs"> & { readonly timeMs?: number };
 
 /** A part of the file. */
 interface Chunk {
@@ -125,9 +129,9 @@ export class Segment {
    * @throws RecordCorrupt with file and position when the bytes are not what was written
    */
   async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
-    const known = this.#files.checked.find(this, offset, limits);
+    const known = this.#files.checked.find(this, offset);
     if (known !== undefined) {
-      gatherer.take(known.bytes, known.start, known.end, known.header);
+      if (known.gather(offset, gatherer)) await this.#readBehind(known, limits, gatherer);
       return true;
     }
     return this.#withHint(
@@ -213,12 +217,18 @@ export class Segment {
     return index;
   }
 
-  async #readFrom(
-    hint: IndexEntry | undefined,
-    offset: bigint,
-    limits: ReadLimits,
-    gatherer: Gatherer,
-  ): Promise<boolean> {
+  /** Gathers what follows a commit; what is wrong there is for whoever reads on. */
+  async #readBehind({ header, behind }: CheckedCommit, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
+    if (behind >= this.written) return;
+    const next = header.last + 1n;
+    try {
+      await this.#readFrom({ base: next, position: behind }, next, limits, gatherer);
+    } catch (error) {
+      if (!(error instanceof RecordCorrupt)) throw error;
+    }
+  }
+
+  async #readFrom(hint: Hint | undefined, offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
     const lastWanted = offset + BigInt(limits.maxRecords) - 1n;
     const most = limits.maxBytes + indexIntervalBytes;
     // With one look at the file, but no more than is wanted.
@@ -247,13 +257,14 @@ export class Segment {
         if (!gatherer.isEmpty) break;
         throw this.#corrupt(position, "the checksum does not match");
       }
-      const commit = { owner: this, header, bytes: chunk.bytes, start: at + header.headerBytes, end: at + bytes };
-      const more = gatherer.take(commit.bytes, commit.start, commit.end, header);
+      const framesAt = at + header.headerBytes;
+      const more = gatherer.take(chunk.bytes, framesAt, at + bytes, header);
       if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
-      // Then the memory is not given back: who reads on may still be looking at it when it is forgotten.
-      if (!more && this.#files.checked.keep(commit, gatherer.next)) return true;
       at += bytes;
       position += bytes;
+      const commit = (): CheckedCommit => new CheckedCommit(this, header, position, chunk.bytes, framesAt);
+      // Then the memory is not given back: who reads on may still be looking at it when it is forgotten.
+      if (!more && this.#files.checked.keep(commit(), gatherer.next)) return true;
       if (!more || position >= this.written || chunk.bytes.length - at < commitHeaderBytes) break;
       const following = readCommitHeader(chunk.bytes, at);
       if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) break;
@@ -268,7 +279,7 @@ export class Segment {
    * chunk of the file that it is in; `length` says how much to read from a position on.
    */
   async #headers(
-    hint: IndexEntry | undefined,
+    hint: Hint | undefined,
     matches: (header: CommitHeader, position: number) => boolean,
     length: (position: number) => number = () => indexIntervalBytes,
   ): Promise<{ header: CommitHeader; position: number; chunk: Chunk; at: number } | undefined> {
@@ -280,7 +291,8 @@ export class Segment {
       let at = 0;
       while (position < this.written && chunk.bytes.length - at >= commitHeaderBytes) {
         const header = this.#header(chunk.bytes, at, position, expected);
-        if (position === hint?.position && (header.base !== hint.base || header.timeMs !== hint.timeMs)) {
+        const said = position === hint?.position ? hint.timeMs : undefined;
+        if (said !== undefined && (header.base !== hint?.base || header.timeMs !== said)) {
           throw this.#corrupt(position, "the index has another offset or time for this commit");
         }
         if (matches(header, position)) return { header, position, chunk, at };

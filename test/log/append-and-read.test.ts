@@ -71,13 +71,15 @@ describe("a topic's log", () => {
     expect(records[0]!.timestampMs).toBeGreaterThan(1_600_000_000_000n);
   });
 
-  test("checks a commit once for who reads it bit by bit, and again for whoever comes for all of it", async () => {
+  test("checks a commit once for who reads it bit by bit", async () => {
     await using directory = await temporaryDirectory();
     const limits = { maxRecords: 10, maxBytes: mebibyte };
     const written = values("record ", 200);
     await using first = await openStore(directory.path);
     await append(await first.store.open("acme", "orders"), ...written);
-    await append(await first.store.open("acme", "others"), ...values("other ", 200));
+    for (const topic of ["others", "unread"]) {
+      await append(await first.store.open("acme", topic), ...values("other ", 200));
+    }
     await first[Symbol.asyncDispose]();
     await using open = await openStore(directory.path);
     const log = open.store.find("acme", "orders")!;
@@ -92,7 +94,7 @@ describe("a topic's log", () => {
     for (const path of await pathsEndingWith(directory.path, ".log")) await truncate(path, 100);
     const again = await readOnce(log, 10n, limits);
     expect(again.map(({ value }) => value.toString())).toEqual(written.slice(10, 20));
-    await expect(readOnce(log, 10n)).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
+    await expect(readOnce(open.store.find("acme", "unread")!, 10n)).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
   });
 
   test("refuses offsets outside of its range, and says what the range is", async () => {

@@ -1,6 +1,6 @@
 import { type ServerHttp2Session, constants } from "node:http2";
 import type { Socket } from "node:net";
-import { ConnectionTooOld } from "../errors.js";
+import { ConnectionTooOld, ShuttingDown } from "../errors.js";
 import { watchControlFrames } from "./control-frames.js";
 import type { CallRegister, EndableCall } from "./outcomes.js";
 import { widenReceiveWindows } from "./receive-windows.js";
@@ -86,6 +86,11 @@ export class Sessions implements CallRegister {
   cutAll(error: Error): void {
     // A status of its own for each: a call writes its request id into it.
     for (const { calls } of this.#live.values()) for (const call of [...calls]) call.sendStatus(toStatus(error));
+  }
+
+  /** Cuts every session off, whatever goes on there. */
+  destroyAll(): void {
+    for (const { session } of [...this.#live.values()]) session.destroy(new ShuttingDown(), constants.NGHTTP2_CANCEL);
   }
 
   #limitAge(live: Live): void {

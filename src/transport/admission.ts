@@ -27,10 +27,12 @@ export type TopicRequest = TopicSelector & {
 /** What the deserialisers give: a request, or the reason why it could not be read. */
 export type Incoming = TopicRequest | UnreadableRequest;
 
+const noop = (): void => undefined;
+
 /** What a handler finds in the place of a message. */
 abstract class Arrival {
   /** Called when a handler has taken it out of its stream. */
-  onTaken: () => void = () => undefined;
+  onTaken = noop;
 }
 
 /** A request that may go on, with whose it is and what it means by its empty names. */

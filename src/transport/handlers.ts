@@ -33,17 +33,16 @@ export function unary<R extends Admitted | Listing, Response>(
   useCase: (admitted: R, caller: Caller) => Promise<Response>,
 ): handleUnaryCall<R | Refusal, Response> {
   return (call: ServerUnaryCall<R | Refusal, Response>, answer) => {
-    const run = async (): Promise<Response> => {
-      if (call.request instanceof Refusal) throw call.request.error;
-      return useCase(call.request, new Caller(call));
+    const refuse = (error: unknown): void => {
+      report(error, call.getPath(), requestIdOf(call.metadata));
+      answer(toStatus(error));
     };
-    run().then(
-      (response) => answer(null, response),
-      (error: unknown) => {
-        report(error, call.getPath(), requestIdOf(call.metadata));
-        answer(toStatus(error));
-      },
-    );
+    try {
+      if (call.request instanceof Refusal) throw call.request.error;
+      useCase(call.request, new Caller(call)).then((response) => answer(null, response), refuse);
+    } catch (error) {
+      refuse(error);
+    }
   };
 }
 

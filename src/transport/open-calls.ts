@@ -12,10 +12,33 @@ interface Judged {
   judgeAgain(): void;
 }
 
+/** Work that was begun before the same look at what is under way. */
+class Round {
+  #count = 0;
+  #onDone: (() => void) | undefined;
+
+  begin(): void {
+    this.#count++;
+  }
+
+  /** Once for each `begin`. */
+  readonly end = (): void => {
+    this.#count--;
+    if (this.#count === 0) this.#onDone?.();
+  };
+
+  /** Resolves when all of it is done; nothing more may be begun then. */
+  async done(): Promise<void> {
+    if (this.#count > 0) await new Promise<void>((resolve) => (this.#onDone = resolve));
+  }
+}
+
 /** Calls that are open, so that they can be ended from outside, and batches that are on their way to the disk. */
 export class OpenCalls {
   readonly #calls = new Set<OpenCall>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  readonly #rounds = new Set<Promise<void>>();
+  /** Counted and not listed: there is some for every call. */
+  #round = new Round();
   #endedWith: Error | undefined;
 
   /** How many of them deliver on the strength of what the policy allowed. */
@@ -49,16 +72,25 @@ export class OpenCalls {
     for (const call of [...this.#calls]) this.#end(call, error);
   }
 
-  /** Notes work that was allowed, until it is done. How it ends is for its owner. */
+  /** Notes work that was allowed, until what it returns is called, once. */
+  begin(): () => void {
+    this.#round.begin();
+    return this.#round.end;
+  }
+
+  /** The same until the work is done. How it ends is for its owner. */
   track(work: Promise<unknown>): void {
-    const done = (): void => void this.#underWay.delete(work);
-    this.#underWay.add(work);
-    work.then(done, done);
+    const end = this.begin();
+    work.then(end, end);
   }
 
   /** Resolves when all work that was under way is done, however it ended. */
   async settled(): Promise<void> {
-    await Promise.allSettled([...this.#underWay]);
+    const round = this.#round.done();
+    this.#round = new Round();
+    this.#rounds.add(round);
+    void round.then(() => this.#rounds.delete(round));
+    await Promise.all(this.#rounds);
   }
 
   #end(call: OpenCall, error: unknown): void {

@@ -1,14 +1,14 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { InvalidField } from "../errors.js";
 import type { Produced } from "../service/index.js";
-import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { ProduceRequest } from "../wire/requests.js";
 import { type Admitted, Refusal } from "./admission.js";
+import type { ProduceAnswer } from "./produce-answer.js";
 import { toStatusMessage } from "./status.js";
 import { UnderWay, maxUnanswered } from "./under-way.js";
 
 type Incoming = Admitted<ProduceRequest> | Refusal;
-type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceResponse>, "write">;
+type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceAnswer>, "write">;
 
 /**
  * One ProduceStream. Its first message fixes how it answers: without request ids in order, the first refusal ending
@@ -102,15 +102,18 @@ class Answers {
     await this.#underWay.settled();
   }
 
-  #write({ topicId }: Produced, { offset, count }: { offset: bigint; count: number }, requestId?: bigint): void {
-    const ids = { topicId: Buffer.from(topicId, "hex"), ...(requestId !== undefined && { requestId }) };
-    this.#send({ offset, count, ...ids });
+  #write(
+    { topicId }: Produced,
+    { offset, count }: { offset: bigint; count: number },
+    requestId: bigint | undefined,
+  ): void {
+    this.#send({ offset, count, topicId, requestId });
   }
 
-  #send(response: ProduceResponse): void {
+  #send(answer: ProduceAnswer): void {
     if (this.#signal.aborted) return;
     this.#unwritten++;
-    this.#call.write(response, () => {
+    this.#call.write(answer, () => {
       this.#unwritten--;
       this.#underWay.noteChange();
     });

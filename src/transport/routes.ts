@@ -1,7 +1,6 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { ConsumedRecords, LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
-import type { ProduceResponse } from "../wire/generated/log/v1/ProduceResponse.js";
 import type { ImportResponse } from "../wire/generated/log/v1/ImportResponse.js";
 import { type ConsumeRequest, type ProduceRequest, readConsumeRequest, readProduceRequest } from "../wire/requests.js";
 import type { Admitted } from "./admission.js";
@@ -10,6 +9,7 @@ import { type ReportInternal, clientStream, duplexStream, serverStream, unary } 
 import { StoppedImport, importStream } from "./import-stream.js";
 import type { MethodAccess } from "./interceptors.js";
 import type { OpenCalls } from "./open-calls.js";
+import { type ProduceAnswer, encodeProduceAnswer } from "./produce-answer.js";
 import { produceStream } from "./produce-stream.js";
 
 /** What `log.v1.Log` needs from its callers, by path. */
@@ -23,8 +23,16 @@ export const logMethodAccess: Readonly<Record<string, MethodAccess>> = {
 
 /** `log.v1.Log`, with our own walker in and stored bytes out: neither side goes through a general codec. */
 export const logRoutesDefinition: ServiceDefinition = {
-  Produce: { ...logServiceDefinition.Produce, requestDeserialize: readProduceRequest },
-  ProduceStream: { ...logServiceDefinition.ProduceStream, requestDeserialize: readProduceRequest },
+  Produce: {
+    ...logServiceDefinition.Produce,
+    requestDeserialize: readProduceRequest,
+    responseSerialize: encodeProduceAnswer,
+  },
+  ProduceStream: {
+    ...logServiceDefinition.ProduceStream,
+    requestDeserialize: readProduceRequest,
+    responseSerialize: encodeProduceAnswer,
+  },
   Import: { ...logServiceDefinition.Import, requestDeserialize: readProduceRequest },
   Consume: {
     ...logServiceDefinition.Consume,
@@ -44,26 +52,32 @@ export function logRoutes(
   const produce = async (
     admitted: Admitted<ProduceRequest>,
     hasGone: () => boolean,
-    topicId?: string,
+    boundTo?: string,
   ): Promise<Produced> => {
     admitted.judgeAgain();
-    const { target } = admitted;
-    const produced = service.produce({ ...target, topicId: target.topicId ?? topicId }, admitted.request.records, {
-      expectedOffset: admitted.request.expectedOffset,
-      mayCreate: () => admitted.mayCreate(),
-      hasGone,
-    });
-    openCalls.track(produced.then(({ durable }) => durable));
-    return produced;
+    const { access, request } = admitted;
+    const end = openCalls.begin();
+    try {
+      const target = { tenant: access.tenant, topic: access.topic, topicId: request.topicId ?? boundTo };
+      const produced = await service.produce(target, request.records, {
+        expectedOffset: request.expectedOffset,
+        mayCreate: () => admitted.mayCreate(),
+        hasGone,
+      });
+      produced.durable.then(end, end);
+      return produced;
+    } catch (error) {
+      end();
+      throw error;
+    }
   };
   return {
-    Produce: unary(report, async (admitted: Admitted<ProduceRequest>, caller): Promise<ProduceResponse> => {
+    Produce: unary(report, async (admitted: Admitted<ProduceRequest>, caller): Promise<ProduceAnswer> => {
       const { topicId, durable } = await produce(admitted, () => caller.hasGone);
       const { offset, count } = await durable;
-      const { requestId } = admitted.request;
-      return { offset, count, topicId: Buffer.from(topicId, "hex"), ...(requestId !== undefined && { requestId }) };
+      return { offset, count, topicId, requestId: admitted.request.requestId };
     }),
-    ProduceStream: duplexStream<Admitted<ProduceRequest>, ProduceResponse>(report, shutdown, (requests, call, signal) =>
+    ProduceStream: duplexStream<Admitted<ProduceRequest>, ProduceAnswer>(report, shutdown, (requests, call, signal) =>
       produceStream(requests, call, signal, (admitted) => produce(admitted, () => signal.aborted)),
     ),
     Import: clientStream<Admitted<ProduceRequest>, ImportResponse>(

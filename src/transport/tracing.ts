@@ -4,6 +4,7 @@ import {
   SpanKind,
   SpanStatusCode,
   type TextMapGetter,
+  type TracerProvider,
   propagation,
   trace,
 } from "@opentelemetry/api";
@@ -33,6 +34,7 @@ const faults: ReadonlySet<codes> = new Set([
  */
 export const traceCall: CallObserver = (call) => {
   try {
+    if (!isSomebodyTracing()) return undefined;
     const { method, principal, requestId, metadata } = call;
     const { name, options } = spanOf(method);
     const span = tracer.startSpan(name, options, propagation.extract(ROOT_CONTEXT, metadata, metadataGetter));
@@ -54,6 +56,15 @@ export const traceCall: CallObserver = (call) => {
     return undefined;
   }
 };
+
+/**
+ * Even a span that records nothing costs as much as the policy's decision. Until an SDK registers itself, the provider is a
+ * stand-in that has no other to turn to; one that cannot tell is taken for an SDK.
+ */
+function isSomebodyTracing(): boolean {
+  const provider: TracerProvider & { getDelegateTracer?(name: string): unknown } = trace.getTracerProvider();
+  return provider.getDelegateTracer === undefined || provider.getDelegateTracer("aclog") !== undefined;
+}
 
 const metadataGetter: TextMapGetter<Metadata> = {
   keys: (metadata) => Object.keys(metadata.getMap()),

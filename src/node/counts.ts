@@ -1,32 +1,20 @@
 import type { RefusalKind } from "../transport/index.js";
 import { type Instruments, callBuckets, diskBuckets } from "./instruments.js";
 
-/** All that is counted when it happens; what is looked up at each scrape is in `Metrics`. */
+/** All that is counted when it happens; what happens at every call is in `Tallies`, what is looked up at each scrape in `Metrics`. */
 export type Counts = ReturnType<typeof makeCounts>;
 
 export function makeCounts(make: Instruments) {
   const counts = {
-    calls: make.histogram(
+    calls: make.durations<"method" | "code">(
       "aclog_call_duration_seconds",
       "Calls that ended, by method and gRPC status code, and how long they took. Streams last as long as they are open.",
       callBuckets,
-      ["method", "code"],
     ),
     strays: make.counter(
       "aclog_stray_requests_total",
       "Requests that are no call of any method here, by what they were answered: a gRPC code, or NOT_GRPC.",
       ["code"],
-    ),
-    records: make.counter(
-      "aclog_records_total",
-      "Records that were stored (produced) and read for a caller (consumed).",
-      ["direction"],
-    ),
-    recordBytes: make.counter("aclog_record_bytes_total", "Bytes of these records, with their framing.", ["direction"]),
-    decisions: make.counter(
-      "aclog_decisions_total",
-      "Questions that the policy answered, by action and outcome: allow or deny. Lists are not counted.",
-      ["action", "outcome"],
     ),
     policyActivated: make.gauge(
       "aclog_policy_activation_timestamp_seconds",
@@ -44,13 +32,9 @@ export function makeCounts(make: Instruments) {
       ["reason"],
     ),
     cut: make.counter("aclog_connections_cut_total", "Connections that were cut off for a flood of pings or settings."),
-    groups: make.counter(
-      "aclog_journal_groups_total",
-      "Groups that the journal made durable: one write and one sync each.",
-    ),
-    commits: make.counter("aclog_journal_commits_total", "Commits in these groups."),
-    journalBytes: make.counter("aclog_journal_bytes_total", "Bytes of these groups."),
-    sync: make.histogram("aclog_journal_sync_duration_seconds", "What the fdatasync of a group took.", diskBuckets),
+    sync: make
+      .durations("aclog_journal_sync_duration_seconds", "What the fdatasync of a group took.", diskBuckets)
+      .series({}),
     checkpoints: make.histogram(
       "aclog_checkpoint_duration_seconds",
       "Checkpoints, and what they took: the segments are synced, and the journal can be used again.",
@@ -78,10 +62,6 @@ export function makeCounts(make: Instruments) {
   // What has not happened yet is 0 and not missing: a rate needs a first value.
   for (const reason of ["full", "handshake", "identity", "system"] satisfies RefusalKind[])
     counts.refused.inc({ reason }, 0);
-  for (const direction of ["produced", "consumed"]) {
-    counts.records.inc({ direction }, 0);
-    counts.recordBytes.inc({ direction }, 0);
-  }
   for (const result of ["changed", "unchanged", "refused"]) counts.policyReloads.inc({ result }, 0);
   return counts;
 }

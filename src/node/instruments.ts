@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Durations } from "./durations.js";
 
 /** Makes the metrics of one registry. Every name begins with `aclog_` and says its unit; counters end in `_total`. */
 export class Instruments {
@@ -15,6 +16,29 @@ export class Instruments {
     labels: readonly Label[] = [],
   ): Histogram<Label> {
     return new Histogram({ name, help, labelNames: labels, buckets: [...buckets], registers: [this.registry] });
+  }
+
+  durations<Label extends string = never>(name: string, help: string, bounds: readonly number[]): Durations<Label> {
+    return new Durations(this.registry, name, help, bounds);
+  }
+
+  /** A counter that is read at each scrape: for what happens so often that counting it must be one addition. */
+  read<Label extends string = never>(
+    name: string,
+    help: string,
+    read: (add: (labels: Record<Label, string>, count: number) => void) => void,
+    labels: readonly Label[] = [],
+  ): void {
+    new Counter({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.registry],
+      collect() {
+        this.reset();
+        read((values, count) => this.inc(values, count));
+      },
+    });
   }
 
   gauge<Label extends string = never>(name: string, help: string, labels: readonly Label[] = []): Gauge<Label> {

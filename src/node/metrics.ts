@@ -2,10 +2,11 @@ import { statfs } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
 import { type Gauge, collectDefaultMetrics } from "prom-client";
 import type { StoreObserver } from "../log/index.js";
-import type { Traffic } from "../service/index.js";
 import type { CallObserver } from "../transport/index.js";
 import { type Counts, makeCounts } from "./counts.js";
+import type { DurationSeries } from "./durations.js";
 import { Instruments } from "./instruments.js";
+import { Tallies } from "./tallies.js";
 
 /** What is asked at each scrape. */
 export interface Asked {
@@ -21,6 +22,11 @@ export interface Asked {
   policyVersion(): string;
 }
 
+interface MethodCalls {
+  open: number;
+  readonly byCode: (DurationSeries | undefined)[];
+}
+
 /**
  * What the probe port tells Prometheus. Nothing here names a tenant: whoever reaches the port may read it. What does is in
  * `TenantMetrics`.
@@ -28,7 +34,8 @@ export interface Asked {
 export class Metrics {
   readonly instruments = new Instruments();
   readonly counts: Counts = makeCounts(this.instruments);
-  readonly #openCalls = new Map<string, number>();
+  readonly tallies = new Tallies(this.instruments);
+  readonly #methods = new Map<string, MethodCalls>();
 
   constructor(asked: Asked) {
     const { instruments } = this;
@@ -42,7 +49,7 @@ export class Metrics {
     instruments.asked(
       "aclog_open_calls",
       "Calls that are open, by method.",
-      (gauge: Gauge<"method">) => this.#openCalls.forEach((count, method) => gauge.set({ method }, count)),
+      (gauge: Gauge<"method">) => this.#methods.forEach(({ open }, method) => gauge.set({ method }, open)),
       ["method"],
     );
     number("aclog_waiting_readers", "Readers that wait for a record to come.", () => asked.waitingReaders());
@@ -85,31 +92,29 @@ export class Metrics {
   }
 
   readonly observeCall: CallObserver = ({ method }) => {
-    this.#openCalls.set(method, (this.#openCalls.get(method) ?? 0) + 1);
+    const calls = this.#callsOf(method);
+    calls.open++;
     return ({ code, seconds }) => {
-      this.#openCalls.set(method, this.#openCalls.get(method)! - 1);
-      this.counts.calls.observe({ method, code: status[code] }, seconds);
+      calls.open--;
+      (calls.byCode[code] ??= this.counts.calls.series({ method, code: status[code] })).observe(seconds);
     };
   };
 
-  readonly traffic: Traffic = {
-    produced: (_tenant, records, bytes) => this.#count("produced", records, bytes),
-    consumed: (_tenant, records, bytes) => this.#count("consumed", records, bytes),
-  };
-
   readonly storeObserver: StoreObserver = {
-    onGroup: ({ commits, bytes, syncSeconds }) => {
-      this.counts.groups.inc();
-      this.counts.commits.inc(commits);
-      this.counts.journalBytes.inc(bytes);
-      this.counts.sync.observe(syncSeconds);
+    onGroup: (group) => {
+      this.tallies.group(group);
+      this.counts.sync.observe(group.syncSeconds);
     },
     onCheckpoint: (seconds) => this.counts.checkpoints.observe(seconds),
   };
 
-  #count(direction: string, records: number, bytes: number): void {
-    this.counts.records.inc({ direction }, records);
-    this.counts.recordBytes.inc({ direction }, bytes);
+  #callsOf(method: string): MethodCalls {
+    const known = this.#methods.get(method);
+    if (known !== undefined) return known;
+    const made: MethodCalls = { open: 0, byCode: [] };
+    // Only methods that exist get here, so there are as many as those.
+    this.#methods.set(method, made);
+    return made;
   }
 
   #disk(directory: string): void {

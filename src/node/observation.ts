@@ -30,20 +30,20 @@ export class Observation {
   }
 
   readonly onDenied = (denial: Denial): void => {
-    this.metrics.counts.decisions.inc({ action: denial.action, outcome: "deny" });
+    this.metrics.tallies.denied(denial.action);
     this.#tenants?.noteDenial(denial.principal.split("/", 1)[0]!);
     this.#logger.warn(denial, "denied");
   };
 
-  readonly onAllowed = (action: Action): void => this.metrics.counts.decisions.inc({ action, outcome: "allow" });
+  readonly onAllowed = (action: Action): void => this.metrics.tallies.allowed(action);
 
   readonly traffic: Traffic = {
     produced: (tenant, records, bytes) => {
-      this.metrics.traffic.produced(tenant, records, bytes);
+      this.metrics.tallies.traffic.produced(tenant, records, bytes);
       this.#tenants?.traffic.produced(tenant, records, bytes);
     },
     consumed: (tenant, records, bytes) => {
-      this.metrics.traffic.consumed(tenant, records, bytes);
+      this.metrics.tallies.traffic.consumed(tenant, records, bytes);
       this.#tenants?.traffic.consumed(tenant, records, bytes);
     },
   };

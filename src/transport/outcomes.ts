@@ -222,7 +222,8 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
     const { bytes, lease } = messages.encode(this.#options.buffers);
     stream.write(bytes, (error) => {
       // Of a stream that broke, nobody says whether its bytes are still looked at: they are left to the garbage collector.
-      if (error !== null && error !== undefined) return;
+      // Node says so by an error, or, where the stream was destroyed while the write was under way, not at all.
+      if ((error !== null && error !== undefined) || stream.destroyed) return;
       lease.release();
       done();
     });

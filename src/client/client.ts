@@ -6,13 +6,14 @@ import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResp
 import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
 import { connectionTo, type ConnectOptions } from "./connect.js";
 import { readConsumeResponse, type ConsumeResult } from "./consume-response.js";
+import { alreadyEncoded, encodeExpectedOffset, encodeRecords, encodeTarget } from "./encoding.js";
 import { Following } from "./following.js";
 import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
 import { optionNames } from "./option-names.js";
 import type { ConsumedRecord, RecordInput } from "./records.js";
-import { consumeRequest, produceRequest, type ReadOptions, type TopicOptions } from "./requests.js";
-import { importMessages, produceRequests, sendAll, type Batches, type ImportProgress } from "./sending.js";
+import { consumeRequest, type ReadOptions, type TopicOptions } from "./requests.js";
+import { importMessages, produceMessages, sendAll, type Batches, type ImportProgress } from "./sending.js";
 import { Topics } from "./topics.js";
 
 export interface ProduceOptions extends TopicOptions, CallOptions {
@@ -104,9 +105,14 @@ export class Client implements AsyncDisposable {
   /** Appends one atomic batch. Resolves once it is on the server's disk. Is never tried again by itself. */
   async produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
     requireOptions(options, optionNames.produce);
-    const request = produceRequest(records, options);
+    const { expectedOffset } = options;
+    const condition = expectedOffset === undefined ? [] : [encodeExpectedOffset(expectedOffset)];
+    const { bytes } = encodeRecords(records, [encodeTarget(options), ...condition]);
+    const { path, responseDeserialize } = logServiceDefinition.Produce;
     return toResult(
-      await this.#calls.unary<ProduceResponseOutput>(options, ({ log }, ...rest) => log.produce(request, ...rest)),
+      await this.#calls.unary<ProduceResponseOutput>(options, ({ log }, grpcOptions, done) =>
+        log.makeUnaryRequest(path, alreadyEncoded, responseDeserialize, bytes, grpcOptions, done),
+      ),
     );
   }
 
@@ -124,10 +130,10 @@ export class Client implements AsyncDisposable {
     requireIterable(batches);
     using call = this.#calls.begin(options);
     const { log } = await call.dial();
-    const stream = call.started(log.produceStream(call.grpcOptions));
-    const requests = produceRequests(batches, options);
+    const { path, responseDeserialize } = logServiceDefinition.ProduceStream;
+    const stream = call.started(log.makeBidiStreamRequest(path, alreadyEncoded, responseDeserialize, call.grpcOptions));
     // Half-closed also when the source fails, so that due answers still come.
-    const sending = sendAll(requests, stream, call.ended).finally(() => stream.end());
+    const sending = sendAll(produceMessages(batches, options), stream, call.ended).finally(() => stream.end());
     // It is awaited below. Should the call fail first, what becomes of the rest of the source is of no interest.
     sending.catch(() => undefined);
     try {
@@ -152,7 +158,7 @@ export class Client implements AsyncDisposable {
     let stream!: ClientWritableStream<Buffer>;
     const answer = call.answered<ImportResponseOutput>(
       (grpcOptions, done) =>
-        (stream = log.makeClientStreamRequest(path, asItIs, responseDeserialize, grpcOptions, done)),
+        (stream = log.makeClientStreamRequest(path, alreadyEncoded, responseDeserialize, grpcOptions, done)),
     );
     const sending = sendAll(importMessages(batches, options), stream, call.ended).then(() => stream.end());
     sending.catch(() => undefined);
@@ -201,10 +207,6 @@ export class Client implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function asItIs(message: Buffer): Buffer {
-  return message;
 }
 
 function toResult({ offset, count, topicId }: ProduceResponseOutput): ProduceResult {

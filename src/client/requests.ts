@@ -1,9 +1,7 @@
 /** What callers ask for, as the wire has it. */
 import type { ConsumeRequest } from "../wire/generated/log/v1/ConsumeRequest.js";
-import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
 import { expected, requireOptions, requireText } from "./misuse.js";
 import { optionNames } from "./option-names.js";
-import { toWire, type RecordInput } from "./records.js";
 
 /** An offset, the first record that is still there, behind the last one, or the first record of a time or later. */
 export type StartingPoint = bigint | "earliest" | "latest" | { readonly time: Date };
@@ -24,22 +22,6 @@ export interface ReadOptions extends TopicOptions {
   readonly maxRecords?: number | undefined;
   /** Most bytes of records in one response; the first one always comes whole. Default 256 KiB. */
   readonly maxBytes?: number | undefined;
-}
-
-/** @throws TypeError for what is no record, or none at all; RangeError for an expected offset that is no uint64 */
-export function produceRequest(
-  records: RecordInput | readonly RecordInput[],
-  options: TopicOptions & { readonly expectedOffset?: bigint | undefined },
-): ProduceRequest {
-  const list: readonly RecordInput[] = isList(records) ? records : [records];
-  if (list.length === 0) throw new TypeError("records: expected at least one record, got an empty array");
-  return {
-    ...named(options),
-    records: list.map((record, at) => toWire(record, isList(records) ? `records[${at}]` : "records")),
-    ...(options.expectedOffset === undefined
-      ? {}
-      : { expectedOffset: uint64("expectedOffset", options.expectedOffset) }),
-  };
 }
 
 /** @throws TypeError for a starting point that is none; RangeError for an offset that is no uint64, a count that is no uint32, or a date that is none */
@@ -93,9 +75,4 @@ export function uint32(name: string, value: number): number {
     throw new RangeError(`${name}: ${value} is not a whole number from 0 to ${2 ** 32 - 1}`);
   }
   return value;
-}
-
-// Array.isArray does not narrow a readonly array away.
-function isList(records: RecordInput | readonly RecordInput[]): records is readonly RecordInput[] {
-  return Array.isArray(records);
 }

@@ -1,14 +1,19 @@
 /** The sending half of streams of batches. */
 import { once } from "node:events";
 import type { Writable } from "node:stream";
-import { logServiceDefinition } from "../wire/definition.js";
-import type { ProduceRequest } from "../wire/generated/log/v1/ProduceRequest.js";
+import { encodeExpectedOffset, encodeRecords, encodeTarget } from "./encoding.js";
 import { expected } from "./misuse.js";
 import type { RecordInput } from "./records.js";
-import { produceRequest, type TopicOptions } from "./requests.js";
+import type { TopicOptions } from "./requests.js";
 
 /** Each inner array is one atomic batch. */
 export type Batches = Iterable<readonly RecordInput[]> | AsyncIterable<readonly RecordInput[]>;
+
+/** A request, serialised. */
+interface ProduceMessage {
+  readonly bytes: Buffer;
+  readonly count: number;
+}
 
 interface ProducedOptions extends TopicOptions {
   readonly expectedOffset?: bigint | undefined;
@@ -21,30 +26,31 @@ export interface ImportProgress {
   readonly bytes: number;
 }
 
-/** One request for each batch; an expected offset moves on by the records that were sent. */
-export async function* produceRequests(
+/** A serialised ProduceRequest for each batch; an expected offset moves on by the records that were sent. */
+export async function* produceMessages(
   batches: Batches,
   options: ProducedOptions,
-): AsyncGenerator<ProduceRequest, void, undefined> {
+): AsyncGenerator<ProduceMessage, void, undefined> {
+  const target = encodeTarget(options);
   let { expectedOffset } = options;
   for await (const batch of batches) {
     if (!Array.isArray(batch)) throw expected("batches", "arrays of records", batch);
-    yield produceRequest(batch, { ...options, expectedOffset });
+    const tail = expectedOffset === undefined ? [target] : [target, encodeExpectedOffset(expectedOffset)];
+    yield encodeRecords(batch, tail);
     if (expectedOffset !== undefined) expectedOffset += BigInt(batch.length);
   }
 }
 
-/** The same requests as bytes. Each was taken when the next is asked for, which is when `onProgress` hears of it. */
+/** The same, for an import. Each was taken when the next is asked for, which is when `onProgress` hears of it. */
 export async function* importMessages(
   batches: Batches,
   options: ProducedOptions & { readonly onProgress?: ((progress: ImportProgress) => void) | undefined },
-): AsyncGenerator<Buffer, void, undefined> {
+): AsyncGenerator<ProduceMessage, void, undefined> {
   let [records, bytes] = [0, 0];
-  for await (const request of produceRequests(batches, options)) {
-    const message = logServiceDefinition.Import.requestSerialize(request);
+  for await (const message of produceMessages(batches, options)) {
     yield message;
-    records += request.records?.length ?? 0;
-    bytes += message.length;
+    records += message.count;
+    bytes += message.bytes.length;
     options.onProgress?.({ records, bytes });
   }
 }
@@ -53,11 +59,15 @@ export async function* importMessages(
  * Writes all messages as fast as the server takes them. Stops, without an error, when `ended` aborts, after the message
  * it is waiting for. Rejects with what `messages` throws before.
  */
-export async function sendAll(messages: AsyncIterable<unknown>, stream: Writable, ended: AbortSignal): Promise<void> {
+export async function sendAll(
+  messages: AsyncIterable<ProduceMessage>,
+  stream: Writable,
+  ended: AbortSignal,
+): Promise<void> {
   try {
-    for await (const message of messages) {
+    for await (const { bytes } of messages) {
       if (ended.aborted) return;
-      if (!stream.write(message)) await once(stream, "drain", { signal: ended });
+      if (!stream.write(bytes)) await once(stream, "drain", { signal: ended });
     }
   } catch (error) {
     // Why the call has ended is for its answer to tell.

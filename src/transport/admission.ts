@@ -15,6 +15,8 @@ export interface TopicAccess {
   readonly kind: "reads" | "writes" | "lists";
   /** Its later messages may leave out the names that its first one gave. */
   readonly namesOnce?: true;
+  /** Its handler is told in the place of a request when a call has to end, and sees to it: it knows what is due before. */
+  readonly endsItself?: true;
 }
 
 /** A readable request: one about a topic, or a list. */

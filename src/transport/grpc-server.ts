@@ -95,6 +95,7 @@ export class GrpcServer implements AsyncDisposable {
       observers: options.observers ?? [],
       register: this.#sessions,
       onlyReads: (path) => options.services.some(({ access }) => isReading(access[path])),
+      endsItself: (path) => options.services.some(({ access }) => endsItself(access[path])),
       undeliveredMs,
       buffers: new BufferPool(),
       onStream: (stream) => (observed = stream),
@@ -168,6 +169,10 @@ export class GrpcServer implements AsyncDisposable {
 
 function isReading(access: MethodAccess | undefined): boolean {
   return access !== undefined && access !== "open" && access.kind === "reads";
+}
+
+function endsItself(access: MethodAccess | undefined): boolean {
+  return access !== undefined && access !== "open" && access.endsItself === true;
 }
 
 function strayOf(stream: ServerHttp2Stream, path: string): StrayRequest {

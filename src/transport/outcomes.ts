@@ -9,9 +9,11 @@ import {
 import type { BufferPool } from "../buffer-pool.js";
 import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
+import { UnreadableRequest } from "../wire/request-fields.js";
 import { ConsumeMessages } from "./consume-response.js";
 import { adoptRequestId, requestIdKey } from "./request-id.js";
 import { UndeliveredStreams, resetLater } from "./reset-undelivered.js";
+import { toStatus } from "./status.js";
 
 /** What is known of a call when it begins. */
 export interface StartedCall {
@@ -47,7 +49,7 @@ export interface EndableCall {
    * Ends the call behind the answers that are due: who still sends is heard no further, and who only reads is cut off.
    * Who has said all and waits for what was done with it is left to be told.
    */
-  end(status: ServerStatus): void;
+  end(error: Error): void;
   /** Ends the call now. */
   sendStatus(status: ServerStatus): void;
 }
@@ -68,6 +70,8 @@ export interface ObservationOptions {
   readonly register: CallRegister;
   /** Whether calls of a method only read: nothing is lost with one that is cut off while it waits. */
   readonly onlyReads: (path: string) => boolean;
+  /** Whether the handler of a method takes an error in the place of a request, and ends its call by it. */
+  readonly endsItself: (path: string) => boolean;
   /** A status that its caller has not taken by then is given up, together with its stream. */
   readonly undeliveredMs: number;
   /** What is written past grpc-js is put together in these. */
@@ -130,6 +134,8 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
   #saidAll = false;
   /** What is to be answered whatever the handler says. */
   #instead: ServerStatus | undefined;
+  /** Its handler has been told to end it. */
+  #isLeaving = false;
 
   constructor(method: Method, inner: Inner, options: ObservationOptions, leaving: Leaving) {
     super(inner);
@@ -179,7 +185,8 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
   }
 
   onReceiveMessage(message: unknown): void {
-    if (!this.#ended && this.#instead === undefined && !this.#isLate()) this.#handler!.onReceiveMessage(message);
+    if (this.#ended || this.#instead !== undefined || this.#isLeaving || this.#isLate()) return;
+    this.#handler!.onReceiveMessage(message);
   }
 
   onReceiveHalfClose(): void {
@@ -233,16 +240,21 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
     if (!this.#ended) this.#send(this.#instead ?? status);
   }
 
-  end(status: ServerStatus): void {
-    if (this.#ended || this.#instead !== undefined) return;
+  end(error: Error): void {
+    if (this.#ended || this.#instead !== undefined || this.#isLeaving) return;
     const { path, requestStream, responseStream } = this.#method;
     const isServerStream = responseStream && !requestStream;
     const onlyWaits = !this.#sentMetadata && this.#options.onlyReads(path);
     if (this.#halfClosed && !isServerStream && !onlyWaits) return;
-    if (requestStream) {
-      this.#instead = status;
+    if (requestStream && this.#options.endsItself(path)) {
+      // In the place of a request: the handler knows which answers are due before, and how to say it.
+      this.#isLeaving = true;
+      this.#handler?.onReceiveMessage(new UnreadableRequest(error, undefined));
       this.#halfClose();
-    } else this.#send(status);
+    } else if (requestStream) {
+      this.#instead = toStatus(error);
+      this.#halfClose();
+    } else this.#send(toStatus(error));
   }
 
   /** In a busy process grpc-js's own timer comes late, and nothing must be done for who has given up. */

@@ -1,5 +1,5 @@
 import type { ServerDuplexStream } from "@grpc/grpc-js";
-import { InvalidField } from "../errors.js";
+import { ConnectionTooOld, InvalidField, ShuttingDown } from "../errors.js";
 import type { Produced } from "../service/index.js";
 import type { ProduceRequest } from "../wire/requests.js";
 import { type Admitted, Refusal } from "./admission.js";
@@ -12,7 +12,9 @@ type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceAnswer>, "write">;
 
 /**
  * One ProduceStream. Its first message fixes how it answers: without request ids in order, the first refusal ending
- * the stream behind every earlier answer and nothing later stored; with request ids each for itself.
+ * the stream behind every earlier answer and nothing later stored; with request ids each for itself. Such a stream that
+ * has to end from outside gets a last answer which says so, and ends well: a status other than OK would overtake, in
+ * grpc-js's client, answers that have arrived, and leave nobody sure of what is stored.
  */
 export async function produceStream(
   requests: AsyncIterable<Incoming>,
@@ -22,6 +24,7 @@ export async function produceStream(
 ): Promise<void> {
   const answers = new Answers(call, signal);
   let tagged: boolean | undefined;
+  let leaving: Error | undefined;
   try {
     for await (const incoming of requests) {
       const requestId = incoming instanceof Refusal ? incoming.requestId : incoming.request.requestId;
@@ -43,10 +46,14 @@ export async function produceStream(
       }
       await answers.room();
     }
+  } catch (error) {
+    if (!tagged || !(error instanceof ShuttingDown || error instanceof ConnectionTooOld)) throw error;
+    leaving = error;
   } finally {
     // Whatever ends the stream comes behind the answers that are due.
     await answers.settled();
   }
+  if (leaving !== undefined) answers.leave(leaving);
 }
 
 /** Answers that are due. */
@@ -89,6 +96,11 @@ class Answers {
   /** Answers now, while the stream goes on. */
   refuse(error: unknown, requestId: bigint): void {
     this.#send({ requestId, error: toStatusMessage(error) });
+  }
+
+  /** Says, behind all answers, that no more requests are taken. */
+  leave(error: Error): void {
+    this.#send({ error: toStatusMessage(error) });
   }
 
   /** Resolves when the stream may be read further. @throws what kept an earlier request from being stored */

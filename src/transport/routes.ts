@@ -15,7 +15,7 @@ import { produceStream } from "./produce-stream.js";
 /** What `log.v1.Log` needs from its callers, by path. */
 export const logMethodAccess: Readonly<Record<string, MethodAccess>> = {
   "/log.v1.Log/Produce": { action: "produce", kind: "writes" },
-  "/log.v1.Log/ProduceStream": { action: "produce", kind: "writes" },
+  "/log.v1.Log/ProduceStream": { action: "produce", kind: "writes", endsItself: true },
   "/log.v1.Log/Import": { action: "produce", kind: "writes", namesOnce: true },
   "/log.v1.Log/Consume": { action: "consume", kind: "reads" },
   "/log.v1.Log/ConsumeStream": { action: "consume", kind: "reads" },

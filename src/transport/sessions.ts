@@ -111,7 +111,7 @@ export class Sessions implements CallRegister {
       [
         ageGraceMs,
         () => {
-          for (const call of [...calls]) call.end(toStatus(new ConnectionTooOld()));
+          for (const call of [...calls]) call.end(new ConnectionTooOld());
           this.#close(live);
         },
       ],

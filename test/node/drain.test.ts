@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
+import { readStatusMessage } from "../../src/wire/definition.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { consumeBytes, produceBytes, produced } from "../support/raw-client.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
@@ -39,6 +40,26 @@ test("a drain ends every kind of open call, with SHUTTING_DOWN, and in no time",
     expect([name, code, reason]).toEqual([name, "UNAVAILABLE", "SHUTTING_DOWN"]);
     expect(details?.RetryInfo).toBeDefined();
   }
+});
+
+test("a drain tells a stream with request ids in a last answer, and ends it well", async () => {
+  await using node = await startTestNode();
+  const stream = node.raw("acme/root").open("ProduceStream");
+  for (let id = 0n; id < 1000n; id++) {
+    stream.send(produceBytes({ topic: "a", records: [`${id}`], requestId: id }));
+  }
+  await stream.received(1);
+  expect(await millisecondsToDrain(node)).toBeLessThan(soonMs);
+  const { code, messages } = await stream.end();
+  expect(code).toBe("OK");
+  const answers = messages.map(produced);
+  const last = answers.pop()!;
+  expect([last.requestId, readStatusMessage(last.error!).details.ErrorInfo?.reason]).toEqual([
+    undefined,
+    "SHUTTING_DOWN",
+  ]);
+  await node.restart();
+  expect(await node.valuesOf("acme", "a")).toEqual(answers.map(({ requestId }) => `${requestId}`));
 });
 
 test("what was under way is answered, and is there after a restart", async () => {

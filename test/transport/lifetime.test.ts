@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { ClientHttp2Session, IncomingHttpHeaders } from "node:http2";
 import { describe, expect, test } from "vitest";
 import { type Limits, defaultLimits } from "../../src/config/index.js";
+import { readStatusMessage } from "../../src/wire/definition.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { FramePeer, callHeaders, frame, frameType } from "../support/http2-frames.js";
 import { consumeBytes, produceBytes, produced } from "../support/raw-client.js";
@@ -83,6 +84,27 @@ describe("a connection that has reached its age", () => {
     expect(messages.map((message) => Number(produced(message).offset))).toEqual(messages.map((_, index) => index));
     expect(await node.valuesOf("acme", "produced")).toHaveLength(messages.length);
     expect(await node.valuesOf("acme", "never")).toBeUndefined();
+  });
+
+  test("tells a stream with request ids in a last answer, behind which it ends well: what has no answer is not stored", async () => {
+    await using node = await start({ maxConnectionAgeMs: 300, maxConnectionAgeGraceMs: 300 });
+    const producing = node.raw("acme/root").open("ProduceStream");
+    let isOver = false;
+    const ended = producing.end();
+    void ended.then(() => (isOver = true));
+    let sent = 0n;
+    while (!isOver) {
+      producing.send(produceBytes({ topic: "produced", records: [`${sent}`], requestId: sent++ }));
+      await new Promise(setImmediate);
+    }
+    const { code, messages } = await ended;
+    expect(code).toBe("OK");
+    const answers = messages.map(produced);
+    const last = answers.pop()!;
+    expect(last.requestId).toBeUndefined();
+    expect(readStatusMessage(last.error!).details.ErrorInfo?.reason).toBe("CONNECTION_TOO_OLD");
+    expect(sent).toBeGreaterThan(answers.length);
+    expect(await node.valuesOf("acme", "produced")).toEqual(answers.map(({ requestId }) => `${requestId}`));
   });
 
   test("tells each of its calls in a status of its own: none has the request id of another", async () => {

@@ -77,14 +77,18 @@ export interface LogClient extends grpc.Client {
   /**
    * Appends batch after batch. Without request ids there is one answer for each request, in order, and the first
    * refusal ends the stream after every earlier answer. With request ids, answers carry them, may overtake each
-   * other across topics, and a refused request is answered with `error` while the stream goes on.
+   * other across topics, and a refused request is answered with `error` while the stream goes on. When the server has to
+   * end such a stream, for its connection's age or because it stops, an answer with `error` and without a request id
+   * comes last, and the stream ends with OK: of requests without an answer nothing is stored.
    */
   ProduceStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_log_v1_ProduceRequest, _log_v1_ProduceResponseOutput>;
   ProduceStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_log_v1_ProduceRequest, _log_v1_ProduceResponseOutput>;
   /**
    * Appends batch after batch. Without request ids there is one answer for each request, in order, and the first
    * refusal ends the stream after every earlier answer. With request ids, answers carry them, may overtake each
-   * other across topics, and a refused request is answered with `error` while the stream goes on.
+   * other across topics, and a refused request is answered with `error` while the stream goes on. When the server has to
+   * end such a stream, for its connection's age or because it stops, an answer with `error` and without a request id
+   * comes last, and the stream ends with OK: of requests without an answer nothing is stored.
    */
   produceStream(metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientDuplexStream<_log_v1_ProduceRequest, _log_v1_ProduceResponseOutput>;
   produceStream(options?: grpc.CallOptions): grpc.ClientDuplexStream<_log_v1_ProduceRequest, _log_v1_ProduceResponseOutput>;
@@ -121,7 +125,9 @@ export interface LogHandlers extends grpc.UntypedServiceImplementation {
   /**
    * Appends batch after batch. Without request ids there is one answer for each request, in order, and the first
    * refusal ends the stream after every earlier answer. With request ids, answers carry them, may overtake each
-   * other across topics, and a refused request is answered with `error` while the stream goes on.
+   * other across topics, and a refused request is answered with `error` while the stream goes on. When the server has to
+   * end such a stream, for its connection's age or because it stops, an answer with `error` and without a request id
+   * comes last, and the stream ends with OK: of requests without an answer nothing is stored.
    */
   ProduceStream: grpc.handleBidiStreamingCall<_log_v1_ProduceRequestOutput, _log_v1_ProduceResponse>;
   

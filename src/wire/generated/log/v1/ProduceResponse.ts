@@ -19,7 +19,8 @@ export interface ProduceResponse {
    */
   'requestId'?: (number | string | bigint);
   /**
-   * Set if the request was refused, which happens only on a stream with request ids; nothing of it was stored.
+   * Set if the request was refused, which happens only on a stream with request ids; nothing of it was stored. Without
+   * a request id: why the server takes no more requests on this stream.
    */
   'error'?: (_google_rpc_Status | null);
   /**
@@ -46,7 +47,8 @@ export interface ProduceResponseOutput {
    */
   'requestId'?: (bigint);
   /**
-   * Set if the request was refused, which happens only on a stream with request ids; nothing of it was stored.
+   * Set if the request was refused, which happens only on a stream with request ids; nothing of it was stored. Without
+   * a request id: why the server takes no more requests on this stream.
    */
   'error': (_google_rpc_StatusOutput | null);
   /**

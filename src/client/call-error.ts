@@ -1,6 +1,7 @@
 /** What a call failed with, read once from the status and its details. */
 import { status, type Metadata } from "@grpc/grpc-js";
-import { decodeStatus, statusDetailsKey, type DecodedStatus } from "../wire/definition.js";
+import { decodeStatus, readStatusMessage, statusDetailsKey, type DecodedStatus } from "../wire/definition.js";
+import type { StatusOutput } from "../wire/generated/google/rpc/Status.js";
 
 /** One request field and what is wrong with it. */
 export interface FieldViolation {
@@ -60,18 +61,40 @@ export class ClientClosed extends Error {
   }
 }
 
+/** So much is waiting to be stored that no more is taken: wait for some of the promises of `produce` first. */
+export class QueueFull extends Error {
+  constructor(maximumBytes: number) {
+    super(
+      `more than ${maximumBytes} bytes of records wait for their answers: wait for some of them before producing more`,
+    );
+    this.name = "QueueFull";
+  }
+}
+
+/** A CallError for what a message says, as `ProduceResponse.error`. */
+export function errorInMessage(error: StatusOutput): CallError {
+  return new CallError(
+    error.code,
+    error.message,
+    unlessDamaged(() => readStatusMessage(error).details),
+  );
+}
+
 /** A CallError for what grpc-js reports; anything else is given back as it is. */
 export function toCallError(error: unknown): unknown {
   if (!isServiceError(error)) return error;
   return new CallError(error.code, error.details, readDetails(error.metadata), { cause: error });
 }
 
-// A damaged trailer must not hide the status that it came with.
 function readDetails(metadata: Metadata): DecodedStatus["details"] | undefined {
   const [trailer] = metadata.get(statusDetailsKey);
-  if (!Buffer.isBuffer(trailer)) return undefined;
+  return Buffer.isBuffer(trailer) ? unlessDamaged(() => decodeStatus(trailer).details) : undefined;
+}
+
+/** Damaged details must not hide the status that they came with. */
+function unlessDamaged<Details>(read: () => Details): Details | undefined {
   try {
-    return decodeStatus(trailer).details;
+    return read();
   } catch {
     return undefined;
   }

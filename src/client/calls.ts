@@ -1,6 +1,6 @@
 /** Everything that is under way: when it is over at the latest, who may end it, and closing in good order. */
 import { status, type CallOptions as GrpcCallOptions, type requestCallback } from "@grpc/grpc-js";
-import { CallError, ClientClosed, toCallError } from "./call-error.js";
+import { CallError, ClientClosed } from "./call-error.js";
 import type { Connection, Link, Stubs } from "./connection.js";
 import { duration, requireSignal } from "./misuse.js";
 
@@ -27,9 +27,18 @@ export type UnaryStart<Response> = (stubs: Stubs, options: GrpcCallOptions, done
 /** Longer ones fail at once: grpc-js cuts them to 32 bits. */
 const longestMs = 24 * 24 * 3_600_000;
 
+/** What closing waits for. */
+export interface UnderWay {
+  /** It has no end of its own. */
+  readonly endsOnClose: boolean;
+  /** Ends it now, with this reason. */
+  cancel(reason: unknown): void;
+}
+
 export class Calls {
   readonly #connection: Connection;
-  readonly #open = new Set<Call>();
+  readonly #open = new Set<UnderWay>();
+  readonly #onceAllHaveLeft: (() => void)[] = [];
   #closing: Promise<void> | undefined;
   #lastLeft: (() => void) | undefined;
 
@@ -44,16 +53,37 @@ export class Calls {
    */
   begin(options: CallOptions, { endsOnClose = false } = {}): Call {
     const { signal, timeoutMs } = options;
+    const deadline = this.admit(signal, timeoutMs);
+    const call = new Call(this.#connection, { signal, deadline, endsOnClose }, () => this.leave(call));
+    this.enter(call);
+    return call;
+  }
+
+  /**
+   * Until when a call may take that is made now, in milliseconds since 1970, or Infinity.
+   * @throws as `begin`
+   */
+  admit(signal: AbortSignal | undefined, timeoutMs: number | undefined): number {
     requireSignal(signal);
     const deadline = timeoutMs === undefined ? Infinity : Date.now() + duration("timeoutMs", timeoutMs, 0, longestMs);
     if (this.#closing !== undefined) throw new ClientClosed();
     signal?.throwIfAborted();
-    const call = new Call(this.#connection, { signal, deadline, endsOnClose }, () => {
-      this.#open.delete(call);
-      if (this.#open.size === 0) this.#lastLeft?.();
-    });
-    this.#open.add(call);
-    return call;
+    return deadline;
+  }
+
+  /** Closing waits for it until it leaves. */
+  enter(underWay: UnderWay): void {
+    this.#open.add(underWay);
+  }
+
+  leave(underWay: UnderWay): void {
+    this.#open.delete(underWay);
+    if (this.#open.size === 0) this.#lastLeft?.();
+  }
+
+  /** Calls `then` when everything has left after `close`, before the connection is closed. */
+  whenAllHaveLeft(then: () => void): void {
+    this.#onceAllHaveLeft.push(then);
   }
 
   /** One request, one answer. */
@@ -78,6 +108,7 @@ export class Calls {
     }, graceMs);
     if (this.#open.size > 0) await everyoneLeft;
     clearTimeout(timer);
+    for (const then of this.#onceAllHaveLeft) then();
     this.#connection.close();
   }
 }
@@ -92,7 +123,7 @@ interface Ending {
 }
 
 /** From when a method is entered until it has ended. */
-export class Call implements Disposable {
+export class Call implements UnderWay, Disposable {
   readonly endsOnClose: boolean;
   readonly #connection: Connection;
   readonly #deadline: number;
@@ -162,12 +193,7 @@ export class Call implements Disposable {
   failure(error: unknown): Error {
     // An AbortSignal's reason may be anything, and is handed on as it is.
     if (this.#cancelled !== undefined) return this.#cancelled.reason as Error;
-    const failure = toCallError(error) as Error;
-    // The server's own refusals come with a reason. Without one, no server was reached, or none that would talk.
-    if (failure instanceof CallError && failure.codeName === "UNAVAILABLE" && failure.reason === undefined) {
-      this.#connection.failed();
-    }
-    return failure;
+    return this.#connection.failureOf(error);
   }
 
   /** An iterator that nobody asks any more is not waited for: this is the end of the call, whoever notices it when. */

@@ -5,12 +5,14 @@ import type { ImportResponseOutput } from "../wire/generated/log/v1/ImportRespon
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
 import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
 import { connectionTo, type ConnectOptions } from "./connect.js";
+import type { Connection } from "./connection.js";
 import { readConsumeResponse, type ConsumeResult } from "./consume-response.js";
-import { alreadyEncoded, encodeExpectedOffset, encodeRecords, encodeTarget } from "./encoding.js";
+import { alreadyEncoded } from "./encoding.js";
 import { Following } from "./following.js";
 import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
 import { optionNames } from "./option-names.js";
+import { Producer } from "./producer.js";
 import type { ConsumedRecord, RecordInput } from "./records.js";
 import { consumeRequest, type ReadOptions, type TopicOptions } from "./requests.js";
 import { importMessages, produceMessages, sendAll, type Batches, type ImportProgress } from "./sending.js";
@@ -86,9 +88,12 @@ export class Client implements AsyncDisposable {
   /** Positions of consumer groups. */
   readonly offsets: Offsets;
   readonly #calls: Calls;
+  readonly #producer: Producer;
 
-  private constructor(calls: Calls) {
+  private constructor(connection: Connection) {
+    const calls = new Calls(connection);
     this.#calls = calls;
+    this.#producer = new Producer(calls, connection);
     this.topics = new Topics(calls);
     this.offsets = new Offsets(calls);
   }
@@ -99,21 +104,15 @@ export class Client implements AsyncDisposable {
    * in more than one way, or, given as PEM, do not parse or do not belong together
    */
   static connect(options: ConnectOptions): Client {
-    return new Client(new Calls(connectionTo(options)));
+    return new Client(connectionTo(options));
   }
 
-  /** Appends one atomic batch. Resolves once it is on the server's disk. Is never tried again by itself. */
-  async produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
-    requireOptions(options, optionNames.produce);
-    const { expectedOffset } = options;
-    const condition = expectedOffset === undefined ? [] : [encodeExpectedOffset(expectedOffset)];
-    const { bytes } = encodeRecords(records, [encodeTarget(options), ...condition]);
-    const { path, responseDeserialize } = logServiceDefinition.Produce;
-    return toResult(
-      await this.#calls.unary<ProduceResponseOutput>(options, ({ log }, grpcOptions, done) =>
-        log.makeUnaryRequest(path, alreadyEncoded, responseDeserialize, bytes, grpcOptions, done),
-      ),
-    );
+  /**
+   * Appends one atomic batch. Resolves once it is on the server's disk. Calls that overlap share requests, and are stored
+   * in their order. What may have been stored is never sent again. Throws `QueueFull` while 64 MiB of calls wait.
+   */
+  produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
+    return this.#producer.produce(records, options);
   }
 
   /**

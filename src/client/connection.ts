@@ -4,6 +4,7 @@ import { LogStub, OffsetsStub, TopicsStub } from "../wire/definition.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
+import { CallError, toCallError } from "./call-error.js";
 import { openChannel, type Destination } from "./channel.js";
 import type { CredentialSource, Identity } from "./credentials.js";
 
@@ -43,9 +44,14 @@ export class Connection {
     return this.#link;
   }
 
-  /** A call found no server that would have it. */
-  failed(): void {
-    this.#source.connectionFailed();
+  /** What to throw for what grpc-js reports of a call. */
+  failureOf(error: unknown): Error {
+    const failure = toCallError(error) as Error;
+    // The server's own refusals come with a reason. Without one, no server was reached, or none that would talk.
+    if (failure instanceof CallError && failure.codeName === "UNAVAILABLE" && failure.reason === undefined) {
+      this.#source.connectionFailed();
+    }
+    return failure;
   }
 
   /** When the calls under way have ended. */

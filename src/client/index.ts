@@ -1,5 +1,5 @@
 /** The typed client: what `import { Client } from "aclog"` gives. */
-export { CallError, ClientClosed, type FieldViolation, type QuotaViolation } from "./call-error.js";
+export { CallError, ClientClosed, QueueFull, type FieldViolation, type QuotaViolation } from "./call-error.js";
 export type { CallOptions } from "./calls.js";
 export {
   Client,

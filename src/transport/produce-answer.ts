@@ -2,8 +2,8 @@ import { logServiceDefinition } from "../wire/definition.js";
 import type { Status } from "../wire/generated/google/rpc/Status.js";
 import { varintSize, writeVarint } from "../wire/records.js";
 
-/** What a ProduceResponse says: where a batch was stored, or why one request of a stream was not. */
-export type ProduceAnswer = StoredBatch | { readonly requestId: bigint; readonly error: Status };
+/** What a ProduceResponse says: where a batch was stored, or why one request of a stream was not, or none is any more. */
+export type ProduceAnswer = StoredBatch | { readonly requestId?: bigint; readonly error: Status };
 
 interface StoredBatch {
   readonly offset: bigint;

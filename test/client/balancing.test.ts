@@ -13,6 +13,8 @@ async function startServer(number: bigint, options: { names?: readonly string[];
   const handlers = {
     Produce: (_call: unknown, answer: (error: null, response: { offset: bigint; count: number }) => void) =>
       answer(null, { offset: number, count: 1 }),
+    Consume: (_call: unknown, answer: (error: null, response: { highWaterMark: bigint }) => void) =>
+      answer(null, { highWaterMark: number }),
   };
   const server = await BareServer.start(handlers, { authority, ...options });
   servers.push(server);
@@ -35,15 +37,15 @@ function connect(...address: string[]): Client {
 async function answers(client: Client, calls: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (let call = 0; call < calls; call++) {
-    const { offset } = await client.produce("v");
-    counts[`${offset}`] = (counts[`${offset}`] ?? 0) + 1;
+    const { highWaterMark } = await client.consume();
+    counts[`${highWaterMark}`] = (counts[`${highWaterMark}`] ?? 0) + 1;
   }
   return counts;
 }
 
 /** Calls until every server has answered once: connections are made one after the other. */
 async function allReached(client: Client, count: number): Promise<void> {
-  for (const reached = new Set<bigint>(); reached.size < count;) reached.add((await client.produce("v")).offset);
+  for (const reached = new Set<bigint>(); reached.size < count;) reached.add((await client.consume()).highWaterMark);
 }
 
 test("calls go to one server after the other, each under the name that it is listed with", async () => {
@@ -61,7 +63,7 @@ test("a server that has a certificate for another listed name only is passed ove
   await using client = connect(`localhost:${good.port}`, `127.0.0.1:${misnamed.port}`);
   assert.deepEqual(await answers(client, 10), { 1: 10 });
   await using alone = connect(`127.0.0.1:${misnamed.port}`, `127.0.0.1:${misnamed.port}`);
-  await assert.rejects(alone.produce("v"), { codeName: "UNAVAILABLE", details: /127\.0\.0\.1/ });
+  await assert.rejects(alone.consume(), { codeName: "UNAVAILABLE", details: /127\.0\.0\.1/ });
 });
 
 test("an address where nobody is fails no call while another lives, and joins in when somebody is", async () => {
@@ -83,6 +85,18 @@ test("calls go on over the other server when one of two goes away", async () => 
   // What is sent before the loss is noticed is answered with it, once.
   await answers(client, 2).catch(() => undefined);
   assert.deepEqual(await answers(client, 10), { 2: 10 });
+});
+
+test("calls of produce keep to one server, and go on over the other one when it goes away", async () => {
+  const servers = [await startServer(0n), await startServer(1n)];
+  await using client = connect(...servers.map(({ port }) => `localhost:${port}`));
+  await allReached(client, 2);
+  const { offset } = await client.produce("v");
+  for (let call = 0; call < 10; call++) assert.equal((await client.produce("v")).offset, offset);
+  await servers[Number(offset)]![Symbol.asyncDispose]();
+  // What is sent before the loss is noticed is answered with it, once.
+  await client.produce("v").catch(() => undefined);
+  assert.equal((await client.produce("v")).offset, 1n - offset);
 });
 
 test("a read that a server took along when it went is tried again at another one", async () => {

@@ -17,6 +17,7 @@ type FollowCall = ServerWritableStream<ConsumeRequestOutput, ConsumeResponse>;
 
 const topicId = Buffer.alloc(16, 7);
 const largest = 2n ** 64n - 1n;
+const brokenDetail = { type_url: "type.googleapis.com/google.rpc.ErrorInfo", value: Buffer.from([0xff, 0xff]) };
 
 test("a batch arrives as it was given, and the answer comes back exact", async () => {
   const requests: ProduceRequestOutput[] = [];
@@ -230,10 +231,15 @@ test("a refusal carries its reason, facts, fields and when to try again", async 
 test("a status without details, and one with damaged details, are still reported", async () => {
   const damaged = refusal({ code: status.NOT_FOUND, message: "gone", details: [] });
   damaged.metadata.set("grpc-status-details-bin", Buffer.from([0xff, 0xff]));
-  await using server = await BareServer.start({ Produce: (_call, answer) => answer(damaged) });
+  const error = { code: status.NOT_FOUND, message: "gone", details: [brokenDetail] };
+  await using server = await BareServer.start({
+    Consume: (_call, answer) => answer(damaged),
+    ProduceStream: answering(({ requestId }) => ({ requestId: requestId!, error })),
+  });
   await using client = server.client();
-  await assert.rejects(client.produce("v"), { codeName: "NOT_FOUND", reason: undefined, facts: {} });
-  await assert.rejects(client.consume(), { codeName: "UNIMPLEMENTED", reason: undefined });
+  await assert.rejects(client.consume(), { codeName: "NOT_FOUND", reason: undefined, facts: {} });
+  await assert.rejects(client.produce("v"), { codeName: "NOT_FOUND", details: "gone", reason: undefined, facts: {} });
+  await assert.rejects(client.import([["v"]]), { codeName: "UNIMPLEMENTED", reason: undefined });
 });
 
 test("an unanswered call fails at its deadline, and an aborted one with the signal's reason", async () => {

@@ -14,7 +14,7 @@ for (const name of ["aclog", "aclog/client"]) {
   test(`${name} gives the client to those who import the package`, async () => {
     const script = `import("${name}").then((exported) => console.log(Object.keys(exported).sort().join()))`;
     const { stdout } = await run(process.execPath, ["-e", script], { cwd: root });
-    assert.equal(stdout, "CallError,Client,ClientClosed,CredentialsError\n");
+    assert.equal(stdout, "CallError,Client,ClientClosed,CredentialsError,QueueFull\n");
   });
 }
 

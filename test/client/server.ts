@@ -7,16 +7,22 @@ import {
   type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type StatusObject,
 } from "@grpc/grpc-js";
+import type { MessageTypeDefinition } from "@grpc/proto-loader";
 import { Client, type Pem } from "../../src/client/index.js";
 import {
   encodeStatus,
+  logPackageDefinition,
   logServiceDefinition,
   offsetsServiceDefinition,
   statusDetailsKey,
   topicsServiceDefinition,
   type OutgoingStatus,
 } from "../../src/wire/definition.js";
+import type { Status, StatusOutput } from "../../src/wire/generated/google/rpc/Status.js";
 import type { ConsumeRequestOutput } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
 import type { ImportResponse } from "../../src/wire/generated/log/v1/ImportResponse.js";
@@ -25,6 +31,9 @@ import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/Produ
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
 import type { TopicsHandlers } from "../../src/wire/generated/log/v1/Topics.js";
 import { type IssueOptions, TestAuthority } from "../support/certificates.js";
+
+type ProduceCall = ServerDuplexStream<ProduceRequestOutput, ProduceResponse>;
+const statusType = logPackageDefinition["google.rpc.Status"] as unknown as MessageTypeDefinition<Status, StatusOutput>;
 
 interface Handlers {
   readonly Produce?: handleUnaryCall<ProduceRequestOutput, ProduceResponse>;
@@ -68,7 +77,7 @@ export class BareServer implements AsyncDisposable {
     const { topics, offsets, ...log } = handlers;
     const server = new Server();
     // Methods without a handler answer UNIMPLEMENTED.
-    server.addService({ ...logServiceDefinition, ...mayBeBytes }, log);
+    server.addService({ ...logServiceDefinition, ...mayBeBytes }, withLane(log));
     server.addService(topicsServiceDefinition, { ...topics });
     server.addService(offsetsServiceDefinition, { ...offsets });
     const pair = { private_key: Buffer.from(keyPem), cert_chain: Buffer.from(certPem) };
@@ -102,6 +111,44 @@ const mayBeBytes = {
   Consume: { ...Consume, responseSerialize: orBytes(Consume.responseSerialize) },
   ConsumeStream: { ...ConsumeStream, responseSerialize: orBytes(ConsumeStream.responseSerialize) },
 };
+
+/** Answers what `client.produce` sends down its stream as Produce would; other streams go to their own handler. */
+function withLane<Log extends Pick<Handlers, "Produce" | "ProduceStream">>(log: Log): Log {
+  const { Produce, ProduceStream } = log;
+  if (Produce === undefined) return log;
+  const answer = (call: ProduceCall, request: ProduceRequestOutput) => {
+    const unary: unknown = { request, getAuthContext: () => call.getAuthContext() };
+    Produce(unary as ServerUnaryCall<ProduceRequestOutput, ProduceResponse>, (error, response) => {
+      call.write({ ...(error ? { error: statusOf(error) } : response), requestId: request.requestId! });
+    });
+  };
+  const handle = (call: ProduceCall) => {
+    const endUnasked = () => {
+      ProduceStream?.(call);
+      call.emit("end");
+    };
+    call.once("end", endUnasked);
+    call.once("data", (first: ProduceRequestOutput) => {
+      call.off("end", endUnasked);
+      if (first.requestId === undefined) {
+        ProduceStream?.(call);
+        call.emit("data", first);
+      } else {
+        call.on("data", (request: ProduceRequestOutput) => answer(call, request));
+        call.on("end", () => call.end());
+        answer(call, first);
+      }
+    });
+  };
+  return { ...log, ProduceStream: handle };
+}
+
+/** A refusal as a message. */
+export function statusOf({ code, details, metadata }: Partial<StatusObject>): Status {
+  const [trailer] = metadata?.get(statusDetailsKey) ?? [];
+  if (Buffer.isBuffer(trailer)) return statusType.deserialize(trailer);
+  return { code: code ?? 2, message: details ?? "" };
+}
 
 /** What a client of that authority needs in order to be `acme/billing`, or another. */
 export function pemOf(authority: TestAuthority, options: Partial<IssueOptions> = {}): Pem & { readonly ca: string } {

@@ -85,7 +85,8 @@ test(`what was acknowledged or read survives ${cycles} kills under load, and SIG
       let acknowledged = 0;
       const enough = deferred();
       const load = clients.flatMap((client, number) => [
-        unary(client, `unary.${number}`, cycle, (...record) => (note(...record), ++acknowledged)),
+        unary(client, `unary.${number}`, `${cycle}`, (...record) => (note(...record), ++acknowledged)),
+        ...Array.from({ length: 8 }, (_, caller) => unary(client, `packed.${number}`, `${cycle}.${caller}`, note)),
         streamed(client, `streamed.${number}`, cycle, (...record) => {
           note(...record);
           if (++acknowledged >= 300) enough.resolve(undefined);
@@ -112,10 +113,10 @@ test(`what was acknowledged or read survives ${cycles} kills under load, and SIG
 type Note = (topic: string, offset: bigint, value: string) => void;
 
 /** These go on until the server is gone. */
-async function unary(client: Client, topic: string, cycle: number, note: Note): Promise<void> {
+async function unary(client: Client, topic: string, name: string, note: Note): Promise<void> {
   try {
     for (let count = 0; ; count++) {
-      const values = [0, 1].map((index) => `${topic}:${cycle}:${count}:${index}`);
+      const values = [0, 1].map((index) => `${topic}:${name}:${count}:${index}`);
       const { offset } = await client.produce(values, { topic });
       for (const [index, value] of values.entries()) note(topic, offset + BigInt(index), value);
     }

@@ -1,0 +1,159 @@
+/** All calls of `produce` of one client: who makes them, until when, and how much may wait. */
+import { status } from "@grpc/grpc-js";
+import { CallError, QueueFull } from "./call-error.js";
+import { defaultTimeoutMs, type Calls, type UnderWay } from "./calls.js";
+import type { ProduceOptions, ProduceResult } from "./client.js";
+import type { Connection } from "./connection.js";
+import type { Identity } from "./credentials.js";
+import { encodeExpectedOffset, encodeRecords } from "./encoding.js";
+import { Lane } from "./lane.js";
+import { requireOptions } from "./misuse.js";
+import { optionNames } from "./option-names.js";
+import { ProduceCall, type Holder } from "./produce-call.js";
+import type { RecordInput } from "./records.js";
+import { named } from "./requests.js";
+
+/** Bytes of calls that nobody has answered yet, beyond which no more are taken. */
+const maxWaitingBytes = 64 * 1024 * 1024;
+/** What a call takes in memory beside its records, roughly. */
+const callOverheadBytes = 256;
+
+export class Producer implements UnderWay {
+  readonly endsOnClose = false;
+  readonly #calls: Calls;
+  readonly #connection: Connection;
+  readonly #open = new Set<ProduceCall>();
+  readonly #lanes = new Set<Lane>();
+  #lane: { readonly identity: Identity; readonly lane: Lane } | undefined;
+  /** Calls that wait for the certificates to be made with. */
+  #unidentified: Unidentified | undefined;
+  #waitingBytes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  /** When the timer looks at deadlines, in milliseconds since 1970. */
+  #looksAt = Infinity;
+
+  constructor(calls: Calls, connection: Connection) {
+    this.#calls = calls;
+    this.#connection = connection;
+    calls.whenAllHaveLeft(() => {
+      for (const lane of this.#lanes) lane.close();
+    });
+  }
+
+  produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions): Promise<ProduceResult> {
+    // What is thrown in here rejects the promise.
+    return new Promise((resolve, reject) => {
+      requireOptions(options, optionNames.produce);
+      const { topic, tenant, topicId } = named(options);
+      const encoded = encodeRecords(records);
+      const { expectedOffset, signal, timeoutMs = defaultTimeoutMs } = options;
+      const condition = expectedOffset === undefined ? undefined : encodeExpectedOffset(expectedOffset);
+      const deadline = this.#calls.admit(signal, timeoutMs);
+      const size = encoded.bytes.length + callOverheadBytes;
+      if (this.#open.size > 0 && this.#waitingBytes + size > maxWaitingBytes) throw new QueueFull(maxWaitingBytes);
+      const call = new ProduceCall({ topic, tenant, topicId }, encoded, condition, deadline, {
+        resolve,
+        reject,
+        onSettled: this.#settled,
+      });
+      if (signal !== undefined) call.listenTo(signal);
+      if (this.#open.size === 0) {
+        this.#calls.enter(this);
+        this.#timer?.ref();
+      }
+      this.#open.add(call);
+      this.#waitingBytes += size;
+      if (deadline < this.#looksAt) this.#lookAt(deadline);
+      try {
+        this.#identify(call);
+      } catch (error) {
+        call.give(error);
+      }
+    });
+  }
+
+  cancel(reason: unknown): void {
+    for (const call of this.#open) call.give(reason);
+  }
+
+  readonly #settled = (call: ProduceCall): void => {
+    this.#open.delete(call);
+    this.#waitingBytes -= call.records.length + callOverheadBytes;
+    if (this.#open.size > 0) return;
+    // A deadline that nobody has any more must not keep the process.
+    this.#timer?.unref();
+    this.#calls.leave(this);
+  };
+
+  /** Each call is made as who its maker is when it is made; those that do not know yet go first, in their order. */
+  #identify(call: ProduceCall): void {
+    if (this.#unidentified === undefined) {
+      const identity = this.#connection.identity();
+      if (!(identity instanceof Promise)) {
+        this.#laneOf(identity).add(call);
+        return;
+      }
+      const unidentified = (this.#unidentified = new Unidentified());
+      const over = (): readonly ProduceCall[] => {
+        this.#unidentified = undefined;
+        return unidentified.take();
+      };
+      identity.then(
+        (known) => {
+          for (const each of over()) this.#laneOf(known).add(each);
+        },
+        (error: unknown) => {
+          for (const each of over()) each.reject(error);
+        },
+      );
+    }
+    this.#unidentified.add(call);
+  }
+
+  #laneOf(identity: Identity): Lane {
+    if (this.#lane?.identity === identity) return this.#lane.lane;
+    const lane = new Lane(this.#connection, this.#connection.enter(identity), () => {
+      this.#lanes.delete(lane);
+      if (this.#lane?.lane === lane) this.#lane = undefined;
+    });
+    this.#lanes.add(lane);
+    this.#lane = { identity, lane };
+    return lane;
+  }
+
+  /** One timer for all deadlines: most calls have theirs long behind their answer. */
+  #lookAt(time: number): void {
+    clearTimeout(this.#timer);
+    this.#looksAt = time;
+    this.#timer = setTimeout(() => this.#expire(), time - Date.now());
+  }
+
+  #expire(): void {
+    const now = Date.now();
+    let next = Infinity;
+    for (const call of this.#open) {
+      if (call.deadline <= now) call.give(new CallError(status.DEADLINE_EXCEEDED, call.holder!.lateness));
+      else next = Math.min(next, call.deadline);
+    }
+    this.#looksAt = Infinity;
+    if (next < Infinity) this.#lookAt(next);
+  }
+}
+
+class Unidentified implements Holder {
+  readonly lateness = "the certificates to call with were not there in time";
+  readonly #calls = new Set<ProduceCall>();
+
+  add(call: ProduceCall): void {
+    call.holder = this;
+    this.#calls.add(call);
+  }
+
+  drop(call: ProduceCall): void {
+    this.#calls.delete(call);
+  }
+
+  take(): readonly ProduceCall[] {
+    return [...this.#calls];
+  }
+}

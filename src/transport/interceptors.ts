@@ -46,7 +46,7 @@ type ServerStatus = Parameters<Inner["sendStatus"]>[0];
 
 /**
  * Only one thing makes a message wait here, and that is the read-ahead of its stream; so of the order that
- * ServerInterceptingCall keeps it needs only that a half-close does not overtake that one message.
+ * ServerInterceptingCall keeps it needs only that a half-close does not overtake what waits.
  */
 class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listener {
   admitted: Admitted | undefined;
@@ -59,7 +59,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
   #requestId: string | undefined;
   #readAhead: ReadAhead | undefined;
   #first: AccessRequest | undefined;
-  #holdsMessage = false;
+  #heldMessages = 0;
   #holdsHalfClose = false;
   #sentMetadata = false;
   #endedFromOutside = false;
@@ -119,9 +119,9 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       this.#handler!.onReceiveMessage(admitted);
       return;
     }
-    this.#holdsMessage = true;
+    this.#heldMessages++;
     this.#readAhead.pass(admitted, admitted instanceof Admitted ? (admitted.request.bytes ?? 0) : 0, (passed) => {
-      this.#holdsMessage = false;
+      this.#heldMessages--;
       if (this.#isOver) return;
       this.#handler!.onReceiveMessage(passed);
       if (this.#holdsHalfClose) this.onReceiveHalfClose();
@@ -130,7 +130,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
 
   onReceiveHalfClose(): void {
     if (this.#principal === undefined || this.#isOver) return;
-    this.#holdsHalfClose = this.#holdsMessage;
+    this.#holdsHalfClose = this.#heldMessages > 0;
     if (!this.#holdsHalfClose) this.#handler!.onReceiveHalfClose();
   }
 

@@ -7,7 +7,8 @@ const maxAheadBytes = 1024 * 1024;
  */
 export class ReadAhead {
   #ahead = 0;
-  #held: (() => void) | undefined;
+  /** Mostly one: more only when a stream is told to end while one is held back. */
+  readonly #held: { readonly bytes: number; readonly goOn: () => void }[] = [];
 
   /** Passes a message of so many bytes on, now or when those before it were taken. */
   pass<Message extends { onTaken: () => void }>(
@@ -15,17 +16,19 @@ export class ReadAhead {
     bytes: number,
     next: (message: Message) => void,
   ): void {
+    message.onTaken = () => {
+      this.#ahead -= bytes;
+      while (this.#held[0] !== undefined && this.#hasRoom(this.#held[0].bytes)) this.#held.shift()!.goOn();
+    };
     const goOn = (): void => {
       this.#ahead += bytes;
       next(message);
     };
-    message.onTaken = () => {
-      this.#ahead -= bytes;
-      const held = this.#held;
-      this.#held = undefined;
-      held?.();
-    };
-    if (this.#ahead === 0 || this.#ahead + bytes <= maxAheadBytes) goOn();
-    else this.#held = goOn;
+    if (this.#held.length === 0 && this.#hasRoom(bytes)) goOn();
+    else this.#held.push({ bytes, goOn });
+  }
+
+  #hasRoom(bytes: number): boolean {
+    return this.#ahead === 0 || this.#ahead + bytes <= maxAheadBytes;
   }
 }

@@ -50,6 +50,20 @@ describe("messages that wait for their handler", () => {
     passed[0]!.onTaken();
     expect(passed).toHaveLength(4);
   });
+
+  test("keep their order also where one comes that grpc-js was not asked for", () => {
+    const readAhead = new ReadAhead();
+    const passed: { readonly name: string; onTaken: () => void }[] = [];
+    const offer = (name: string, bytes: number) =>
+      readAhead.pass({ name, onTaken: () => undefined }, bytes, (message) => passed.push(message));
+    offer("first", MiB / 2);
+    offer("held back", MiB);
+    // As when a stream has to end: it takes nothing, and there would be room for it.
+    offer("the end", 0);
+    expect(passed.map(({ name }) => name)).toEqual(["first"]);
+    passed[0]!.onTaken();
+    expect(passed.map(({ name }) => name)).toEqual(["first", "held back", "the end"]);
+  });
 });
 
 test.each(["ProduceStream", "Import"])("a %s that cannot be stored is hardly read ahead of", async (method) => {

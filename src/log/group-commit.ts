@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
-import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
+import { type RecordBatch, framesThatFit, writeFrames } from "../wire/records.js";
 import type { Clock } from "./clock.js";
 import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
 import { isExhausted } from "./durable-files.js";
@@ -306,7 +306,7 @@ function planCommits(group: readonly Waiting[], now: number, sizes: SegmentSizes
       const base = offset + BigInt(from);
       const current = open.get(log);
       const space = maxCommitFramesBytes - (current?.framesBytes ?? 0);
-      const { to, bytes } = fill(batch, from, Number(base), timeMs, space, current === undefined);
+      const { to, bytes } = framesThatFit(batch, from, Number(base), timeMs, space, current === undefined);
       if (current !== undefined && to > from) {
         current.slices.push({ batch, from, to });
         current.count += to - from;
@@ -331,26 +331,6 @@ function planCommits(group: readonly Waiting[], now: number, sizes: SegmentSizes
   }
   placeCommits(plans, sizes);
   return plans;
-}
-
-/** How many records fit into `space` bytes; at least one if `whole`, however large it is. */
-function fill(
-  batch: RecordBatch,
-  from: number,
-  offset: number,
-  timeMs: number,
-  space: number,
-  whole: boolean,
-): { to: number; bytes: number } {
-  let bytes = 0;
-  let to = from;
-  while (to < batch.count) {
-    const size = framesSize(batch, to, to + 1, offset + to - from, timeMs);
-    if (bytes + size > space && !(whole && to === from)) break;
-    bytes += size;
-    to++;
-  }
-  return { to, bytes };
 }
 
 /** Gives each commit its place behind the one before it, in a new segment where the active one is full. */

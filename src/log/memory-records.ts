@@ -1,5 +1,5 @@
 import { setImmediate as turn } from "node:timers/promises";
-import { type RecordBatch, framesSize, writeFrames } from "../wire/records.js";
+import { type RecordBatch, framesThatFit, writeFrames } from "../wire/records.js";
 import { type KeyTable, keyOf } from "./compact-keys.js";
 import { type FramesHeader, visitFrames } from "./record-frame.js";
 
@@ -36,14 +36,7 @@ export function blocksOf(batch: RecordBatch, offset: bigint, timeMs: number): Bl
   const blocks: Block[] = [];
   for (let from = 0; from < batch.count;) {
     const base = Number(offset) + from;
-    let to = from;
-    let bytes = 0;
-    while (to < batch.count) {
-      const size = framesSize(batch, to, to + 1, base + to - from, timeMs);
-      if (to > from && bytes + size > maxFramesBytes) break;
-      bytes += size;
-      to++;
-    }
+    const { to, bytes } = framesThatFit(batch, from, base, timeMs, maxFramesBytes, true);
     // Not from the pool: a small frame would keep all of its neighbours in memory.
     const frames = Buffer.allocUnsafeSlow(bytes);
     writeFrames(batch, from, to, base, timeMs, frames, 0);

@@ -118,9 +118,8 @@ export class TenantLogs {
 }
 
 /** What a batch takes on disk, at most. */
-function storedBytes({ bounds, count }: RecordBatch): number {
-  let bytes = count * frameBytes;
-  for (let at = 0; at < bounds.length; at += 2) bytes += bounds[at + 1]! - bounds[at]!;
+function storedBytes({ bodyBytes, count }: RecordBatch): number {
+  const bytes = bodyBytes + count * frameBytes;
   return bytes + headerBytes * Math.ceil(bytes / commitBytes);
 }
 

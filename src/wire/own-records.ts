@@ -25,7 +25,7 @@ export function ownBatch(records: readonly { readonly key: Buffer; readonly valu
     payload.largest = Math.max(payload.largest, key.length + value.length);
     return body;
   });
-  return { source: Buffer.concat(bodies), bounds, count: records.length, payload };
+  return { source: Buffer.concat(bodies), bounds, count: records.length, bodyBytes: end, payload };
 }
 
 /** The records in frames. The bytes of their keys and values are those of the frames. */

@@ -36,6 +36,13 @@ export class WireReader {
     return this.#checkedTag(this.#uint32("a field number"));
   }
 
+  /** Moves behind the tag if it comes next and is a single byte. */
+  takes(tag: number): boolean {
+    if (this.position >= this.end || this.buffer[this.position] !== tag) return false;
+    this.position++;
+    return true;
+  }
+
   /** The length of a length-delimited field's content, all of which is there. Leaves the position before the content. */
   length(): number {
     const length = this.#uint32("a length");
@@ -93,9 +100,9 @@ export class WireReader {
 
   #uint32(what: string): number {
     let value = 0;
-    for (let index = 0; index < 5; index++) {
+    for (let index = 0, scale = 1; index < 5; index++, scale *= 0x80) {
       const byte = this.#byte(what);
-      value += (byte & 0x7f) * 2 ** (7 * index);
+      value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
         if (index > 0 && byte === 0) throw this.malformed(`has ${what} in an overlong encoding`);
         if (value > 0xffff_ffff) break;

@@ -20,6 +20,8 @@ export interface RecordBatch {
   readonly source: Buffer;
   readonly bounds: readonly number[];
   readonly count: number;
+  /** What lies between all bounds together. */
+  readonly bodyBytes: number;
   readonly payload: PayloadSizes;
 }
 
@@ -32,6 +34,8 @@ export interface PayloadSizes {
 }
 
 const recordTag = (1 << 3) | wireType.bytes;
+const valueTag = (1 << 3) | wireType.bytes;
+const keyTag = (5 << 3) | wireType.bytes;
 const offsetTag = (2 << 3) | wireType.varint;
 const timestampTag = (7 << 3) | wireType.varint;
 
@@ -42,6 +46,7 @@ export class RecordCollector {
   /** Client bytes of records that had a server field in their midst, put together again. */
   readonly #rejoined: Buffer[] = [];
   readonly #payload = { total: 0, largest: 0 };
+  #bodyBytes = 0;
   #end: number;
 
   constructor(source: Buffer) {
@@ -53,30 +58,85 @@ export class RecordCollector {
     return this.#bounds.length / 2;
   }
 
-  /** Takes the record at `[start, end)` of the source. @throws ServiceError naming the field that is at fault */
-  add(start: number, end: number): void {
+  /**
+   * Takes the record whose tag the reader has just read, and those that follow it at once.
+   * @throws ServiceError naming the field that is at fault
+   */
+  addRun(reader: WireReader): void {
+    do {
+      const length = reader.length();
+      const start = reader.position;
+      reader.position += length;
+      this.#add(start, reader.position);
+    } while (reader.takes(recordTag));
+  }
+
+  #add(start: number, end: number): void {
     const index = this.count;
     if (index >= limits.batchRecords) {
       throw new LimitExceeded("records", "the most records of a request", limits.batchRecords, index + 1, "records");
     }
+    const payload = plainPayload(this.#source, start, end);
+    if (payload >= 0 && payload <= limits.recordBytes) {
+      this.#payload.total += payload;
+      if (payload > this.#payload.largest) this.#payload.largest = payload;
+      this.#note(start, end);
+      return;
+    }
     const spans = clientSpans(new WireReader(this.#source, start, end, `records[${index}]`), this.#payload);
     if (spans.length <= 2) {
-      this.#bounds.push(spans[0] ?? start, spans[1] ?? start);
+      this.#note(spans[0] ?? start, spans[1] ?? start);
       return;
     }
     const parts: Buffer[] = [];
     for (let at = 0; at < spans.length; at += 2) parts.push(this.#source.subarray(spans[at], spans[at + 1]));
     const whole = Buffer.concat(parts);
     this.#rejoined.push(whole);
-    this.#bounds.push(this.#end, this.#end + whole.length);
+    this.#note(this.#end, this.#end + whole.length);
     this.#end += whole.length;
+  }
+
+  #note(start: number, end: number): void {
+    this.#bounds.push(start, end);
+    this.#bodyBytes += end - start;
   }
 
   finish(): RecordBatch {
     if (this.count === 0) throw new InvalidField("records", "at least one record is needed");
     const source = this.#rejoined.length === 0 ? this.#source : Buffer.concat([this.#source, ...this.#rejoined]);
-    return { source, bounds: this.#bounds, count: this.count, payload: this.#payload };
+    return { source, bounds: this.#bounds, count: this.count, bodyBytes: this.#bodyBytes, payload: this.#payload };
   }
+}
+
+/**
+ * Bytes of value and key of a record that holds nothing else; -1 for any that must be looked at more closely, the wrong
+ * ones among them. Nearly every record is of this kind, and a reader for each would be most of the cost.
+ */
+function plainPayload(buffer: Buffer, start: number, end: number): number {
+  let payload = 0;
+  let seen = 0;
+  for (let at = start; at < end;) {
+    const tag = buffer[at++];
+    const bit = tag === valueTag ? 1 : tag === keyTag ? 2 : 0;
+    if (bit === 0 || (seen & bit) !== 0) return -1;
+    seen |= bit;
+    let length = buffer[at++]!;
+    if (length >= 0x80) {
+      const second = buffer[at++]!;
+      length += (second - 1) * 0x80;
+      if (second === 0) return -1;
+      if (second >= 0x80) {
+        const third = buffer[at++]!;
+        length += (third - 1) * 0x4000;
+        if (third === 0 || third >= 0x80) return -1;
+      }
+    }
+    at += length;
+    // Put like this, because a length that is not there is NaN, and nothing compares with it.
+    if (!(at <= end)) return -1;
+    payload += length;
+  }
+  return payload;
 }
 
 /**
@@ -170,11 +230,20 @@ const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** The text of the next `length` bytes; leaves the position before them. @throws MalformedMessage for invalid UTF-8 */
 export function utf8(reader: WireReader, length: number, field: string): string {
+  if (isAscii(reader.buffer, reader.position, reader.position + length)) {
+    return reader.buffer.toString("latin1", reader.position, reader.position + length);
+  }
   try {
     return strictUtf8.decode(reader.buffer.subarray(reader.position, reader.position + length));
   } catch {
     throw reader.malformed(`${field} is not valid UTF-8`);
   }
+}
+
+/** Names are, and a decoder takes longer than all the rest of a small request. */
+function isAscii(buffer: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (buffer[at]! >= 0x80) return false;
+  return true;
 }
 
 /** Refuses a field that comes with another wire type than its own. */
@@ -190,24 +259,41 @@ export function once(reader: WireReader, seen: number, field: number): number {
 }
 
 /**
- * Bytes that records `[from, to)` of a batch take as frames when the first of them gets `offset`.
+ * Which records of a batch, from `from` on, take at most `mostBytes` as frames when the first of them gets `offset`:
+ * those before `to`. At least one if `whole`, however large it is.
  *
  * A frame is field 1 of a ConsumeResponse: tag, length, the client's bytes, then offset and timestamp.
  */
-export function framesSize(batch: RecordBatch, from: number, to: number, offset: number, timestampMs: number): number {
-  const timestampSize = 1 + varintSize(timestampMs);
-  let size = 0;
-  for (let index = from; index < to; index++) {
-    const body = batch.bounds[2 * index + 1]! - batch.bounds[2 * index]!;
-    const content = body + 1 + varintSize(offset + index - from) + timestampSize;
-    size += 1 + varintSize(content) + content;
+export function framesThatFit(
+  { bounds, count }: RecordBatch,
+  from: number,
+  offset: number,
+  timestampMs: number,
+  mostBytes = Infinity,
+  whole = false,
+): { readonly to: number; readonly bytes: number } {
+  const offsetSize = varintSize(offset);
+  let ownSize = 1 + offsetSize + 1 + varintSize(timestampMs);
+  // The first one whose offset takes a byte more.
+  let longer = from + 2 ** (7 * offsetSize) - offset;
+  let bytes = 0;
+  let to = from;
+  for (; to < count; to++) {
+    if (to >= longer) {
+      ownSize++;
+      longer += (longer - from + offset) * 0x7f;
+    }
+    const content = bounds[2 * to + 1]! - bounds[2 * to]! + ownSize;
+    const size = 1 + varintSize(content) + content;
+    if (bytes + size > mostBytes && !(whole && to === from)) break;
+    bytes += size;
   }
-  return size;
+  return { to, bytes };
 }
 
-/** Writes the frames that framesSize measured to `target` at `position`; returns the position behind them. */
+/** Writes the frames that framesThatFit measured to `target` at `position`; returns the position behind them. */
 export function writeFrames(
-  batch: RecordBatch,
+  { source, bounds }: RecordBatch,
   from: number,
   to: number,
   offset: number,
@@ -218,12 +304,14 @@ export function writeFrames(
   const timestampSize = 1 + varintSize(timestampMs);
   let at = position;
   for (let index = from; index < to; index++) {
-    const start = batch.bounds[2 * index]!;
-    const end = batch.bounds[2 * index + 1]!;
+    const start = bounds[2 * index]!;
+    const length = bounds[2 * index + 1]! - start;
     const own = offset + index - from;
     target[at++] = recordTag;
-    at = writeVarint(target, at, end - start + 1 + varintSize(own) + timestampSize);
-    at += batch.source.copy(target, at, start, end);
+    at = writeVarint(target, at, length + 1 + varintSize(own) + timestampSize);
+    // Half of what Buffer.copy takes.
+    target.set(new Uint8Array(source.buffer, source.byteOffset + start, length), at);
+    at += length;
     target[at++] = offsetTag;
     at = writeVarint(target, at, own);
     target[at++] = timestampTag;
@@ -248,20 +336,20 @@ export function frameEnd(frames: Buffer, position: number, end: number): number 
 
 /** Bytes that an unsigned integer up to 2^53 takes as a varint. */
 export function varintSize(value: number): number {
-  let size = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) size++;
-  return size;
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  if (value < 0x1000_0000) return 4;
+  return 4 + varintSize(Math.floor(value / 0x1000_0000));
 }
 
 /** Writes an unsigned integer up to 2^53; returns the position behind it. */
 export function writeVarint(target: Buffer, position: number, value: number): number {
   let at = position;
   let rest = value;
-  while (rest >= 0x80) {
-    // Bit operations stop at 32 bits, division does not.
-    target[at++] = (rest % 0x80) | 0x80;
-    rest = Math.floor(rest / 0x80);
-  }
+  // Bit operations stop at 32 bits, division does not.
+  for (; rest >= 0x8000_0000; rest = Math.floor(rest / 0x80)) target[at++] = (rest % 0x80) | 0x80;
+  for (; rest >= 0x80; rest >>>= 7) target[at++] = (rest & 0x7f) | 0x80;
   target[at++] = rest;
   return at;
 }

@@ -58,13 +58,10 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
       let expectedOffset: bigint | undefined;
       readFields(bytes, [2, 7], (reader, field, type) => {
         switch (field) {
-          case 1: {
+          case 1:
             expectType(reader, field, type, wireType.bytes);
-            const length = reader.length();
-            records.add(reader.position, reader.position + length);
-            reader.position += length;
+            records.addRun(reader);
             break;
-          }
           case 2:
             selector.readTopic(reader, type);
             break;

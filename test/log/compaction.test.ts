@@ -18,7 +18,7 @@ import { OpenFiles } from "../../src/log/open-files.js";
 import type { ReadLimits, RecordFrames } from "../../src/log/port.js";
 import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "../../src/log/segment.js";
 import type { Record as WireRecord, RecordOutput } from "../../src/wire/generated/log/v1/Record.js";
-import { framesSize, writeFrames } from "../../src/wire/records.js";
+import { framesThatFit, writeFrames } from "../../src/wire/records.js";
 import { batchOf, consumeResponseType, everything, temporaryDirectory } from "../support/log-harness.js";
 import { bytesField, concat, varintField } from "../support/protobuf.js";
 
@@ -30,7 +30,7 @@ const firstTimeMs = 1_900_000_000_000;
 
 function commitOf(records: readonly WireRecord[], base: bigint, timeMs: number, id = topicId): Buffer {
   const batch = batchOf(records);
-  const framesBytes = framesSize(batch, 0, batch.count, Number(base), timeMs);
+  const framesBytes = framesThatFit(batch, 0, Number(base), timeMs).bytes;
   const commit = Buffer.alloc(commitHeaderBytes + framesBytes);
   writeFrames(batch, 0, batch.count, Number(base), timeMs, commit, commitHeaderBytes);
   sealCommit(commit, 0, { topicId: Buffer.from(id, "hex"), base, count: batch.count, timeMs, framesBytes });

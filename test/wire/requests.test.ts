@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { InvalidField, LimitExceeded, MalformedMessage, NotImplemented, ServiceError } from "../../src/errors.js";
 import { consumeLimits, readConsumeRequest, readProduceRequest, UnreadableRequest } from "../../src/wire/requests.js";
 import type { Record as WireRecord } from "../../src/wire/generated/log/v1/Record.js";
-import { frameEnd, framesSize, limits, type RecordBatch, varintSize, writeFrames } from "../../src/wire/records.js";
+import { frameEnd, framesThatFit, limits, type RecordBatch, varintSize, writeFrames } from "../../src/wire/records.js";
 import { consumeRequestType, consumeResponseType, produceRequestType } from "../support/log-harness.js";
 import { bytesField, concat, tag, varint, varintField } from "../support/protobuf.js";
 
@@ -24,7 +24,8 @@ function refusal(read: (bytes: Buffer) => object, bytes: Buffer): ServiceError {
 
 /** Frames of a batch, checked to take exactly the bytes that were announced. */
 function framed(batch: RecordBatch, offset: number, timestampMs: number): Buffer {
-  const size = framesSize(batch, 0, batch.count, offset, timestampMs);
+  const { to, bytes: size } = framesThatFit(batch, 0, offset, timestampMs);
+  expect(to).toBe(batch.count);
   const target = Buffer.alloc(size + 8, 0xaa);
   expect(writeFrames(batch, 0, batch.count, offset, timestampMs, target, 4)).toBe(4 + size);
   expect(target.subarray(0, 4).equals(hex("aaaaaaaa")) && target.subarray(4 + size).equals(hex("aaaaaaaa"))).toBe(true);
@@ -114,16 +115,26 @@ describe("a batch", () => {
 
   test("can be framed in pieces, and each frame is found again from its start", () => {
     fc.assert(
-      fc.property(fc.array(record, { minLength: 1, maxLength: 8 }), instants, fc.nat(), (records, offset, at) => {
+      fc.property(fc.array(record, { minLength: 1, maxLength: 8 }), instants, fc.nat(600), (records, offset, most) => {
         const batch = accepted(produceRequestType.serialize({ records })).records;
         const whole = framed(batch, offset, 99);
-        const cut = at % (records.length + 1);
-        const left = framesSize(batch, 0, cut, offset, 99);
-        const right = framesSize(batch, cut, batch.count, offset + cut, 99);
-        expect(left + right).toBe(whole.length);
         let position = 0;
+        for (let from = 0; from < batch.count;) {
+          const { to, bytes: size } = framesThatFit(batch, from, offset + from, 99, most, true);
+          expect(to).toBeGreaterThan(from);
+          expect(size <= most || to === from + 1).toBe(true);
+          // And no other would have fitted.
+          expect(framesThatFit(batch, to, offset + to, 99, most - size)).toEqual({ to, bytes: 0 });
+          expect(framesThatFit(batch, from, offset + from, 99, size - 1).to).toBe(to - 1);
+          const piece = Buffer.alloc(size);
+          expect(writeFrames(batch, from, to, offset + from, 99, piece, 0)).toBe(size);
+          expect(piece.equals(whole.subarray(position, position + size))).toBe(true);
+          position += size;
+          from = to;
+        }
+        expect(position).toBe(whole.length);
+        position = 0;
         for (let index = 0; index < batch.count; index++) {
-          if (index === cut) expect(position).toBe(left);
           const end = frameEnd(whole, position, whole.length)!;
           expect(frameEnd(whole, position, end - 1)).toBeUndefined();
           expect(consumeResponseType.deserialize(whole.subarray(position, end)).records).toHaveLength(1);
@@ -144,6 +155,61 @@ describe("a batch", () => {
       expect(records.map(({ offset }) => offset)).toEqual([0n, 1n, 2n].map((index) => BigInt(first) + index));
       expect(varintSize(first)).toBe(varint(BigInt(first)).length);
     }
+  });
+});
+
+describe("a record with nothing but value and key", () => {
+  // Behind a field of the server's it is read as any other record is.
+  const behind = (body: Buffer): Buffer => concat(recordField.offset(0n), body);
+  const read = (body: Buffer): unknown => {
+    const request = readProduceRequest(bytesField(1, body));
+    if (request instanceof UnreadableRequest) return (request.error as ServiceError).message;
+    const { bodyBytes, payload } = request.records;
+    return { bodyBytes, payload, frames: framed(request.records, 5, 99) };
+  };
+  const bodies = fc
+    .array(fc.oneof(bytes(300).map(recordField.value), bytes(300).map(recordField.key)), { maxLength: 3 })
+    .map((fields) => concat(...fields));
+
+  test("is read like any other, also where its bytes are damaged", () => {
+    fc.assert(
+      fc.property(bodies, fc.nat(), fc.nat(255), fc.nat(), (body, at, byte, cut) => {
+        const damaged = Buffer.from(body.subarray(0, body.length - (cut % 3)));
+        if (damaged.length > 0) damaged[at % Math.min(damaged.length, 6)] = byte;
+        for (const each of [body, damaged]) {
+          const expected = read(behind(each));
+          // Damage can make the server's own field of it, which the other one has already.
+          if (expected !== "records[0]: field 2 comes twice") expect(read(each)).toEqual(expected);
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  test.each([
+    ["a value twice", "0a01010a0102"],
+    ["a value on both sides of a key", "0a01012a01020a0103"],
+    ["a length in two bytes where one does", "0a810001"],
+    ["a length in three bytes where two do", "0a80810000"],
+    ["a length that leads out of the record", "0a02aa"],
+    ["a length that is not there", "0a"],
+    ["a length that goes on where the record ends", "0a80"],
+    ["a length of 64 bits", "0affffffffffffffffff01"],
+  ])("is refused with %s", (_what, body) => {
+    const outcome = read(hex(body));
+    expect(outcome).toBeTypeOf("string");
+    expect(outcome).toBe(read(behind(hex(body))));
+  });
+
+  test("counts as large as it is, up to the limit and beyond it", () => {
+    for (const length of [0, 1, 127, 128, 16_383, 16_384, limits.recordBytes]) {
+      const { records } = accepted(bytesField(1, recordField.value(Buffer.alloc(length))));
+      expect(records.payload).toEqual({ total: length, largest: length });
+    }
+    const half = Buffer.alloc(limits.recordBytes / 2 + 1);
+    expect(
+      refusal(readProduceRequest, bytesField(1, concat(recordField.value(half), recordField.key(half)))),
+    ).toMatchObject({ reason: "LIMIT_EXCEEDED" });
   });
 });
 

@@ -32,7 +32,7 @@ export class Deletion {
   async delete(log: TopicLog): Promise<void> {
     await log.retire();
     let gone = "";
-    const unwritten = await log.remove(async () => {
+    await log.remove(async () => {
       gone = await renameDeleted(log.files.directory);
       try {
         // Before anyone works on: a checkpoint must not speak of what was never written, should the old name come back.
@@ -42,7 +42,7 @@ export class Deletion {
         throw error;
       }
     });
-    this.#flusher.drop(log, unwritten);
+    this.#flusher.drop(log);
     this.#checkpointer.drop(log, () => this.#remove(log, gone));
   }
 

@@ -10,6 +10,30 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
   }
 }
 
+/** The same with several pieces, one behind the other. Resolves with the number of bytes of all of them. */
+export async function writeAllFully(
+  file: FileHandle,
+  pieces: readonly Uint8Array[],
+  position: number,
+): Promise<number> {
+  let done = 0;
+  for (let rest = pieces; rest.length > 0;) {
+    const { bytesWritten } = await file.writev(rest, position + done);
+    done += bytesWritten;
+    rest = withoutFirst(rest, bytesWritten);
+  }
+  return done;
+}
+
+/** What of the pieces lies behind their first bytes. */
+function withoutFirst(pieces: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
+  let left = bytes;
+  let whole = 0;
+  while (whole < pieces.length && left >= pieces[whole]!.byteLength) left -= pieces[whole++]!.byteLength;
+  if (whole === pieces.length) return [];
+  return [pieces[whole]!.subarray(left), ...pieces.slice(whole + 1)];
+}
+
 /** Reads up to `length` bytes at `position`; fewer only where the file ends. */
 export async function readUpTo(file: FileHandle, position: number, length: number): Promise<Buffer> {
   return readInto(Buffer.allocUnsafe(length), file, position);

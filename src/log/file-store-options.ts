@@ -24,8 +24,8 @@ export const defaultFileStoreOptions: FileStoreOptions = {
   journalFiles: 4,
   segmentBytes: 256 * mebibyte,
   compactedSegmentBytes: 16 * mebibyte,
-  openFiles: 256,
-  pendingBytes: 64 * mebibyte,
+  openFiles: 2048,
+  pendingBytes: 32 * mebibyte,
   reclaimBytes: mebibyte,
   compactionKeyBytes: 64 * mebibyte,
 };

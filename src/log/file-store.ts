@@ -22,10 +22,14 @@ import { removeOrphans } from "./orphans.js";
 import { type CommitLog, type LogStore, type TopicSettings, type Usage, defaultTopicSettings } from "./port.js";
 import { type Recovery, emptyEnd, recover } from "./recovery.js";
 import { RetentionClock } from "./retention-clock.js";
+import { Slabs } from "./slabs.js";
 import { StorageAccount } from "./storage-account.js";
 import { TopicFiles } from "./topic-files.js";
 import { TopicIndex } from "./topic-index.js";
 import { TopicLog } from "./topic-log.js";
+
+/** A group of the usual size fits. */
+const maxSlabBytes = 1024 * 1024 + 2 * blockBytes;
 
 interface Parts {
   readonly journal: Journal;
@@ -65,7 +69,8 @@ export class FileStore implements LogStore {
   ) {
     const { journal, space, files, clock, retentionClock, ends } = parts;
     const onFailure = (error: unknown): void => this.#fail(error);
-    const flusher = new Flusher(space, options.pendingBytes, onFailure);
+    const slabs = new Slabs(Math.floor(Math.min(maxSlabBytes, options.pendingBytes / 8)));
+    const flusher = new Flusher(space, slabs, options.pendingBytes, onFailure);
     this.#flusher = flusher;
     this.#tenantsDirectory = join(directory, layout.tenants);
     this.#closers = closers;
@@ -89,6 +94,7 @@ export class FileStore implements LogStore {
       flusher,
       clock,
       sizes: options,
+      slabs,
       onPublished: (logs) => checkpointer.noteGroup(logs),
       release: () => checkpointer.demand(),
       onFailure,

@@ -1,47 +1,52 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isExhausted } from "./durable-files.js";
 import type { FreeSpace } from "./free-space.js";
+import type { Slabs } from "./slabs.js";
 import type { TopicLog } from "./topic-log.js";
 
-/** Small commits that come one after the other are written together, this much later. */
-const coalesceMs = 10;
-/** This much is not left waiting for company. */
-const coalesceBytes = 4 * 1024 * 1024;
+/** A topic with so much is written at once: a larger write is no cheaper. */
+const largeBytes = 1024 * 1024;
 /** Of the thread pool, the journal and readers keep the rest. */
 const concurrentWrites = 2;
 const retryFullDiskMs = 500;
 
-/** Writes commits to their segments behind the answer, out of bounded memory. */
+/**
+ * Writes commits to their segments behind the answer, out of bounded memory. Small ones wait for company, until a
+ * checkpoint writes them or half of the memory is used: how many writes there are then depends on the bytes, and not on how
+ * many topics they belong to.
+ */
 export class Flusher {
   readonly #space: FreeSpace;
+  readonly #slabs: Slabs;
   readonly #maxPendingBytes: number;
   readonly #onFailure: (error: unknown) => void;
+  /** In the order in which they got something to be written, so that the oldest slabs are free first. */
   readonly #dirty = new Set<TopicLog>();
+  /** Those of them that are written at once. */
+  readonly #large = new Set<TopicLog>();
   readonly #awaitingRoom: (() => void)[] = [];
-  #pendingBytes = 0;
-  #timer: NodeJS.Timeout | undefined;
   #running = 0;
   #stopped = false;
 
-  constructor(space: FreeSpace, maxPendingBytes: number, onFailure: (error: unknown) => void) {
+  constructor(space: FreeSpace, slabs: Slabs, maxPendingBytes: number, onFailure: (error: unknown) => void) {
     this.#space = space;
+    this.#slabs = slabs;
     this.#maxPendingBytes = maxPendingBytes;
     this.#onFailure = onFailure;
   }
 
-  /** Notes that the log has `bytes` more to be written. */
-  add(log: TopicLog, bytes: number): void {
-    this.#pendingBytes += bytes;
+  /** Notes that the log has more to be written. */
+  add(log: TopicLog): void {
     // What is left then is for the last checkpoint to write.
     if (this.#stopped) return;
     this.#dirty.add(log);
-    if (this.#pendingBytes >= coalesceBytes) this.#startWriters();
-    else this.#timer ??= setTimeout(() => this.#startWriters(), coalesceMs);
+    if (log.pendingBytes >= Math.min(largeBytes, this.#maxPendingBytes / 8)) this.#large.add(log);
+    this.#startWriters();
   }
 
   /** Resolves when memory has room for another group. */
   async room(): Promise<void> {
-    while (this.#pendingBytes > this.#maxPendingBytes && !this.#stopped) {
+    while (this.#slabs.usedBytes > this.#maxPendingBytes && !this.#stopped) {
       await new Promise<void>((resolve) => this.#awaitingRoom.push(resolve));
     }
   }
@@ -50,7 +55,8 @@ export class Flusher {
   async flush(log: TopicLog): Promise<void> {
     for (;;) {
       try {
-        await log.flush((bytes) => this.#flushed(bytes));
+        await log.flush(() => this.#letGoOn());
+        if (log.pendingBytes === 0) this.drop(log);
         return;
       } catch (error) {
         // A full disk is nobody's failure: the journal has the records, and nothing more is taken meanwhile.
@@ -61,40 +67,37 @@ export class Flusher {
     }
   }
 
-  /** Notes that `bytes` which the log had pending are never going to be written: it is deleted. */
-  drop(log: TopicLog, bytes: number): void {
+  /** Notes that the log has nothing pending: all of it is written, or is never going to be. */
+  drop(log: TopicLog): void {
     this.#dirty.delete(log);
-    this.#flushed(bytes);
+    this.#large.delete(log);
+    this.#letGoOn();
   }
 
   /** Starts no more writes on its own, waits for no disk, and lets nobody wait any longer. */
   stop(): void {
     this.#stopped = true;
-    clearTimeout(this.#timer);
-    for (const resolve of this.#awaitingRoom.splice(0)) resolve();
+    this.#letGoOn();
   }
 
-  #flushed(bytes: number): void {
-    this.#pendingBytes -= bytes;
+  #letGoOn(): void {
     for (const resolve of this.#awaitingRoom.splice(0)) resolve();
   }
 
   #startWriters(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    while (this.#running < concurrentWrites && this.#dirty.size > this.#running) {
+    while (this.#running < concurrentWrites && this.#next() !== undefined) {
       this.#running++;
       void this.#writer().finally(() => {
         this.#running--;
-        if (this.#dirty.size > 0 && !this.#stopped) this.#startWriters();
+        this.#startWriters();
       });
     }
   }
 
   async #writer(): Promise<void> {
-    for (const log of this.#dirty) {
-      if (this.#stopped) return;
+    for (let log = this.#next(); log !== undefined; log = this.#next()) {
       this.#dirty.delete(log);
+      this.#large.delete(log);
       try {
         await this.flush(log);
       } catch (error) {
@@ -102,5 +105,14 @@ export class Flusher {
         if (!isExhausted(error)) this.#onFailure(error);
       }
     }
+  }
+
+  /** What is to be written now, if anything. */
+  #next(): TopicLog | undefined {
+    if (this.#stopped) return undefined;
+    const [large] = this.#large;
+    if (large !== undefined || this.#slabs.usedBytes <= this.#maxPendingBytes / 2) return large;
+    const [oldest] = this.#dirty;
+    return oldest;
   }
 }

@@ -1,16 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
-import { type RecordBatch, framesThatFit, writeFrames } from "../wire/records.js";
+import type { RecordBatch } from "../wire/records.js";
 import type { Clock } from "./clock.js";
-import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
 import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
 import type { FreeSpace } from "./free-space.js";
+import { type PlacedBatch, encodeGroup, sizeOf } from "./group-encoder.js";
 import type { Journal, JournalPlace } from "./journal.js";
-import { type Sequence, entryHeaderBytes, groupHeaderBytes, writeEntryHeader } from "./journal-format.js";
+import { type Sequence, groupHeaderBytes } from "./journal-format.js";
 import type { DurableCommit } from "./pending-commits.js";
 import type { Appended } from "./port.js";
-import { type SegmentSizes, segmentBytesOf } from "./segment-size.js";
+import type { SegmentSizes } from "./segment-size.js";
+import type { Slabs } from "./slabs.js";
 import type { StoreObserver } from "./store-observer.js";
 import type { Appender, TopicLog } from "./topic-log.js";
 
@@ -24,11 +25,7 @@ const quickSyncSeconds = 0.005;
 /** Fewer batches than this are not worth a sync of their own. */
 const fewBatches = 32;
 
-interface Waiting {
-  readonly log: TopicLog;
-  readonly batch: RecordBatch;
-  readonly offset: bigint;
-  readonly bytes: number;
+interface Waiting extends PlacedBatch {
   readonly resolve: (appended: Appended) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -38,18 +35,6 @@ interface Queue {
   waiting: (Waiting | undefined)[];
   first: number;
   bytes: number;
-}
-
-/** Records of one topic that go into one commit: stretches of consecutive batches. */
-interface CommitPlan {
-  readonly log: TopicLog;
-  readonly base: bigint;
-  readonly timeMs: number;
-  readonly slices: { readonly batch: RecordBatch; readonly from: number; readonly to: number }[];
-  count: number;
-  framesBytes: number;
-  segmentBase: bigint;
-  position: number;
 }
 
 /** What the journal holds, as far as readers can see it. */
@@ -68,6 +53,7 @@ export class GroupCommit implements Appender {
   readonly #flusher: Flusher;
   readonly #clock: Clock;
   readonly #sizes: SegmentSizes;
+  readonly #slabs: Slabs;
   readonly #onPublished: (logs: Iterable<TopicLog>) => void;
   readonly #release: () => Promise<void>;
   readonly #onFailure: (error: unknown) => void;
@@ -89,6 +75,7 @@ export class GroupCommit implements Appender {
     flusher: Flusher;
     clock: Clock;
     sizes: SegmentSizes;
+    slabs: Slabs;
     /** Called when a group has become visible. */
     onPublished: (logs: Iterable<TopicLog>) => void;
     /** Makes a checkpoint, so that a full journal can go on; resolves also if that failed. */
@@ -102,6 +89,7 @@ export class GroupCommit implements Appender {
     this.#flusher = options.flusher;
     this.#clock = options.clock;
     this.#sizes = options.sizes;
+    this.#slabs = options.slabs;
     this.#onPublished = options.onPublished;
     this.#release = options.release;
     this.#onFailure = options.onFailure;
@@ -215,14 +203,14 @@ export class GroupCommit implements Appender {
     try {
       await this.#flusher.room();
       this.#placed = true;
-      const plans = planCommits(group, this.#clock.wallMs(), this.#sizes);
-      const { bytes, commits } = encodeGroup(plans);
-      await this.#room(bytes.length);
-      const sequence = await this.#journal.append(bytes, plans.length);
-      this.#publish(commits, { sequence, place: this.#journal.place });
+      const encoded = encodeGroup(group, this.#clock.wallMs(), this.#sizes, this.#slabs);
+      const bytes = encoded.end - encoded.start;
+      await this.#room(bytes);
+      const sequence = await this.#journal.append(encoded.slab.bytes, encoded.start, encoded.end, encoded.entries);
+      this.#publish(encoded.commits, { sequence, place: this.#journal.place });
       for (const waiting of group) answer(waiting);
       const { syncSeconds } = this.#journal;
-      this.#observer?.onGroup({ commits: plans.length, bytes: bytes.length, syncSeconds });
+      this.#observer?.onGroup({ commits: encoded.entries, bytes, syncSeconds });
     } catch (error) {
       let failure: Error;
       // Closed with a full disk: who still waits was told nothing, and the journal is as good as before.
@@ -269,10 +257,7 @@ export class GroupCommit implements Appender {
     this.#published = published;
     for (const [log, own] of commits) {
       log.publish(own);
-      this.#flusher.add(
-        log,
-        own.reduce((sum, commit) => sum + commit.bytes.length, 0),
-      );
+      this.#flusher.add(log);
     }
     this.#onPublished(commits.keys());
   }
@@ -286,88 +271,4 @@ function answer({ log, offset, batch, bytes, resolve }: Waiting): void {
 function refuse({ log, bytes, reject }: Waiting, failure: Error): void {
   log.noteAnswered(bytes);
   reject(failure);
-}
-
-/** Bytes that a batch keeps in memory; in the journal it takes no more than that. */
-function sizeOf(batch: RecordBatch): number {
-  const framesBytes = batch.source.length + 24 * batch.count;
-  // A commit ends where the next record does not fit, so that two in a row are always more than a full one.
-  const commits = 1 + Math.ceil((2 * framesBytes) / maxCommitFramesBytes);
-  return framesBytes + commits * (entryHeaderBytes + commitHeaderBytes);
-}
-
-/** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */
-function planCommits(group: readonly Waiting[], now: number, sizes: SegmentSizes): CommitPlan[] {
-  const plans: CommitPlan[] = [];
-  const open = new Map<TopicLog, CommitPlan>();
-  for (const { log, batch, offset } of group) {
-    for (let from = 0; from < batch.count;) {
-      const timeMs = Math.max(now, log.end.timeMs);
-      const base = offset + BigInt(from);
-      const current = open.get(log);
-      const space = maxCommitFramesBytes - (current?.framesBytes ?? 0);
-      const { to, bytes } = framesThatFit(batch, from, Number(base), timeMs, space, current === undefined);
-      if (current !== undefined && to > from) {
-        current.slices.push({ batch, from, to });
-        current.count += to - from;
-        current.framesBytes += bytes;
-      } else if (to > from) {
-        const plan: CommitPlan = {
-          log,
-          base,
-          timeMs,
-          slices: [{ batch, from, to }],
-          count: to - from,
-          framesBytes: bytes,
-          segmentBase: 0n,
-          position: 0,
-        };
-        plans.push(plan);
-        open.set(log, plan);
-      }
-      if (to < batch.count) open.delete(log);
-      from = to;
-    }
-  }
-  placeCommits(plans, sizes);
-  return plans;
-}
-
-/** Gives each commit its place behind the one before it, in a new segment where the active one is full. */
-function placeCommits(plans: readonly CommitPlan[], sizes: SegmentSizes): void {
-  const ends = new Map<TopicLog, { segmentBase: bigint; position: number }>();
-  for (const plan of plans) {
-    const end = ends.get(plan.log) ?? plan.log.end;
-    const bytes = commitHeaderBytes + plan.framesBytes;
-    const fits = end.position + bytes <= segmentBytesOf(plan.log.settings, sizes);
-    // The very first commit of a topic begins its first segment, which nothing has made yet.
-    plan.segmentBase = fits || end.position === 0 ? end.segmentBase : plan.base;
-    plan.position = plan.segmentBase === end.segmentBase ? end.position : 0;
-    ends.set(plan.log, { segmentBase: plan.segmentBase, position: plan.position + bytes });
-  }
-}
-
-function encodeGroup(plans: readonly CommitPlan[]): { bytes: Buffer; commits: Map<TopicLog, DurableCommit[]> } {
-  let size = groupHeaderBytes;
-  for (const plan of plans) size += entryHeaderBytes + commitHeaderBytes + plan.framesBytes;
-  const bytes = Buffer.allocUnsafeSlow(size);
-  const commits = new Map<TopicLog, DurableCommit[]>();
-  let at = groupHeaderBytes;
-  for (const plan of plans) {
-    const { log, base, count, timeMs, framesBytes, segmentBase, position } = plan;
-    const topicId = log.topicIdBytes;
-    const commitBytes = commitHeaderBytes + framesBytes;
-    const start = writeEntryHeader(bytes, at, { topicId, segmentBase, position, commitBytes });
-    at = start + commitHeaderBytes;
-    let offset = Number(base);
-    for (const { batch, from, to } of plan.slices) {
-      at = writeFrames(batch, from, to, offset, timeMs, bytes, at);
-      offset += to - from;
-    }
-    sealCommit(bytes, start, { topicId, base, count, timeMs, framesBytes });
-    const own = commits.get(log) ?? [];
-    own.push({ segmentBase, position, base, count, timeMs, bytes: bytes.subarray(start, at) });
-    commits.set(log, own);
-  }
-  return { bytes, commits };
 }

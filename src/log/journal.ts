@@ -131,20 +131,24 @@ export class Journal implements AsyncDisposable {
   }
 
   /**
-   * Appends a group for which there is room: the first `groupHeaderBytes` are the journal's to fill, the entries follow.
+   * Appends the group at `[start, end)` of the buffer, for which there is room: its first `groupHeaderBytes` are the
+   * journal's to fill, the entries follow. The rest of its last block, in the buffer as well, is overwritten.
    *
    * @throws JournalFailed the first time and ever after, once a write or sync has failed
    */
-  async append(group: Buffer, entries: number): Promise<Sequence> {
+  async append(buffer: Buffer, start: number, end: number, entries: number): Promise<Sequence> {
     if (this.#failure !== undefined) throw this.#failure;
     try {
       const sequence = this.#next;
-      sealGroup(group, sequence, sequence - 1n, entries, this.#nonce);
-      await writeFully(this.#file!, group, this.#position);
+      sealGroup(buffer.subarray(start, end), sequence, sequence - 1n, entries, this.#nonce);
+      // Whole blocks: to write a part of one, the kernel may have to read it first.
+      const next = nextBlock(this.#position + end - start);
+      const whole = buffer.subarray(start, start + next - this.#position);
+      await writeFully(this.#file!, whole.fill(0, end - start), this.#position);
       const written = performance.now();
       await this.#file!.datasync();
       this.#syncSeconds = (performance.now() - written) / 1000;
-      this.#position = nextBlock(this.#position + group.length);
+      this.#position = next;
       this.#next = sequence + 1n;
       return sequence;
     } catch (error) {

@@ -46,10 +46,10 @@ export class OpenFiles implements AsyncDisposable {
   }
 
   /** Lends the file, created if need be, to `use` for writing. */
-  async write(path: string, use: (file: FileHandle) => Promise<void>): Promise<void> {
-    await this.#lend(path, constants.O_RDWR | constants.O_CREAT, async (file) => {
+  async write<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
+    return this.#lend(path, constants.O_RDWR | constants.O_CREAT, async (file) => {
       try {
-        await use(await file.handle);
+        return await use(await file.handle);
       } finally {
         // Counted when it is over: a sync that ran beside the write may have missed it, and must not count as covering it.
         file.writes++;

@@ -1,6 +1,7 @@
 import { commitHeaderBytes } from "./commit.js";
 import type { Gatherer } from "./gatherer.js";
 import { lastIndexWhere } from "./search.js";
+import type { Slab } from "./slabs.js";
 
 /** A commit that is durable in the journal. */
 export interface DurableCommit {
@@ -12,6 +13,8 @@ export interface DurableCommit {
   readonly timeMs: number;
   /** Header and frames. */
   readonly bytes: Buffer;
+  /** Where these bytes are. */
+  readonly slab: Pick<Slab, "lend" | "release">;
 }
 
 /** What is written with one call, unless one commit is larger. */
@@ -20,9 +23,16 @@ const maxWriteBytes = 4 * 1024 * 1024;
 /** What of one topic is durable, but not in a segment yet, in offset order. Until it is there, readers find it here. */
 export class PendingCommits {
   readonly #commits: DurableCommit[] = [];
+  #bytes = 0;
+
+  /** Bytes of all commits. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   add(commit: DurableCommit): void {
     this.#commits.push(commit);
+    this.#bytes += commit.bytes.length;
   }
 
   /** The first offset; undefined if there is none. */
@@ -38,15 +48,15 @@ export class PendingCommits {
   read(offset: bigint, gatherer: Gatherer): void {
     const first = lastIndexWhere(this.#commits, (commit) => commit.base <= offset);
     for (let index = first; index < this.#commits.length; index++) {
-      const { bytes, base, count } = this.#commits[index]!;
+      const { bytes, base, count, slab } = this.#commits[index]!;
       const last = base + BigInt(count) - 1n;
+      slab.lend();
       if (!gatherer.take(bytes, commitHeaderBytes, bytes.length, { base, last, count })) return;
     }
   }
 
   /** The first commits of one segment, as many as are written with one call; undefined if there is none. */
-  get firstRun():
-    { readonly segmentBase: bigint; readonly commits: readonly Buffer[]; readonly bytes: number } | undefined {
+  get firstRun(): { readonly segmentBase: bigint; readonly commits: readonly Buffer[] } | undefined {
     const segmentBase = this.#commits[0]?.segmentBase;
     if (segmentBase === undefined) return undefined;
     const commits: Buffer[] = [];
@@ -56,16 +66,19 @@ export class PendingCommits {
       commits.push(commit.bytes);
       bytes += commit.bytes.length;
     }
-    return { segmentBase, commits, bytes };
+    return { segmentBase, commits };
   }
 
-  /** Takes the first `count` out. */
+  /** Takes the first `count` out: their bytes are read here no more. */
   remove(count: number): void {
-    this.#commits.splice(0, count);
+    for (const { bytes, slab } of this.#commits.splice(0, count)) {
+      this.#bytes -= bytes.length;
+      slab.release();
+    }
   }
 
-  /** Takes all out, and returns how many bytes they were. */
-  clear(): number {
-    return this.#commits.splice(0).reduce((sum, { bytes }) => sum + bytes.length, 0);
+  /** Takes all out. */
+  clear(): void {
+    this.remove(this.#commits.length);
   }
 }

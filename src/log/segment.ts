@@ -3,7 +3,7 @@ import type { Lease } from "../buffer-pool.js";
 import { RecordCorrupt } from "../errors.js";
 import { CheckedCommit } from "./checked-commits.js";
 import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
-import { isMissing, readInto, writeFully } from "./durable-files.js";
+import { isMissing, readInto, writeAllFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
@@ -109,9 +109,7 @@ export class Segment {
 
   /** Appends bytes of whole commits. */
   async write(commits: readonly Buffer[]): Promise<void> {
-    const bytes = commits.length === 1 ? commits[0]! : Buffer.concat(commits);
-    await this.#files.write(this.path, (file) => writeFully(file, bytes, this.written));
-    this.written += bytes.length;
+    this.written += await this.#files.write(this.path, (file) => writeAllFully(file, commits, this.written));
   }
 
   /** Resolves when what was written is on disk; the index is saved along, but not synced. */

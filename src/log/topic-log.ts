@@ -237,8 +237,13 @@ export class TopicLog implements CommitLog {
     this.#end = { next, segmentBase: next, position: 0, timeMs };
   }
 
-  /** Writes what is pending to the segments, and tells `onFlushed` each time some bytes are. Calls follow one another. */
-  flush(onFlushed: (bytes: number) => void): Promise<void> {
+  /** What is durable and in no segment yet, in bytes. */
+  get pendingBytes(): number {
+    return this.#pending.bytes;
+  }
+
+  /** Writes what is pending to the segments, and calls `onFlushed` each time a part is. Calls follow one another. */
+  flush(onFlushed: () => void): Promise<void> {
     const flushed = this.#flushing.then(async () => {
       await this.files.work(() => this.#flushPending(onFlushed));
     });
@@ -269,11 +274,9 @@ export class TopicLog implements CommitLog {
 
   /**
    * Runs `remove`, which takes the directory away, when nobody works on it any more. If it fails, the topic is as it was
-   * before it was retired.
-   *
-   * @returns how many bytes were pending, and never will be written
+   * before it was retired. What is pending then is never going to be written.
    */
-  async remove(remove: () => Promise<void>): Promise<number> {
+  async remove(remove: () => Promise<void>): Promise<void> {
     try {
       await this.files.end(remove);
     } catch (error) {
@@ -281,7 +284,7 @@ export class TopicLog implements CommitLog {
       throw error;
     }
     this.#account.close();
-    return this.#pending.clear();
+    this.#pending.clear();
   }
 
   /** Refuses everything from now on and wakes who waits. */
@@ -326,14 +329,14 @@ export class TopicLog implements CommitLog {
     }
   }
 
-  async #flushPending(onFlushed: (bytes: number) => void): Promise<void> {
+  async #flushPending(onFlushed: () => void): Promise<void> {
     for (let run = this.#pending.firstRun; run !== undefined; run = this.#pending.firstRun) {
-      const { segmentBase, commits, bytes } = run;
+      const { segmentBase, commits } = run;
       const segment = this.files.segments.findLast(({ base }) => base === segmentBase)!;
       await segment.write(commits);
       // Only now: until the bytes are in the file, readers find them here.
       this.#pending.remove(commits.length);
-      onFlushed(bytes);
+      onFlushed();
     }
   }
 }

@@ -215,10 +215,12 @@ describe("a journal", () => {
     {
       await using journal = await Journal.open(whole, 1n, { fileBytes: 32 * 1024, maxFiles: 9 });
       for (let n = 0; n < 24; n++) {
-        const group = Buffer.alloc(64 + 32 + 100 + n);
+        const end = 64 + 32 + 100 + n;
+        // With room for the rest of the block.
+        const group = Buffer.alloc(end + blockBytes);
         writeEntryHeader(group, 64, { topicId: Buffer.alloc(16), segmentBase: 0n, position: n, commitBytes: 100 + n });
-        await journal.makeRoom(group.length);
-        await journal.append(group, 1);
+        await journal.makeRoom(end);
+        await journal.append(group, 0, end, 1);
       }
     }
     const sequences = async (checkpoint = 0n, place = { file: 1n, position: blockBytes }): Promise<bigint[]> => {

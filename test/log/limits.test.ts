@@ -9,6 +9,7 @@ import { readManifest } from "../../src/log/manifest.js";
 import { type Appended, type CommitLog, defaultTopicSettings } from "../../src/log/port.js";
 import { emptyEnd } from "../../src/log/recovery.js";
 import { segmentFileName } from "../../src/log/segment.js";
+import { type Slab, Slabs } from "../../src/log/slabs.js";
 import { StorageAccount } from "../../src/log/storage-account.js";
 import { TopicFiles } from "../../src/log/topic-files.js";
 import { TopicLog } from "../../src/log/topic-log.js";
@@ -297,7 +298,7 @@ describe("a search by time", () => {
       // Two segments share a time, and then comes a gap.
       const timeMs = 1000 + 10 * Math.floor(Number(base) / 2);
       sealCommit(bytes, 0, { topicId: log.topicIdBytes, base, count: 1, timeMs, framesBytes: 0 });
-      log.publish([{ base, segmentBase: base, position: 0, count: 1, timeMs, bytes }]);
+      log.publish([{ base, segmentBase: base, position: 0, count: 1, timeMs, bytes, slab: slabOfOne() }]);
     }
     await log.flush(() => undefined);
     for (const [time, offset] of [
@@ -315,6 +316,13 @@ describe("a search by time", () => {
     }
   });
 });
+
+/** What a commit that no group was built of holds. */
+function slabOfOne(): Slab {
+  const slab = new Slabs(1).withRoomFor(1);
+  slab.hold();
+  return slab;
+}
 
 describe("open files", () => {
   test("sync what was being written beside an earlier sync", async () => {
@@ -377,7 +385,9 @@ describe("a checkpoint", () => {
     await using files = new WatchedFiles(8);
     const log = emptyTopic(files, directory.path);
     const publish = (base: bigint, segmentBase: bigint, position: number) =>
-      log.publish([{ base, segmentBase, position, count: 1, timeMs: 1, bytes: Buffer.alloc(10, 1) }]);
+      log.publish([
+        { base, segmentBase, position, count: 1, timeMs: 1, bytes: Buffer.alloc(10, 1), slab: slabOfOne() },
+      ]);
     const checkpoint = async (): Promise<string[]> => {
       synced.length = 0;
       await log.flush(() => undefined);

@@ -111,7 +111,7 @@ export class DiskModel {
   }
 
   #wrapHandle(handle: FileHandle, entry: Entry): FileHandle {
-    for (const method of ["write", "writeFile", "truncate"] as const) {
+    for (const method of ["write", "writev", "writeFile", "truncate"] as const) {
       const original = handle[method].bind(handle) as (...args: unknown[]) => Promise<unknown>;
       (handle as unknown as Record<string, unknown>)[method] = (...args: unknown[]) =>
         this.#alone(() => original(...args));

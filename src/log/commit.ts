@@ -1,6 +1,7 @@
 import { crc32 } from "node:zlib";
 import { writeVarint, varintSize } from "../wire/records.js";
 import { type FramesHeader, isSparse } from "./record-frame.js";
+import { writeUint64 } from "./uint64.js";
 
 /**
  * A commit on disk: a header, as field 2047 of a ConsumeResponse, and then the frames of its records (docs/format.md).
@@ -59,12 +60,12 @@ export function sealCommit(
   target[position + 1] = tagByte1;
   const body = writeVarint(target, position + 2, bodyBytes);
   target.writeUInt32LE(last === lastIfDense ? denseVersion : sparseVersion, body + 4);
-  commit.topicId.copy(target, body + 8);
-  target.writeBigUInt64LE(commit.base, body + 24);
-  target.writeBigUInt64LE(last, body + 32);
+  target.set(commit.topicId, body + 8);
+  writeUint64(target, Number(commit.base), body + 24);
+  writeUint64(target, Number(last), body + 32);
   target.writeUInt32LE(commit.count, body + 40);
   target.writeUInt32LE(commit.framesBytes, body + 44);
-  target.writeBigUInt64LE(BigInt(commit.timeMs), body + 48);
+  writeUint64(target, commit.timeMs, body + 48);
   target.writeUInt32LE(0, body + 56);
   target.writeUInt32LE(
     crc32(target.subarray(body + headerChecksumStart, body + headerChecksumAt)),

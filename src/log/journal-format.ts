@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib";
+import { writeUint64 } from "./uint64.js";
 
 /**
  * Bytes of a journal file (docs/format.md): a header block, then groups, each from a 4 KiB boundary on. A group holds
@@ -125,8 +126,8 @@ export function writeEntryHeader(
   at: number,
   entry: { topicId: Buffer; segmentBase: bigint; position: number; commitBytes: number },
 ): number {
-  entry.topicId.copy(target, at);
-  target.writeBigUInt64LE(entry.segmentBase, at + 16);
+  target.set(entry.topicId, at);
+  writeUint64(target, Number(entry.segmentBase), at + 16);
   target.writeUInt32LE(entry.position, at + 24);
   target.writeUInt32LE(entry.commitBytes, at + 28);
   return at + entryHeaderBytes;

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { writeSync } from "node:fs";
 import { type FileHandle, constants, open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { JournalFailed } from "../errors.js";
@@ -16,6 +17,11 @@ import {
 } from "./journal-format.js";
 
 const sparePrefix = "spare-";
+/** So little is written by the event loop itself: to hand it to the thread pool and back takes longer. */
+const directBytes = 64 * 1024;
+/** A write that takes longer has waited for the disk, for which the event loop must not wait again soon. */
+const directMs = 2;
+const indirectMs = 1000;
 
 export interface JournalOptions {
   /** Size of each journal file, in bytes; the largest group must fit. */
@@ -60,6 +66,8 @@ export class Journal implements AsyncDisposable {
   #next: Sequence;
   #failure: JournalFailed | undefined;
   #syncSeconds = 0;
+  /** Until when groups are written by the thread pool, on the clock of performance.now(). */
+  #indirectUntil = 0;
 
   private constructor(directory: string, next: Sequence, options: JournalOptions) {
     this.#directory = directory;
@@ -144,7 +152,7 @@ export class Journal implements AsyncDisposable {
       // Whole blocks: to write a part of one, the kernel may have to read it first.
       const next = nextBlock(this.#position + end - start);
       const whole = buffer.subarray(start, start + next - this.#position);
-      await writeFully(this.#file!, whole.fill(0, end - start), this.#position);
+      await this.#write(whole.fill(0, end - start));
       const written = performance.now();
       await this.#file!.datasync();
       this.#syncSeconds = (performance.now() - written) / 1000;
@@ -186,6 +194,18 @@ export class Journal implements AsyncDisposable {
     }
     await this.#file?.close();
     this.#file = undefined;
+  }
+
+  async #write(group: Buffer): Promise<void> {
+    const started = performance.now();
+    if (group.length > directBytes || started < this.#indirectUntil) {
+      await writeFully(this.#file!, group, this.#position);
+      return;
+    }
+    const done = writeSync(this.#file!.fd, group, 0, group.length, this.#position);
+    const ended = performance.now();
+    if (ended - started > directMs) this.#indirectUntil = ended + indirectMs;
+    if (done < group.length) await writeFully(this.#file!, group.subarray(done), this.#position + done);
   }
 
   #fits(groupBytes: number): boolean {

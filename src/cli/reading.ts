@@ -40,8 +40,8 @@ export async function* readUntilNow(client: Client, options: ReadingOptions): As
 /** For ever, and as it comes. */
 export async function* readOn(client: Client, options: ReadingOptions): AsyncGenerator<Read, void, undefined> {
   const { topic, tenant, topicId, from, maxRecords, maxBytes, signal } = options;
-  const following = client.follow({ topic, tenant, topicId, from, maxRecords, maxBytes, signal });
-  for await (const record of following) yield { records: [record], end: undefined };
+  const following = client.followBatches({ topic, tenant, topicId, from, maxRecords, maxBytes, signal });
+  for await (const { records } of following) yield { records, end: undefined };
 }
 
 interface Wanted {

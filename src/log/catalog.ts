@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { readdirSync } from "node:fs";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
-import { type Manifest, readManifest, writeManifest } from "./manifest.js";
+import { type Manifest, readManifestSync, writeManifest } from "./manifest.js";
 import type { TopicSettings } from "./port.js";
 
 const creating = ".creating";
 const deleted = ".deleted";
-const concurrentReads = 8;
 
 /** A topic's directory and what its `topic.json` says. */
 export interface CatalogEntry {
@@ -16,25 +16,30 @@ export interface CatalogEntry {
   readonly manifest: Manifest;
 }
 
+/** A topic as a start finds it. */
+export interface FoundTopic extends CatalogEntry {
+  /** Names of the files in its directory. */
+  readonly files: readonly string[];
+}
+
 /** What the data directory says of topics. */
 export interface Catalog {
-  readonly topics: readonly CatalogEntry[];
+  readonly topics: readonly FoundTopic[];
   /** Ids of topics that are deleted, although their files are not gone yet. */
   readonly deleted: ReadonlySet<string>;
 }
 
-/** Every topic of the data directory. @throws OperatorError when a `topic.json` cannot be read or contradicts another */
-export async function readCatalog(tenantsDirectory: string): Promise<Catalog> {
-  const all = await topicDirectories(tenantsDirectory);
-  const directories = all.filter((directory) => !isLeftover(directory));
-  const entries: CatalogEntry[] = [];
-  const queue = directories.values();
-  const reader = async (): Promise<void> => {
-    for (const directory of queue) entries.push({ directory, manifest: await readManifest(directory) });
-  };
-  await Promise.all(Array.from({ length: concurrentReads }, reader));
+/**
+ * Every topic of the data directory. Nobody is served yet who would have to wait: so one file after the other on this
+ * thread, which takes a fifth of the time that it takes by way of the thread pool.
+ *
+ * @throws OperatorError when a `topic.json` cannot be read or contradicts another
+ */
+export function readCatalog(tenantsDirectory: string): Catalog {
+  const all = topicDirectories(tenantsDirectory);
+  const topics = all.filter((directory) => !isLeftover(directory)).map(foundIn);
   const named = new Map<string, string>();
-  for (const { directory, manifest } of entries) {
+  for (const { directory, manifest } of topics) {
     const name = `${manifest.tenant}/${manifest.topic}`;
     const other = named.get(name);
     if (other !== undefined) {
@@ -48,7 +53,7 @@ export async function readCatalog(tenantsDirectory: string): Promise<Catalog> {
     named.set(name, directory);
   }
   const gone = all.filter((directory) => directory.endsWith(deleted));
-  return { topics: entries, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
+  return { topics, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
 }
 
 /**
@@ -56,7 +61,7 @@ export async function readCatalog(tenantsDirectory: string): Promise<Catalog> {
  * topics. Neither the checkpoint nor what is above it in the journal may speak of them any more.
  */
 export async function removeLeftovers(tenantsDirectory: string): Promise<void> {
-  for (const directory of await topicDirectories(tenantsDirectory)) {
+  for (const directory of topicDirectories(tenantsDirectory)) {
     if (isLeftover(directory)) await rm(directory, { recursive: true });
   }
 }
@@ -82,7 +87,9 @@ export interface NewTopic {
 /** Durably makes the directory of a new, empty topic. */
 export async function createTopic(tenantsDirectory: string, created: NewTopic): Promise<CatalogEntry> {
   const topicId = randomBytes(16).toString("hex");
-  const state = { startOffset: 0n, compactedTo: 0n, ageMark: undefined, segments: [] };
+  // Named before it has a file, so that the first checkpoint need not write topic.json once more.
+  const segments = [{ base: 0n }];
+  const state = { startOffset: 0n, compactedTo: 0n, ageMark: undefined, segments };
   const manifest: Manifest = { ...created, topicId, ...state };
   const directory = topicDirectory(tenantsDirectory, manifest);
   const topics = dirname(directory);
@@ -106,11 +113,15 @@ function isLeftover(directory: string): boolean {
   return directory.endsWith(creating) || directory.endsWith(deleted);
 }
 
-async function topicDirectories(tenantsDirectory: string): Promise<string[]> {
+function foundIn(directory: string): FoundTopic {
+  return { directory, manifest: readManifestSync(directory), files: readdirSync(directory) };
+}
+
+function topicDirectories(tenantsDirectory: string): string[] {
   const directories: string[] = [];
-  for (const tenant of await namesIn(tenantsDirectory)) {
+  for (const tenant of namesIn(tenantsDirectory)) {
     const topics = topicsDirectory(tenantsDirectory, tenant);
-    for (const name of await namesIn(topics)) directories.push(join(topics, name));
+    for (const name of namesIn(topics)) directories.push(join(topics, name));
   }
   return directories;
 }
@@ -123,9 +134,9 @@ function topicDirectory(tenantsDirectory: string, manifest: Manifest): string {
   return join(topicsDirectory(tenantsDirectory, manifest.tenant), manifest.topicId);
 }
 
-async function namesIn(directory: string): Promise<string[]> {
+function namesIn(directory: string): string[] {
   try {
-    return await readdir(directory);
+    return readdirSync(directory);
   } catch (error) {
     if (isMissing(error)) return [];
     throw error;

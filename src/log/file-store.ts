@@ -139,7 +139,7 @@ export class FileStore implements LogStore {
       );
       const { checkpoint, topics, report } = data.isNew
         ? await create(path, journalDirectory)
-        : await recover(journalDirectory, await readCatalog(tenantsDirectory));
+        : await recover(journalDirectory, readCatalog(tenantsDirectory), options.pendingBytes);
       await removeLeftovers(tenantsDirectory);
       await removeOrphans(topics);
       const { journalFileBytes: fileBytes, journalFiles: maxFiles } = options;

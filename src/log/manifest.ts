@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -82,24 +83,40 @@ export async function writeManifest(directory: string, manifest: Manifest): Prom
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
   try {
-    const read = schema.parse(JSON.parse(await readFile(path, "utf8")));
-    const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark } = read;
-    return {
-      tenant,
-      topic,
-      topicId,
-      createdMs,
-      settings: Object.freeze({ ...defaultTopicSettings, ...settings }),
-      startOffset,
-      compactedTo,
-      ageMark,
-      segments: read.segments.map(({ base, generation, sealed }) => manifestSegment(base, generation ?? 0, sealed)),
-    };
+    return parseManifest(await readFile(path, "utf8"));
   } catch (error) {
-    throw new OperatorError(`${path} is missing, damaged or of another format; nothing was changed`, [], {
-      cause: error,
-    });
+    throw unreadable(path, error);
   }
+}
+
+/** As `readManifest`, at once: of thousands, one after the other, that is much quicker. */
+export function readManifestSync(directory: string): Manifest {
+  const path = join(directory, manifestName);
+  try {
+    return parseManifest(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+function parseManifest(text: string): Manifest {
+  const read = schema.parse(JSON.parse(text));
+  const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark } = read;
+  return {
+    tenant,
+    topic,
+    topicId,
+    createdMs,
+    settings: Object.freeze({ ...defaultTopicSettings, ...settings }),
+    startOffset,
+    compactedTo,
+    ageMark,
+    segments: read.segments.map(({ base, generation, sealed }) => manifestSegment(base, generation ?? 0, sealed)),
+  };
+}
+
+function unreadable(path: string, cause: unknown): OperatorError {
+  return new OperatorError(`${path} is missing, damaged or of another format; nothing was changed`, [], { cause });
 }
 
 export function manifestSegment(base: bigint, generation: number, sealed: SegmentEnd | undefined): ManifestSegment {

@@ -1,12 +1,12 @@
-import { readdir, unlink } from "node:fs/promises";
+import { unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { temporaryPathOf } from "./durable-files.js";
+import type { FoundTopic } from "./catalog.js";
+import { isMissing, temporaryPathOf } from "./durable-files.js";
 import { manifestName } from "./manifest.js";
-import type { RecoveredTopic } from "./recovery.js";
+import type { RecoveredTopic } from "./recovering-topic.js";
 import { indexPathOf, segmentFileName } from "./segment.js";
 
 const segmentName = /^(\d{20})(?:\.\d+)?\.(?:log|index)$/;
-const concurrentTopics = 8;
 
 /**
  * Removes what a crash has left of a `topic.json` that was not whole, and files of segments that it kept maintenance from
@@ -14,19 +14,22 @@ const concurrentTopics = 8;
  * wants to know why it is there.
  */
 export async function removeOrphans(topics: readonly RecoveredTopic[]): Promise<void> {
-  const queue = topics.values();
-  const worker = async (): Promise<void> => {
-    for (const topic of queue) await removeOrphansOf(topic);
-  };
-  await Promise.all(Array.from({ length: concurrentTopics }, worker));
+  for (const { entry, end } of topics) {
+    for (const name of orphansOf(entry, end.segmentBase)) {
+      await unlink(join(entry.directory, name)).catch((error: unknown) => {
+        // Recovery, which may have replaced `topic.json`, has used its place.
+        if (!isMissing(error)) throw error;
+      });
+    }
+  }
 }
 
-async function removeOrphansOf({ entry, end }: RecoveredTopic): Promise<void> {
-  const logs = entry.manifest.segments.map(({ base, generation }) => segmentFileName(base, generation));
+function orphansOf({ files, manifest }: FoundTopic, activeBase: bigint): readonly string[] {
+  const logs = manifest.segments.map(({ base, generation }) => segmentFileName(base, generation));
   const named = new Set([...logs, ...logs.map(indexPathOf)]);
-  for (const name of await readdir(entry.directory)) {
+  return files.filter((name) => {
     const base = segmentName.exec(name)?.[1];
-    const isUnnamed = base !== undefined && !named.has(name) && BigInt(base) < end.segmentBase;
-    if (isUnnamed || name === temporaryPathOf(manifestName)) await unlink(join(entry.directory, name));
-  }
+    const isUnnamed = base !== undefined && !named.has(name) && BigInt(base) < activeBase;
+    return isUnnamed || name === temporaryPathOf(manifestName);
+  });
 }

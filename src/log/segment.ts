@@ -90,7 +90,7 @@ export class Segment {
     this.#inherited = found?.bytes ?? 0;
     this.written = this.#inherited;
     this.#sealed = found?.sealed;
-    this.isNewFile = found === undefined;
+    this.isNewFile = this.#inherited === 0;
   }
 
   /** Where it ends, once it never changes again. */

@@ -1,0 +1,222 @@
+import { statSync } from "node:fs";
+import { type FileHandle, constants, open } from "node:fs/promises";
+import { join } from "node:path";
+import { RecordCorrupt } from "../errors.js";
+import type { FoundTopic } from "./catalog.js";
+import type { TopicEnd } from "./checkpoint.js";
+import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
+import { readUpTo, syncDirectory, writeFully } from "./durable-files.js";
+import type { JournalEntry } from "./journal-format.js";
+import { type Manifest, type ManifestSegment, manifestSegment, writeManifest } from "./manifest.js";
+import { JournalDamaged } from "./replay.js";
+import { type SegmentEnd, segmentFileName } from "./segment.js";
+
+/** One topic as recovery leaves it. */
+export interface RecoveredTopic {
+  readonly entry: FoundTopic;
+  readonly end: TopicEnd;
+  /** Set if its segments are shorter than the checkpoint says. */
+  readonly damage: RecordCorrupt | undefined;
+}
+
+/** What was cut off behind the last promised commit. */
+export interface CutFile {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** Commits of one segment, one behind the other. */
+interface Run {
+  readonly segmentBase: bigint;
+  readonly position: number;
+  readonly commits: Buffer[];
+}
+
+/**
+ * One topic on its way from the checkpoint to the journal's end. First it takes every commit, and nothing is written;
+ * when all of them are judged, they come once more and are written.
+ */
+export class RecoveringTopic {
+  readonly #found: FoundTopic;
+  readonly #checkpointed: TopicEnd;
+  readonly #damage: RecordCorrupt | undefined;
+  readonly #segments: { base: bigint; generation?: number; sealed?: SegmentEnd }[];
+  /** What the segment has in which the checkpoint ends. */
+  readonly #checkpointedBytes: number;
+  #end: TopicEnd;
+  #beyondBytes = 0;
+  #runs: Run[] = [];
+  #hasNewFile = false;
+
+  constructor(found: FoundTopic, checkpointed: TopicEnd) {
+    this.#found = found;
+    this.#checkpointed = checkpointed;
+    this.#end = checkpointed;
+    // What the manifest says of later segments is from above the checkpoint: replay says it again.
+    this.#segments = found.manifest.segments
+      .filter(({ base }) => base < checkpointed.segmentBase)
+      .map((segment) => ({ ...segment }));
+    const isNamed = found.manifest.segments.some(({ base }) => base === checkpointed.segmentBase);
+    if (isNamed || checkpointed.next > 0n) this.#segments.push({ base: checkpointed.segmentBase });
+    const bytes = this.#sizeOf(checkpointed.segmentBase);
+    this.#checkpointedBytes = bytes;
+    if (bytes >= checkpointed.position) return;
+    const location = `${this.#activePath}: byte ${bytes}`;
+    const problem = `the file should have ${checkpointed.position} bytes`;
+    this.#damage = new RecordCorrupt(found.manifest.topicId, location, problem);
+  }
+
+  get end(): TopicEnd {
+    return this.#end;
+  }
+
+  /** Goes on behind a commit. @throws JournalDamaged if it is not the one that follows */
+  take(entry: JournalEntry): void {
+    const { segmentBase, position, commit, topicId } = entry;
+    const header = readCommitHeader(commit, 0);
+    const rolls = segmentBase !== this.#end.segmentBase;
+    const follows = rolls ? position === 0 && segmentBase === this.#end.next : position === this.#end.position;
+    if (header === undefined || header.topicId !== topicId || header.base !== this.#end.next || !follows) {
+      const path = this.#pathOf(segmentBase);
+      throw new JournalDamaged(path, position, `the journal's commit does not follow offset ${this.#end.next}`);
+    }
+    const active = this.#segments.at(-1);
+    if (rolls && active !== undefined) active.sealed = { next: this.#end.next, bytes: this.#end.position };
+    if (active?.base !== segmentBase) this.#segments.push({ base: segmentBase });
+    this.#end = {
+      next: header.last + 1n,
+      segmentBase,
+      position: position + commit.length,
+      timeMs: header.timeMs,
+    };
+  }
+
+  /**
+   * Segments get nothing but what was durable in the journal. A whole commit behind all that the journal has is
+   * therefore proof that the journal has lost it: cutting it off would hide that.
+   *
+   * @throws JournalDamaged
+   */
+  async checkBeyond(): Promise<void> {
+    const { next, segmentBase, position } = this.#end;
+    const { startOffset } = this.#found.manifest;
+    if (startOffset > next) {
+      const problem = `offset ${startOffset - 1n} had been durable, and the journal does not have it`;
+      throw new JournalDamaged(this.#activePath, position, problem);
+    }
+    const isSameSegment = segmentBase === this.#checkpointed.segmentBase;
+    const bytes = isSameSegment ? this.#checkpointedBytes : this.#sizeOf(segmentBase);
+    this.#beyondBytes = Math.max(0, bytes - position);
+    if (this.#beyondBytes > 0) await this.#checkLost(segmentBase, position);
+    if (next !== segmentBase && this.#isThere(next)) await this.#checkLost(next, 0);
+  }
+
+  /** Takes a commit, the second time, to be written where its group says that it belongs. */
+  add({ segmentBase, position, commit }: JournalEntry): void {
+    const run = this.#runs.at(-1);
+    if (run?.segmentBase === segmentBase) run.commits.push(commit);
+    else this.#runs.push({ segmentBase, position, commits: [commit] });
+  }
+
+  /** Resolves when what was added since the last time is in its segments, and on disk. */
+  async write(): Promise<void> {
+    const runs = this.#runs;
+    this.#runs = [];
+    for (const { segmentBase, position, commits } of runs) {
+      const bytes = commits.length === 1 ? commits[0]! : Buffer.concat(commits);
+      await this.#durably(segmentBase, (file) => writeFully(file, bytes, position));
+      // What the checkpoint says to be in a file has a name on disk.
+      const isNamed = segmentBase === this.#checkpointed.segmentBase && this.#checkpointed.position > 0;
+      if (!isNamed) this.#hasNewFile = true;
+    }
+  }
+
+  /** Cuts what is beyond the last promised commit, and makes durable by what the topic's files are found. */
+  async finish(): Promise<CutFile | undefined> {
+    const { segmentBase, position } = this.#end;
+    if (this.#beyondBytes > 0) await this.#durably(segmentBase, (file) => file.truncate(position));
+    // It may also say more than was checkpointed: that a segment is sealed in which appends are to go on.
+    const manifest = this.#manifest();
+    if (!isSame(manifest.segments, this.#found.manifest.segments)) {
+      await writeManifest(this.#found.directory, manifest);
+    } else if (this.#hasNewFile) await syncDirectory(this.#found.directory);
+    return this.#beyondBytes > 0 ? { path: this.#activePath, bytes: this.#beyondBytes } : undefined;
+  }
+
+  result(): RecoveredTopic {
+    const entry = { ...this.#found, manifest: this.#manifest() };
+    return { entry, end: this.#end, damage: this.#damage };
+  }
+
+  get #activePath(): string {
+    return this.#pathOf(this.#end.segmentBase);
+  }
+
+  #pathOf(segmentBase: bigint): string {
+    return join(this.#found.directory, segmentFileName(segmentBase));
+  }
+
+  #isThere(segmentBase: bigint): boolean {
+    return this.#found.files.includes(segmentFileName(segmentBase));
+  }
+
+  #sizeOf(segmentBase: bigint): number {
+    return this.#isThere(segmentBase) ? statSync(this.#pathOf(segmentBase)).size : 0;
+  }
+
+  /** Changes a segment's file, created if need be. It is synced before it is closed: an error of the disk is told to whoever has it open. */
+  async #durably(segmentBase: bigint, change: (file: FileHandle) => Promise<void>): Promise<void> {
+    const file = await open(this.#pathOf(segmentBase), constants.O_RDWR | constants.O_CREAT, 0o600);
+    try {
+      await change(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #checkLost(segmentBase: bigint, position: number): Promise<void> {
+    const path = this.#pathOf(segmentBase);
+    const { next } = this.#end;
+    if (await holdsCommit(path, position, this.#found.manifest.topicId, next)) {
+      throw new JournalDamaged(path, position, `offset ${next} had been durable, and the journal does not have it`);
+    }
+  }
+
+  #manifest(): Manifest {
+    const segments = this.#segments.map(({ base, generation, sealed }) =>
+      manifestSegment(base, generation ?? 0, sealed),
+    );
+    return { ...this.#found.manifest, segments };
+  }
+}
+
+function isSame(some: readonly ManifestSegment[], others: readonly ManifestSegment[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every((segment, index) => {
+      const other = others[index]!;
+      const { generation, sealed } = other;
+      return (
+        segment.base === other.base &&
+        segment.generation === generation &&
+        segment.sealed?.next === sealed?.next &&
+        segment.sealed?.bytes === sealed?.bytes
+      );
+    })
+  );
+}
+
+/** True if the file has at `position` an intact commit of the topic that begins with offset `base`. */
+async function holdsCommit(path: string, position: number, topicId: string, base: bigint): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const header = readCommitHeader(await readUpTo(file, position, commitHeaderBytes), 0);
+    if (header?.topicId !== topicId || header.base !== base) return false;
+    const bytes = header.headerBytes + header.framesBytes;
+    if ((await file.stat()).size < position + bytes) return false;
+    return isIntact(await readUpTo(file, position, bytes), 0, header);
+  } finally {
+    await file.close();
+  }
+}

@@ -3,10 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Metadata } from "@grpc/grpc-js";
 import { flagsOf, positive } from "./flags.mjs";
-import { startServers } from "./servers.mjs";
-import { asIs, requests } from "./messages.mjs";
+import { connect } from "./clients/grpc.mjs";
+import { aclog } from "./systems/aclog.mjs";
+import { Servers } from "./systems/index.mjs";
 
 const help = `node bench/connections.mjs [FLAGS], after make build
 
@@ -22,19 +22,15 @@ const connections = Math.ceil(positive("connections", flags.connections));
 const root = new URL("../.make/", import.meta.url).pathname;
 await mkdir(root, { recursive: true });
 const directory = await mkdtemp(join(root, "connections-"));
-const servers = await startServers(directory, { connections: connections + 10, streams: connections + 10 });
+const server = await new Servers(directory).fresh(aclog, {
+  limits: { connections: connections + 10, streams: connections + 10 },
+});
 try {
   await fill();
   const before = await look("before");
   const reader = spawn(
     process.execPath,
-    [
-      new URL("readers.mjs", import.meta.url).pathname,
-      servers.aclog.address,
-      directory,
-      `${connections}`,
-      `${flags.stalled}`,
-    ],
+    [new URL("readers.mjs", import.meta.url).pathname, server.address, directory, `${connections}`, `${flags.stalled}`],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   const started = performance.now();
@@ -58,7 +54,7 @@ try {
   for (let call = 0; call < 500; call++) await produce("x");
   await look("after some more work");
 } finally {
-  await servers.stop();
+  await server.stop();
   await rm(directory, { recursive: true, force: true });
 }
 
@@ -67,17 +63,8 @@ async function fill() {
 }
 
 async function produce(value) {
-  const client = servers.aclog.client();
-  await new Promise((resolve, reject) =>
-    client.makeUnaryRequest(
-      "/log.v1.Log/Produce",
-      asIs,
-      asIs,
-      requests.produce({ topic: "orders", records: [{ value: Buffer.from(value) }] }),
-      new Metadata(),
-      (error) => (error === null ? resolve() : reject(error)),
-    ),
-  );
+  const client = await connect(server.connection);
+  await client.unary["Produce, raw"]("orders", Buffer.from(value), 1)();
   client.close();
 }
 
@@ -95,7 +82,7 @@ async function until(isSo) {
 }
 
 async function metrics() {
-  const text = await (await fetch(`http://${servers.aclog.adminAddress}/metrics`)).text();
+  const text = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
   const value = (name) =>
     Number(
       text

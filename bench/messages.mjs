@@ -15,3 +15,20 @@ export function framed(message) {
   head.writeUInt32BE(message.length, 1);
   return Buffer.concat([head, message]);
 }
+
+/** How many records a response holds: field 1, by hopping from length to length; nothing is decoded. */
+export function countRecords(message) {
+  let count = 0;
+  for (let at = 0; at < message.length;) {
+    const tag = message[at++];
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = message[at++];
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) break;
+    }
+    if ((tag & 7) === 2) at += value;
+    if (tag === 0x0a) count++;
+  }
+  return count;
+}

@@ -1,18 +1,19 @@
-/** `make bench`: aclog beside a bare grpc-js server, in the same run. How to read it is in README.md. */
-import { readFileSync } from "node:fs";
+/** `make bench` and `make bench-peers`. How to read what they print is in README.md. */
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { syncRow } from "./disk.mjs";
 import { fail, flagsOf, positive } from "./flags.mjs";
-import { ratioRow, table } from "./report.mjs";
-import { scenarios } from "./scenarios.mjs";
-import { startServers } from "./servers.mjs";
+import { measureRow } from "./measure.mjs";
+import { killAll } from "./processes.mjs";
+import { progressOf } from "./progress.mjs";
+import { rows } from "./rows/index.mjs";
+import { Servers, systems } from "./systems/index.mjs";
+import { table } from "./table.mjs";
 
-const help = `make bench BENCH="[FLAGS]", or after make build: node bench/run.mjs [FLAGS]
+const help = `make bench BENCH="[FLAGS]", make bench-peers BENCH="[FLAGS]", or after make build: node bench/run.mjs [FLAGS]
 
   --seconds N   how long each run takes; 3 unless told (BENCH_SECONDS)
-  --rounds N    how many runs each cell is the median of; 3 unless told (BENCH_ROUNDS)
+  --rounds N    how many runs each figure is the median of; 3 unless told (BENCH_ROUNDS)
   --only TEXT   rows whose name has TEXT in it
   --json        one object instead of a table
   --help        this
@@ -30,78 +31,59 @@ const flags = flagsOf(
 );
 const seconds = positive("seconds", flags.seconds);
 const rounds = Math.max(1, Math.round(positive("rounds", flags.rounds)));
-const chosen = scenarios.filter(({ name }) => name.includes(flags.only));
+const chosen = rows.filter(({ name }) => name.includes(flags.only));
 if (chosen.length === 0) fail(`no row has ${JSON.stringify(flags.only)} in its name`);
 
 const root = new URL("../.make/", import.meta.url).pathname;
 await mkdir(root, { recursive: true });
 const directory = await mkdtemp(join(root, "bench-"));
-const say = (line) => flags.json || process.stderr.write(`${line}\n`);
+const clear = () => rm(directory, { recursive: true, force: true });
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.once(signal, () => {
+    killAll();
+    void clear().finally(() => process.exit(1));
+  });
+const progress = progressOf({ quiet: flags.json });
+const servers = new Servers(directory);
 try {
-  const disk = await syncRow(directory, seconds);
-  const servers = await startServers(directory);
-  const rows = [];
-  try {
-    say("warming up …");
-    for (const { client } of [servers.aclog, servers.bare]) await warmUp(client());
-    for (const scenario of chosen) {
-      say(`${scenario.name} …`);
-      rows.push(ratioRow(scenario, await measure(scenario, servers)));
-    }
-  } finally {
-    await servers.stop();
+  const results = [];
+  for (const [at, row] of chosen.entries()) {
+    progress.row(row.name, at + 1, chosen.length);
+    results.push(await resultOf(row));
   }
-  const machine = { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length };
-  process.stdout.write(
-    flags.json
-      ? `${JSON.stringify({ machine, seconds, rounds, disk, rows }, undefined, 2)}\n`
-      : table({ machine, seconds, rounds, disk, rows }),
-  );
+  progress.end();
+  const report = { machine: machine(), seconds, rounds, systems: await used(), skipped: [], rows: results };
+  process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
 } finally {
-  await rm(directory, { recursive: true, force: true });
+  await servers.stop();
+  await clear();
 }
 
-/** A server that has run for a while: what V8 has not compiled yet costs several times as much. */
-async function warmUp(client) {
-  await scenarios.find(({ name }) => name.includes("64 in flight")).run(client, Math.max(3, seconds));
-  client.close();
-}
-
-/** Back to back, in turns, so that what else the machine does hits both alike. */
-async function measure(scenario, servers) {
-  const results = { aclog: [], bare: [] };
-  const clients = { aclog: servers.aclog.client(), bare: servers.bare.client() };
-  try {
-    for (const [name, client] of Object.entries(clients)) {
-      await scenario.prepare?.(client, name);
-      // And what only this scenario uses.
-      await scenario.run(client, Math.min(1, seconds));
+async function resultOf(row) {
+  const entrants = [];
+  for (const system of systems) {
+    if (row.withoutDisk && system.kind === "disk") continue;
+    for (const way of system.ways[row.kind] ?? []) {
+      const named = typeof way === "string" ? { name: way } : way;
+      entrants.push({ system, way: named, server: await servers.of(system) });
     }
-    for (let round = 0; round < rounds; round++) {
-      // Whoever comes first in one round comes last in the next.
-      const order = round % 2 === 0 ? ["aclog", "bare"] : ["bare", "aclog"];
-      for (const name of order) {
-        const before = cpuSeconds(servers[name].pid);
-        const started = performance.now();
-        const result = await scenario.run(clients[name], seconds);
-        const elapsed = (performance.now() - started) / 1000;
-        const cpu = cpuSeconds(servers[name].pid) - before;
-        results[name].push({ ...result, cpuMicroseconds: (cpu * 1e6) / (result.rate * elapsed) });
-      }
-    }
-  } finally {
-    for (const client of Object.values(clients)) client.close();
   }
-  return results;
+  const entries = await measureRow(row, entrants, { seconds, rounds, progress: progress.step });
+  entries.push(...(row.computed?.(entries) ?? []));
+  const { name, unit, better, bytes } = row;
+  const result = { name, unit, better, bytes, entries };
+  return { ...result, targets: row.targets.flatMap((target) => target(result)) };
 }
 
-/** What a process has used of all processors, in user and system time; NaN where there is no /proc. */
-function cpuSeconds(pid) {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "latin1").split(") ")[1].split(" ");
-    // Source: proc(5), utime and stime, in ticks of a hundredth of a second.
-    return (Number(fields[11]) + Number(fields[12])) / 100;
-  } catch {
-    return NaN;
-  }
+function machine() {
+  return { node: process.version, cpu: cpus()[0]?.model.trim() ?? "unknown", cores: cpus().length };
+}
+
+async function used() {
+  return Promise.all(
+    servers.started.map(async ({ system, server }) => {
+      const { name, durable, fsyncs, secured } = system;
+      return { name, version: await system.version(), durable, fsyncs, secured, settings: server.settings };
+    }),
+  );
 }

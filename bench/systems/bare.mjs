@@ -1,0 +1,30 @@
+/** grpc-js by itself, over the same TLS: bytes in, bytes out, nothing looked at and nothing kept. */
+import { readFileSync } from "node:fs";
+import { startNode } from "../processes.mjs";
+
+const { version } = JSON.parse(readFileSync(new URL("../../node_modules/@grpc/grpc-js/package.json", import.meta.url)));
+
+export const bare = {
+  name: "bare grpc-js",
+  kind: "bare",
+  durable: "nothing stored",
+  fsyncs: false,
+  secured: "mTLS, nothing checked",
+  client: "grpc",
+  ways: {
+    produce: ["ProduceStream, raw"],
+    unary: ["Produce, raw"],
+    flood: ["ProduceStream, raw"],
+    read: ["ConsumeStream, raw"],
+    tail: ["ProduceStream → ConsumeStream, raw"],
+  },
+  version: async () => version,
+
+  async start({ certificates }) {
+    const { ca, cert, key } = certificates.server;
+    const script = new URL("bare-server.mjs", import.meta.url).pathname;
+    const server = await startNode([script, "--ca", ca, "--cert", cert, "--key", key]);
+    const address = server.address.replace("127.0.0.1", "localhost");
+    return { ...server, settings: {}, connection: { address, tls: certificates.client, repeats: true } };
+  },
+};

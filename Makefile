@@ -1,12 +1,12 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench clean
+.PHONY: help build check test run matrix certs generate bench bench-peers clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # npm ci runs only when the lockfile differs from the one that was installed.
 .make/installed: package-lock.json package.json
@@ -47,5 +47,9 @@ matrix: build ## try on the wire what policy/matrix.csv states; make certificate
 bench: build ## measure it beside a bare grpc-js server (BENCH="--seconds 1 --json")
 	@node bench/run.mjs $(BENCH)
 
+bench-peers: build ## the same, beside NATS JetStream, Redis Streams and etcd too
+	@bench/peers/install.sh
+	@node bench/run.mjs --peers $(BENCH)
+
 clean: ## remove what was built and installed; certificates and data stay
-	@rm -rf dist node_modules .make coverage
+	@rm -rf dist node_modules bench/peers/node_modules .make coverage

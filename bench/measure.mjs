@@ -10,7 +10,7 @@ let topics = 0;
 
 /**
  * @param row as in rows/, for one size of value
- * @param entrants `{ system, way, server }`, ours first
+ * @param entrants `{ system, way, kind, server }`, ours first
  * @returns the row's entries, each with its figure in every round and with ratios of runs that lay back to back
  */
 export async function measureRow(row, entrants, { seconds, rounds, progress }) {
@@ -37,10 +37,9 @@ export async function measureRow(row, entrants, { seconds, rounds, progress }) {
   }
 }
 
-/** What an entry is called, where its system comes in more than one way too. */
-export function nameOf({ system, way }) {
-  const several = system.ways && Object.values(system.ways).some((ways) => ways.length > 1);
-  return several ? `${system.name}, ${way.name}` : system.name;
+/** What an entry is called: its system's name, and how it does this work where it does it in more than one way. */
+export function nameOf({ system, way, kind }) {
+  return system.ways[kind].length > 1 ? `${system.name}, ${way.name}` : system.name;
 }
 
 async function prepare(row, entrant, seconds) {

@@ -7,7 +7,7 @@ import { measureRow } from "./measure.mjs";
 import { killAll } from "./processes.mjs";
 import { progressOf } from "./progress.mjs";
 import { rows } from "./rows/index.mjs";
-import { Servers, systems } from "./systems/index.mjs";
+import { Servers, available } from "./systems/index.mjs";
 import { table } from "./table.mjs";
 
 const help = `make bench BENCH="[FLAGS]", make bench-peers BENCH="[FLAGS]", or after make build: node bench/run.mjs [FLAGS]
@@ -15,6 +15,7 @@ const help = `make bench BENCH="[FLAGS]", make bench-peers BENCH="[FLAGS]", or a
   --seconds N   how long each run takes; 3 unless told (BENCH_SECONDS)
   --rounds N    how many runs each figure is the median of; 3 unless told (BENCH_ROUNDS)
   --only TEXT   rows whose name has TEXT in it
+  --peers       beside NATS JetStream, Redis Streams and etcd too, where they are installed
   --json        one object instead of a table
   --help        this
 
@@ -25,6 +26,7 @@ const flags = flagsOf(
     seconds: { type: "string", default: process.env.BENCH_SECONDS ?? "3" },
     rounds: { type: "string", default: process.env.BENCH_ROUNDS ?? "3" },
     only: { type: "string", default: "" },
+    peers: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
   help,
@@ -44,6 +46,8 @@ for (const signal of ["SIGINT", "SIGTERM"])
     void clear().finally(() => process.exit(1));
   });
 const progress = progressOf({ quiet: flags.json });
+const { found, skipped } = await available({ withPeers: flags.peers });
+for (const { name, why } of skipped) progress.say(`${name}: skipped, ${why}`);
 const servers = new Servers(directory);
 try {
   const results = [];
@@ -52,7 +56,7 @@ try {
     results.push(await resultOf(row));
   }
   progress.end();
-  const report = { machine: machine(), seconds, rounds, systems: await used(), skipped: [], rows: results };
+  const report = { machine: machine(), seconds, rounds, systems: await used(), skipped, rows: results };
   process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
 } finally {
   await servers.stop();
@@ -61,18 +65,32 @@ try {
 
 async function resultOf(row) {
   const entrants = [];
-  for (const system of systems) {
+  for (const system of [...found]) {
     if (row.withoutDisk && system.kind === "disk") continue;
-    for (const way of system.ways[row.kind] ?? []) {
-      const named = typeof way === "string" ? { name: way } : way;
-      entrants.push({ system, way: named, server: await servers.of(system) });
-    }
+    const ways = system.ways[row.kind] ?? [];
+    const server = ways.length > 0 && (await serverOf(system));
+    if (server)
+      for (const way of ways)
+        entrants.push({ system, way: typeof way === "string" ? { name: way } : way, kind: row.kind, server });
   }
   const entries = await measureRow(row, entrants, { seconds, rounds, progress: progress.step });
   entries.push(...(row.computed?.(entries) ?? []));
   const { name, unit, better, bytes } = row;
   const result = { name, unit, better, bytes, entries };
   return { ...result, targets: row.targets.flatMap((target) => target(result)) };
+}
+
+/** Undefined, and said, for a peer that does not start. */
+async function serverOf(system) {
+  try {
+    return await servers.of(system);
+  } catch (error) {
+    if (system.kind !== "peer") throw error;
+    found.splice(found.indexOf(system), 1);
+    const why = `it did not start: ${error.message.split("\n").at(-1)}`;
+    skipped.push({ name: system.name, why });
+    progress.say(`${system.name}: skipped, ${why}`);
+  }
 }
 
 function machine() {

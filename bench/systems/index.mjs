@@ -5,8 +5,24 @@ import { aclog } from "./aclog.mjs";
 import { bare } from "./bare.mjs";
 import { makeCertificates } from "./certificates.mjs";
 import { disk } from "./disk.mjs";
+import { etcd } from "./etcd.mjs";
+import { natsDefault, natsSynced } from "./nats.mjs";
+import { redisAlways, redisEverysec } from "./redis.mjs";
 
-export const systems = [aclog, bare, disk];
+const here = [aclog, bare, disk];
+const peers = [natsDefault, natsSynced, redisEverysec, redisAlways, etcd];
+
+/** Those that can be measured on this machine, and those that cannot: `{ name, why }`. */
+export async function available({ withPeers }) {
+  const found = [...here];
+  const skipped = [];
+  for (const peer of withPeers ? peers : []) {
+    const why = await peer.missing();
+    if (why === undefined) found.push(peer);
+    else skipped.push({ name: peer.name, why });
+  }
+  return { found, skipped };
+}
 
 /** Starts each system at most once, when it is first asked for, with its data in `directory`. */
 export class Servers {

@@ -1,6 +1,6 @@
 /** One row of the table: every system does the same work, in turns, round after round. */
 import { openClient } from "./client.mjs";
-import { cpuSeconds } from "./processes.mjs";
+import { cpuSeconds, startNode } from "./processes.mjs";
 import { spread } from "./statistics.mjs";
 import { valueOf } from "./work.mjs";
 
@@ -10,7 +10,7 @@ let topics = 0;
 
 /**
  * @param row as in rows/, for one size of value
- * @param entrants `{ system, way, kind, server }`, ours first
+ * @param entrants `{ system, way, kind, server, variant }`, ours first
  * @returns the row's entries, each with its figure in every round and with ratios of runs that lay back to back
  */
 export async function measureRow(row, entrants, { seconds, rounds, progress }) {
@@ -37,47 +37,60 @@ export async function measureRow(row, entrants, { seconds, rounds, progress }) {
   }
 }
 
-/** What an entry is called: its system's name, and how it does this work where it does it in more than one way. */
-export function nameOf({ system, way, kind }) {
+/** What an entry is called: its system's name, and its variant or its way where there is more than one. */
+export function nameOf({ system, way, kind, variant }) {
+  if (variant.name !== undefined) return `${system.name}, ${variant.name}`;
   return system.ways[kind].length > 1 ? `${system.name}, ${way.name}` : system.name;
 }
 
 async function prepare(row, entrant, seconds) {
-  const { system, way, server } = entrant;
+  const { system, way, variant } = entrant;
+  const proxy =
+    row.delayMs === undefined || entrant.server.connection === undefined
+      ? undefined
+      : await delayed(entrant.server.connection, row.delayMs);
+  const server = proxy === undefined ? entrant.server : { ...entrant.server, connection: proxy.connection };
   const client = await (way.open?.(server) ?? openClient(way.client ?? system.client, server.connection));
-  const params = { ...row.params, bytes: row.bytes };
+  const params = { ...row.params, ...variant.params, bytes: row.bytes };
   const newTopic = () => `${row.kind}.${row.bytes}.${++topics}`;
+  const each = (names, work) => Promise.all(names.map((name) => client[work](name)));
+  // What a row reads, and many topics that are active, are there through all its runs; else each run has a topic of its own.
   const stored = row.holds?.(row.bytes, seconds);
-  let topic;
-  if (stored !== undefined && client.fill !== undefined) {
-    topic = newTopic();
-    await client.createTopic(topic);
-    await client.fill(topic, valueOf(row.bytes), stored);
-  }
+  const lasting = stored !== undefined || params.topics !== undefined ? newTopic() : undefined;
+  const lastingNames = lasting === undefined ? [] : namesOf(lasting, params.topics);
+  await each(lastingNames, "createTopic");
+  if (stored !== undefined) await client.fill(lasting, valueOf(row.bytes), stored);
   return {
     entrant,
     server,
     runs: [],
     ratios: [],
     async run(time) {
-      if (stored !== undefined || client.createTopic === undefined)
-        return client.run(row.kind, way.name, { ...params, topic, total: stored, seconds: time });
-      const fresh = newTopic();
-      const names = params.topics === undefined ? [fresh] : topicsOf(fresh, params.topics);
-      for (const name of names) await client.createTopic(name);
-      const result = await client.run(row.kind, way.name, { ...params, topic: fresh, seconds: time });
-      for (const name of names) await client.discard(name);
+      const topic = lasting ?? newTopic();
+      const names = lasting === undefined ? [topic] : [];
+      await each(names, "createTopic");
+      const result = await client.run(row.kind, way.name, { ...params, topic, total: stored, seconds: time });
+      await each(names, "discard");
       return result;
     },
     close: async () => {
-      if (topic !== undefined) await client.discard(topic);
+      await each(lastingNames, "discard");
       await client.close();
+      await proxy?.stop();
     },
   };
 }
 
-function topicsOf(prefix, count) {
-  return Array.from({ length: count }, (_, at) => `${prefix}.${at}`);
+/** Of one topic its own name; of several, one for each. */
+function namesOf(topic, count) {
+  return count === undefined ? [topic] : Array.from({ length: count }, (_, at) => `${topic}.${at}`);
+}
+
+/** The same connection through a proxy that holds every byte back. */
+async function delayed(connection, roundTripMs) {
+  const script = new URL("delaying-proxy.mjs", import.meta.url).pathname;
+  const { address, stop } = await startNode([script, `${connection.port}`, `${roundTripMs / 2}`]);
+  return { connection: { ...connection, host: "localhost", port: Number(address.split(":").at(-1)) }, stop };
 }
 
 async function measured(row, { run, server }, seconds) {

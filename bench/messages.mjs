@@ -16,9 +16,35 @@ export function framed(message) {
   return Buffer.concat([head, message]);
 }
 
+/** The same request with an id, field 6: added at its end, so that nothing else of it is made again. */
+export function withRequestId(request, id) {
+  const field = [0x30];
+  for (; id >= 0x80; id = Math.floor(id / 128)) field.push((id & 0x7f) | 0x80);
+  return Buffer.concat([request, Buffer.from([...field, id])]);
+}
+
+/** The id of the request that an answer is for, field 3. @throws Error for an answer that is an error, or has none */
+export function requestIdOf(message) {
+  let id;
+  hop(message, (tag, value) => {
+    if (tag === 0x18) id = value;
+    if (tag === 0x22) throw new Error("a request was refused");
+  });
+  if (id === undefined) throw new Error("an answer says not which request it is for");
+  return id;
+}
+
 /** How many records a response holds: field 1, by hopping from length to length; nothing is decoded. */
 export function countRecords(message) {
   let count = 0;
+  hop(message, (tag) => {
+    if (tag === 0x0a) count++;
+  });
+  return count;
+}
+
+/** Each field's tag, with its value if that is a number, or its length. */
+function hop(message, onField) {
   for (let at = 0; at < message.length;) {
     const tag = message[at++];
     let value = 0;
@@ -28,7 +54,6 @@ export function countRecords(message) {
       if (byte < 0x80) break;
     }
     if ((tag & 7) === 2) at += value;
-    if (tag === 0x0a) count++;
+    onField(tag, value);
   }
-  return count;
 }

@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fail, flagsOf, positive } from "./flags.mjs";
 import { measureRow } from "./measure.mjs";
+import { writePlots } from "./plots.mjs";
 import { killAll } from "./processes.mjs";
 import { progressOf } from "./progress.mjs";
 import { rows } from "./rows/index.mjs";
@@ -16,6 +17,7 @@ const help = `make bench BENCH="[FLAGS]", make bench-peers BENCH="[FLAGS]", or a
   --rounds N    how many runs each figure is the median of; 3 unless told (BENCH_ROUNDS)
   --only TEXT   rows whose name has TEXT in it
   --peers       beside NATS JetStream, Redis Streams and etcd too, where they are installed
+  --plots DIR   writes a plot of each row there, as SVG
   --json        one object instead of a table
   --help        this
 
@@ -27,6 +29,7 @@ const flags = flagsOf(
     rounds: { type: "string", default: process.env.BENCH_ROUNDS ?? "3" },
     only: { type: "string", default: "" },
     peers: { type: "boolean", default: false },
+    plots: { type: "string" },
     json: { type: "boolean", default: false },
   },
   help,
@@ -46,7 +49,7 @@ for (const signal of ["SIGINT", "SIGTERM"])
     void clear().finally(() => process.exit(1));
   });
 const progress = progressOf({ quiet: flags.json });
-const { found, skipped } = await available({ withPeers: flags.peers });
+let { found, skipped } = await available({ withPeers: flags.peers });
 for (const { name, why } of skipped) progress.say(`${name}: skipped, ${why}`);
 const servers = new Servers(directory);
 try {
@@ -56,6 +59,7 @@ try {
     results.push(await resultOf(row));
   }
   progress.end();
+  if (flags.plots !== undefined) await writePlots(flags.plots, results);
   const report = { machine: machine(), seconds, rounds, systems: await used(), skipped, rows: results };
   process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
 } finally {
@@ -64,20 +68,25 @@ try {
 }
 
 async function resultOf(row) {
-  const entrants = [];
-  for (const system of [...found]) {
-    if (row.withoutDisk && system.kind === "disk") continue;
-    const ways = system.ways[row.kind] ?? [];
-    const server = ways.length > 0 && (await serverOf(system));
-    if (server)
-      for (const way of ways)
-        entrants.push({ system, way: typeof way === "string" ? { name: way } : way, kind: row.kind, server });
-  }
-  const entries = await measureRow(row, entrants, { seconds, rounds, progress: progress.step });
-  entries.push(...(row.computed?.(entries) ?? []));
+  const context = { servers, found, seconds, rounds, progress: progress.step };
+  const entries = row.measure === undefined ? await compared(row, context) : await row.measure(row, context);
   const { name, unit, better, bytes } = row;
-  const result = { name, unit, better, bytes, entries };
+  const result = { name, unit, better, bytes, entries: [...entries, ...(row.computed?.(entries) ?? [])] };
   return { ...result, targets: row.targets.flatMap((target) => target(result)) };
+}
+
+/** Every system that does this kind of work, in each of its ways and, where the row has variants, in each of these. */
+async function compared(row, context) {
+  const entrants = [];
+  for (const system of found.filter(({ kind }) => row.among?.includes(kind) ?? true)) {
+    const ways = (system.ways[row.kind] ?? []).map((way) => (typeof way === "string" ? { name: way } : way));
+    const wanted = ways.filter(({ name }) => row.way === undefined || name === row.way);
+    const server = wanted.length > 0 && (await serverOf(system));
+    if (!server) continue;
+    for (const way of wanted)
+      for (const variant of row.variants ?? [{}]) entrants.push({ system, way, server, kind: row.kind, variant });
+  }
+  return measureRow(row, entrants, context);
 }
 
 /** Undefined, and said, for a peer that does not start. */
@@ -86,7 +95,7 @@ async function serverOf(system) {
     return await servers.of(system);
   } catch (error) {
     if (system.kind !== "peer") throw error;
-    found.splice(found.indexOf(system), 1);
+    found = found.filter((other) => other !== system);
     const why = `it did not start: ${error.message.split("\n").at(-1)}`;
     skipped.push({ name: system.name, why });
     progress.say(`${system.name}: skipped, ${why}`);

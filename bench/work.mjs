@@ -74,8 +74,9 @@ export const work = {
     return result;
   },
 };
-// Calls without a stream are the same work by another way.
+// Calls without a stream, and those about many topics, are the same work by other ways.
 work.unary = work.produce;
+work.topics = work.produce;
 
 function since(started) {
   return (performance.now() - started) / 1000;

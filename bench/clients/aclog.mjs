@@ -5,8 +5,8 @@ import { read } from "./pem.mjs";
 /** What a batch holds: enough records that what a message costs by itself does not count. */
 const batchRecords = (value) => Math.max(1, Math.min(1000, Math.floor((128 * 1024) / value.length)));
 
-export async function connect({ address, tls }) {
-  const client = Client.connect({ address, ...read(tls) });
+export async function connect({ host, port, tls }) {
+  const client = Client.connect({ address: `${host}:${port}`, ...read(tls) });
 
   async function produceMany(topic, batches) {
     let records = 0;
@@ -14,13 +14,16 @@ export async function connect({ address, tls }) {
     return records;
   }
 
-  return {
-    produce: {
-      "client.produce": (topic, value, batch) => {
-        const records = new Array(batch).fill(value);
-        return () => client.produce(records, { topic });
-      },
+  const producing = {
+    "client.produce": (topic, value, batch) => {
+      const records = new Array(batch).fill(value);
+      return () => client.produce(records, { topic });
     },
+  };
+
+  return {
+    produce: producing,
+    topics: producing,
     flood: {
       "client.produceMany": (topic, value, until) => produceMany(topic, batchesUntil(value, until)),
       "client.import": async (topic, value, until) =>

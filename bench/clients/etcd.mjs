@@ -13,10 +13,10 @@ const prefixOf = (topic) => `bench/${topic}/`;
 const endOf = (topic) => `bench/${topic}0`;
 
 /** @param connection `allow`: a user that is to be let at the bench's keys, and authorization to be switched on */
-export async function connect({ url, tls, allow }) {
+export async function connect({ host, port, tls, allow }) {
   const { ca, cert, key } = read(tls);
   const client = new Etcd3({
-    hosts: url,
+    hosts: `https://${host}:${port}`,
     credentials: { rootCertificate: ca, certChain: cert, privateKey: key },
     grpcOptions: { "grpc.max_receive_message_length": -1 },
   });

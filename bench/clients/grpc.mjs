@@ -3,7 +3,7 @@
  * as can be. For the bare server, and for aclog where a row asks what the server can do by itself.
  */
 import { Client, Metadata, credentials } from "@grpc/grpc-js";
-import { asIs, countRecords, records, requests } from "../messages.mjs";
+import { asIs, countRecords, records, requestIdOf, requests, withRequestId } from "../messages.mjs";
 import { read } from "./pem.mjs";
 
 const path = (method) => `/log.v1.Log/${method}`;
@@ -12,9 +12,9 @@ const batchRecords = 100;
 const windowRecords = 12_800;
 
 /** @param connection `repeats`: each message of a read holds as many records as the first one */
-export async function connect({ address, tls, repeats = false }) {
+export async function connect({ host, port, tls, repeats = false }) {
   const { ca, cert, key } = read(tls);
-  const client = new Client(address, credentials.createSsl(ca, key, cert), {
+  const client = new Client(`${host}:${port}`, credentials.createSsl(ca, key, cert), {
     // A window that does not hold up what is sent in batches.
     "grpc-node.flow_control_window": 4 * 1024 * 1024,
   });
@@ -36,6 +36,13 @@ export async function connect({ address, tls, repeats = false }) {
       "ProduceStream, raw": (topic, value, batch) => {
         const request = batchRequest(topic, value, batch);
         return () => (shared ??= inOrder(open())).ask(request);
+      },
+    },
+    topics: {
+      // With request ids, answers about one topic do not wait for those about another.
+      "ProduceStream with request ids, raw": (topic, value, batch) => {
+        const request = batchRequest(topic, value, batch);
+        return () => (shared ??= byId(open())).ask(request);
       },
     },
     unary: {
@@ -129,6 +136,27 @@ function inOrder(stream) {
         if (failure !== undefined) return reject(failure);
         waiting.push({ resolve, reject });
         stream.write(request);
+      }),
+  };
+}
+
+/** Asks on a stream whose answers say which request they are for. */
+function byId(stream) {
+  const waiting = new Map();
+  let last = 0;
+  stream.on("data", (message) => {
+    const id = requestIdOf(message);
+    waiting.get(id).resolve();
+    waiting.delete(id);
+  });
+  stream.on("error", (error) => {
+    for (const { reject } of waiting.values()) reject(error);
+  });
+  return {
+    ask: (request) =>
+      new Promise((resolve, reject) => {
+        waiting.set(++last, { resolve, reject });
+        stream.write(withRequestId(request, last));
       }),
   };
 }

@@ -1,7 +1,22 @@
 /** Every row, in the order of the table. */
 import { fromTheStart, tailing } from "./consume.mjs";
+import { farConsume, farProduce } from "./network.mjs";
 import { flatOut, manyInFlight, oneAtATime, unary } from "./produce.mjs";
+import { byClient, byStream } from "./topics.mjs";
 
-export const rows = [oneAtATime, manyInFlight, flatOut, fromTheStart, tailing, unary].flatMap((row) =>
+const ofWork = [
+  oneAtATime,
+  manyInFlight,
+  flatOut,
+  fromTheStart,
+  byClient,
+  byStream,
+  tailing,
+  unary,
+  farProduce,
+  farConsume,
+];
+
+export const rows = ofWork.flatMap((row) =>
   row.sizes.map((bytes) => ({ ...row, bytes, name: `${row.name}, ${bytes === 1024 ? "1 KiB" : `${bytes} B`}` })),
 );

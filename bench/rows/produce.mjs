@@ -25,7 +25,7 @@ export const manyInFlight = {
   kind: "produce",
   sizes,
   params: { callers: 64 },
-  withoutDisk: true,
+  among: ["aclog", "bare", "peer"],
   targets: [atLeast(2, bestFsyncingPeer), atLeast(1.5, bestPeer)],
 };
 

@@ -17,6 +17,7 @@ export const aclog = {
   client: "aclog",
   ways: {
     produce: ["client.produce", { name: "ProduceStream, raw", client: "grpc" }],
+    topics: ["client.produce", { name: "ProduceStream with request ids, raw", client: "grpc" }],
     unary: [{ name: "Produce, raw", client: "grpc" }],
     flood: ["client.produceMany", "client.import", { name: "ProduceStream, raw", client: "grpc" }],
     read: ["client.follow", { name: "ConsumeStream, raw", client: "grpc" }],
@@ -40,11 +41,11 @@ export const aclog = {
       ...["--data", join(directory, "data"), "--policy", policy],
       ...["--ca", ca, "--cert", cert, "--key", key],
     ]);
-    const address = server.address.replace("127.0.0.1", "localhost");
+    const endpoint = { host: "localhost", port: Number(server.address.split(":").at(-1)) };
     return {
       ...server,
       settings: { policy: "policy/", limits: roomy },
-      connection: { address, tls: certificates.admin },
+      connection: { ...endpoint, tls: certificates.admin },
     };
   },
 };

@@ -30,7 +30,7 @@ function responseOf(count, bytes) {
   return responses.get(key);
 }
 
-const server = new Server({ "grpc-node.flow_control_window": 4 * 1024 * 1024 });
+const server = new Server();
 server.addService(
   {
     Produce: { ...service.Produce, ...inBytes },

@@ -24,7 +24,7 @@ export const bare = {
     const { ca, cert, key } = certificates.server;
     const script = new URL("bare-server.mjs", import.meta.url).pathname;
     const server = await startNode([script, "--ca", ca, "--cert", cert, "--key", key]);
-    const address = server.address.replace("127.0.0.1", "localhost");
-    return { ...server, settings: {}, connection: { address, tls: certificates.client, repeats: true } };
+    const endpoint = { host: "localhost", port: Number(server.address.split(":").at(-1)) };
+    return { ...server, settings: {}, connection: { ...endpoint, tls: certificates.client, repeats: true } };
   },
 };

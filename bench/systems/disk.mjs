@@ -23,6 +23,8 @@ async function openDisk({ directory }) {
       }
       return { records: times.length, seconds: (performance.now() - started) / 1000, ...distribution(times) };
     },
+    createTopic: () => undefined,
+    discard: () => undefined,
     close: () => file.close(),
   };
 }

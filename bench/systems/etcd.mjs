@@ -37,7 +37,7 @@ export const etcd = {
     ];
     const isReady = (line) => (/serving client (requests|traffic)/.test(line) ? {} : undefined);
     const server = await startProcess(await pathOf("etcd"), settings, { isReady });
-    const connection = { url: `https://localhost:${port}`, tls: client };
+    const connection = { host: "localhost", port, tls: client };
     // Once it knows who may do what, no user but root may change that.
     const root = await openClient("etcd", { ...connection, tls: admin, allow: "billing" });
     await root.close();

@@ -1,11 +1,12 @@
 /** What many connections cost: so many, each with a ConsumeStream; then their clients are killed, and say nothing. */
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { flagsOf, positive } from "./flags.mjs";
 import { connect } from "./clients/grpc.mjs";
 import { aclog } from "./systems/aclog.mjs";
+import { startReaders } from "./start-readers.mjs";
+import { metricsOf } from "./metrics.mjs";
 import { Servers } from "./systems/index.mjs";
 
 const help = `node bench/connections.mjs [FLAGS], after make build
@@ -28,11 +29,7 @@ const server = await new Servers(directory).fresh(aclog, {
 try {
   await fill();
   const before = await look("before");
-  const reader = spawn(
-    process.execPath,
-    [new URL("readers.mjs", import.meta.url).pathname, server.address, directory, `${connections}`, `${flags.stalled}`],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  const reader = startReaders(server, join(directory, "certs"), connections, flags.stalled);
   const started = performance.now();
   await until(({ openCalls }) => openCalls === connections);
   const opened = seconds(started);
@@ -69,7 +66,7 @@ async function produce(value) {
 }
 
 async function look(what) {
-  const now = await metrics();
+  const now = await metricsOf(server.adminAddress);
   const mebibytes = Math.round(now.rss / 1024 / 1024);
   console.log(
     `${what}: ${mebibytes} MiB, ${now.fds} descriptors, ${now.connections} connections, ${now.openCalls} streams`,
@@ -78,25 +75,7 @@ async function look(what) {
 }
 
 async function until(isSo) {
-  while (!isSo(await metrics())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
-async function metrics() {
-  const text = await (await fetch(`http://${server.adminAddress}/metrics`)).text();
-  const value = (name) =>
-    Number(
-      text
-        .split("\n")
-        .find((line) => line.startsWith(`${name} `))
-        ?.split(" ")[1] ?? 0,
-    );
-  return {
-    rss: value("process_resident_memory_bytes"),
-    fds: value("process_open_fds"),
-    connections: value("aclog_connections"),
-    openCalls: value('aclog_open_calls{method="/log.v1.Log/ConsumeStream"}'),
-    waiting: value("aclog_waiting_readers"),
-  };
+  while (!isSo(await metricsOf(server.adminAddress))) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 function seconds(since) {

@@ -5,10 +5,9 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { framed, requests } from "./messages.mjs";
 
-const [, , address, directory, count, stalled] = process.argv;
-const pem = (name) => readFileSync(join(directory, "certs", name));
+const [, , port, certificates, count, stalled] = process.argv;
+const pem = (name) => readFileSync(join(certificates, name));
 const tls = { ca: pem("ca.crt"), cert: pem("clients/acme/root.crt"), key: pem("clients/acme/root.key") };
-const port = Number(address.split(":").at(-1));
 // At the start there is more than a window takes; at the end there is nothing yet.
 const request = framed(requests.consume({ topic: "orders", start: stalled === "true" ? "EARLIEST" : "LATEST" }));
 let heard = 0;
@@ -16,7 +15,7 @@ let heard = 0;
 for (let opened = 0; opened < Number(count); opened++) {
   await new Promise((resolve, reject) => {
     const createConnection = () =>
-      connectTls({ host: "127.0.0.1", servername: "localhost", port, ALPNProtocols: ["h2"], ...tls });
+      connectTls({ host: "127.0.0.1", servername: "localhost", port: Number(port), ALPNProtocols: ["h2"], ...tls });
     const session = connect("https://localhost", { createConnection });
     session.on("error", reject);
     session.once("remoteSettings", () => {

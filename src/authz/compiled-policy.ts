@@ -3,13 +3,14 @@ import { formatPrincipal, isPrincipalName, isTenantName, systemTenant } from "..
 import { type TenantLimits, defaultTenantLimits } from "../tenant-limits.js";
 import { type Action, isAction } from "./actions.js";
 import type { AccessRequest } from "./authorizer.js";
-import { breathe } from "./breathe.js";
+import { Pace } from "./breathe.js";
 import { CasbinEnforcer } from "./enforcer.js";
-import { wildcard } from "./columns.js";
 import { quote } from "./findings.js";
-import { concernsTenant, type PolicyRows, type Rule } from "./policy-csv.js";
-import { rolesOf } from "./roles.js";
-import { isRequestableTopic, topicMatch } from "./topic-pattern.js";
+import type { Model } from "./model-conf.js";
+import type { PolicyRows, Rule } from "./policy-csv.js";
+import { RoleIndex } from "./role-index.js";
+import { RuleIndex } from "./rule-index.js";
+import { isRequestableTopic } from "./topic-pattern.js";
 
 export interface Decision {
   readonly allowed: boolean;
@@ -19,78 +20,81 @@ export interface Decision {
   readonly reason: string;
 }
 
-const maxDecisions = 10_000;
+/** Names are at most some 400 characters together, so this is at most about 10 MiB, whatever callers make up. */
+const maxDecisions = 20_000;
 /** Lists ask about very many topics: their decisions must not crowd out those of calls. */
-const maxListedDecisions = 50_000;
-const maxAllowingPatterns = 1_000;
+const maxListedDecisions = 10_000;
+
+const unspoken = refused("no rule allows it");
 
 /**
  * One version of the policy, built whole and never changed: the next version is another object, with a cache of its own.
  *
- * Each resource tenant has an enforcer with the rows that concern it. Casbin looks at every row for every decision, so the
- * size of one tenant's policy is nothing to the others; and no row of one tenant is ever weighed for another's topics.
+ * The index finds the few rules that can fit a request, and Casbin judges by these: it looks at every rule that it is given,
+ * and takes as long. No rule of one tenant is ever weighed for another's topics.
  */
 export class CompiledPolicy {
   readonly version: string;
   readonly tenants: readonly string[];
-  readonly #enforcers: ReadonlyMap<string, CasbinEnforcer<Rule>>;
   readonly #limits: ReadonlyMap<string, TenantLimits>;
-  readonly #rows: PolicyRows;
+  readonly #enforcer: CasbinEnforcer;
+  readonly #isIndexable: boolean;
+  readonly #roles: RoleIndex;
+  readonly #rules: RuleIndex;
   readonly #decisions = new LRUCache<string, Decision>({ max: maxDecisions });
   readonly #listedDecisions = new LRUCache<string, Decision>({ max: maxListedDecisions });
-  readonly #allowingPatterns = new LRUCache<string, ReadonlySet<string>>({ max: maxAllowingPatterns });
 
   private constructor(
     version: string,
-    enforcers: ReadonlyMap<string, CasbinEnforcer<Rule>>,
     limits: ReadonlyMap<string, TenantLimits>,
-    rows: PolicyRows,
+    parts: { enforcer: CasbinEnforcer; isIndexable: boolean; roles: RoleIndex; rules: RuleIndex },
   ) {
     this.version = version;
-    this.tenants = [...enforcers.keys()].filter((tenant) => tenant !== systemTenant).toSorted();
-    this.#enforcers = enforcers;
+    this.tenants = [...limits.keys()].toSorted();
     this.#limits = limits;
-    this.#rows = rows;
+    this.#enforcer = parts.enforcer;
+    this.#isIndexable = parts.isIndexable;
+    this.#roles = parts.roles;
+    this.#rules = parts.rules;
   }
 
   static async build(
     version: string,
-    model: string,
+    model: Model,
     tenants: ReadonlyMap<string, TenantLimits>,
     rows: PolicyRows,
   ): Promise<CompiledPolicy> {
-    const enforcers = new Map<string, CasbinEnforcer<Rule>>();
-    for (const tenant of [...tenants.keys(), systemTenant]) {
-      const rules = rows.rules.filter((rule) => concernsTenant(rule, tenant));
-      // Under the tenant's own name: Casbin knows no wildcard in a role's tenant.
-      const roles = rows.assignments
-        .filter((assignment) => concernsTenant(assignment, tenant))
-        .map((assignment) => [assignment.member, assignment.role, tenant]);
-      enforcers.set(tenant, await CasbinEnforcer.build(model, rules, roles));
-      await breathe();
+    const [roles, rules, pace] = [new RoleIndex(), new RuleIndex(), new Pace()];
+    for (const assignment of rows.assignments) {
+      roles.add(assignment);
+      await pace.step();
     }
-    return new CompiledPolicy(version, enforcers, tenants, rows);
+    for (const rule of rows.rules) {
+      rules.add(rule);
+      await pace.step();
+    }
+    const enforcer = await CasbinEnforcer.create(model.text, (name, role, tenant) => roles.has(name, role, tenant));
+    return new CompiledPolicy(version, tenants, { enforcer, isIndexable: model.isIndexable, roles, rules });
   }
 
   isDeclaredTenant(name: string): boolean {
-    return name !== systemTenant && this.#enforcers.has(name);
+    return this.#limits.has(name);
   }
 
   limitsOf(tenant: string): TenantLimits {
     return this.#limits.get(tenant) ?? defaultTenantLimits;
   }
 
-  /** Whether there is a topic of the tenant that the principal may be allowed. */
-  permitsSome(request: Omit<AccessRequest, "topic">): boolean {
-    return this.#enforcers.has(request.tenant) && this.#patternsAllowing(request).size > 0;
+  /** Whether there may be a topic of the tenant that the principal is allowed. */
+  permitsSome({ principal, action, tenant }: Omit<AccessRequest, "topic">): boolean {
+    if (!this.#isOwner(tenant)) return false;
+    if (!this.#isIndexable) return true;
+    return this.#rules.mayAllow({ subjects: this.#roles.of(formatPrincipal(principal), tenant), tenant, action });
   }
 
-  /** For lists: the same as `decide(request).allowed`, but that topics that no rule speaks of cost next to nothing. */
+  /** For lists: the same as `decide(request).allowed`. */
   permits(request: AccessRequest): boolean {
-    for (const pattern of this.#patternsAllowing(request)) {
-      if (topicMatch(request.topic, pattern)) return this.decide(request, this.#listedDecisions).allowed;
-    }
-    return false;
+    return this.decide(request, this.#listedDecisions).allowed;
   }
 
   /** The same as `evaluate`, remembered. */
@@ -106,7 +110,7 @@ export class CompiledPolicy {
     if (remembered !== undefined) return remembered;
     const problem = problemWith(principal.tenant, principal.name, action, topic);
     if (problem !== undefined) return refused(problem);
-    if (!this.#enforcers.has(tenant)) return refused(`the tenant ${quote(tenant)} is not declared`);
+    if (!this.#isOwner(tenant)) return refused(`the tenant ${quote(tenant)} is not declared`);
     const decision = this.evaluate(formatPrincipal(principal), action, tenant, topic);
     known.set(key, decision);
     return decision;
@@ -117,30 +121,32 @@ export class CompiledPolicy {
    * @throws Error when the matcher cannot be evaluated
    */
   evaluate(principal: string, action: Action, tenant: string, topic: string): Decision {
-    const { allowed, rule } = this.#enforcers.get(tenant)!.decide(principal, tenant, topic, action);
-    if (rule === undefined) return refused("no rule allows it");
-    return { allowed, rule, reason: allowed ? "a rule allows it" : "a rule denies it" };
+    const rules = this.#candidates(principal, action, tenant, topic);
+    const allowing = rules.filter(({ effect }) => effect === "allow");
+    const ask = (about: readonly Rule[]): Decision => {
+      // Without rules Casbin evaluates the matcher all the same, with nothing in place of each.
+      if (about.length === 0) return unspoken;
+      const { allowed, rule } = this.#enforcer.decide(principal, tenant, topic, action, about);
+      if (rule === undefined) return unspoken;
+      return { allowed, rule, reason: allowed ? "a rule allows it" : "a rule denies it" };
+    };
+    // One rule that allows is enough, and the last is the one that Casbin would name; but each that denies has its say.
+    const decision = ask(rules.filter((rule) => rule.effect === "deny" || rule === allowing.at(-1)));
+    return decision.rule === undefined && allowing.length > 1 ? ask(allowing) : decision;
   }
 
-  /** Topics that some rule might allow the principal: no other is allowed, whatever the matcher says. */
-  #patternsAllowing({ principal, action, tenant }: Omit<AccessRequest, "topic">): ReadonlySet<string> {
-    const subject = formatPrincipal(principal);
-    const key = `${subject}\n${action}\n${tenant}`;
-    const known = this.#allowingPatterns.get(key);
-    if (known !== undefined) return known;
-    const subjects = rolesOf(subject, tenant, this.#rows);
-    const patterns = this.#rows.rules.filter(
-      (rule) => concernsTenant(rule, tenant) && mayAllow(rule, action) && subjects.has(rule.subject),
-    );
-    const found = new Set(patterns.map(({ pattern }) => pattern));
-    this.#allowingPatterns.set(key, found);
-    return found;
+  /** All rules that can fit the request, in the order of the file. */
+  #candidates(principal: string, action: Action, tenant: string, topic: string): Rule[] {
+    const found = this.#isIndexable
+      ? this.#rules.fitting({ subjects: this.#roles.of(principal, tenant), tenant, action }, topic)
+      : this.#rules.concerning(tenant);
+    return found.sort((one, other) => one.line - other.line);
   }
-}
 
-function mayAllow({ cells }: Rule, action: Action): boolean {
-  const [ruleAction, effect] = cells.slice(3);
-  return effect === "allow" && (ruleAction === action || ruleAction === wildcard);
+  /** Whether topics can be the tenant's. */
+  #isOwner(tenant: string): boolean {
+    return tenant === systemTenant || this.#limits.has(tenant);
+  }
 }
 
 function refused(reason: string): Decision {

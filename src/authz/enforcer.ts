@@ -2,62 +2,72 @@
  * The one file that knows Casbin. What is left out here is left out because it fails open, hangs or runs code: the cached
  * enforcer, loading in place, Casbin's CSV reader, its regular-expression matchers, and `eval` in a matcher.
  */
-import { type Enforcer, newEnforcer, newModelFromString } from "casbin";
+import { DefaultRoleManager, type Enforcer, newEnforcer, newModelFromString } from "casbin";
 import { topicMatch } from "./topic-pattern.js";
 
 interface HasCells {
   readonly cells: readonly string[];
 }
 
-/** One set of rules and roles, built once and never changed. */
-export class CasbinEnforcer<Rule extends HasCells> {
-  readonly #enforcer: Enforcer;
-  readonly #ruleOf: ReadonlyMap<readonly string[], Rule>;
+/** Whether a name, a principal's or a role's, has a role in a tenant. */
+type HasRole = (name: string, role: string, tenant: string) => boolean;
 
-  private constructor(enforcer: Enforcer, ruleOf: ReadonlyMap<readonly string[], Rule>) {
+/** One model, asked about one request and the rules that go with it at a time. */
+export class CasbinEnforcer {
+  readonly #enforcer: Enforcer;
+  /** Where Casbin reads the rules. */
+  readonly #policy: { policy: string[][] };
+
+  private constructor(enforcer: Enforcer) {
     this.#enforcer = enforcer;
-    this.#ruleOf = ruleOf;
+    const definition = enforcer.getModel().model.get("p")?.get("p");
+    if (definition === undefined) throw new Error("the model does not define p");
+    this.#policy = definition;
   }
 
   /**
-   * `roles` are member, role, tenant.
+   * @param hasRole stands in for Casbin's own tables of roles: these take the square of a name's roles to build, and
+   *   look at every way from a principal to a role, of which there can be more than can be counted
    * @throws Error, in Casbin's words, for a model that it does not understand
    */
-  static async build<Rule extends HasCells>(
-    model: string,
-    rules: Iterable<Rule>,
-    roles: Iterable<readonly string[]>,
-  ): Promise<CasbinEnforcer<Rule>> {
+  static async create(model: string, hasRole: HasRole): Promise<CasbinEnforcer> {
     // The second argument keeps Casbin's own log off: it prints every request.
     const enforcer = await newEnforcer(newModelFromString(model), false);
     await enforcer.addFunction(topicMatch.name, topicMatch);
-    const ruleOf = new Map<readonly string[], Rule>();
-    const policy = definition(enforcer, "p");
-    for (const rule of rules) {
-      const cells = [...rule.cells];
-      policy.push(cells);
-      ruleOf.set(cells, rule);
-    }
-    const grouping = definition(enforcer, "g");
-    for (const role of roles) grouping.push([...role]);
+    enforcer.setRoleManager(new Roles(hasRole));
     await enforcer.buildRoleLinks();
-    return new CasbinEnforcer(enforcer, ruleOf);
+    return new CasbinEnforcer(enforcer);
   }
 
   /**
-   * The answer, and the rule that decided: the denying one, or an allowing one; undefined when none matched.
+   * The answer, and the rule that decided: the first that denies, or the last that allows; undefined when none matched.
    * @throws Error when the matcher cannot be evaluated, or when access would be allowed without a rule
    */
-  decide(subject: string, tenant: string, topic: string, action: string): { allowed: boolean; rule: Rule | undefined } {
+  decide<Rule extends HasCells>(
+    subject: string,
+    tenant: string,
+    topic: string,
+    action: string,
+    rules: readonly Rule[],
+  ): { allowed: boolean; rule: Rule | undefined } {
+    // Casbin reads the cells and keeps nothing of them.
+    this.#policy.policy = rules.map(({ cells }) => cells as string[]);
     const [allowed, cells] = this.#enforcer.enforceExSync(subject, tenant, topic, action);
-    const rule = this.#ruleOf.get(cells);
+    const rule = rules.find((candidate) => candidate.cells === cells);
     if (allowed && rule === undefined) throw new Error("access was allowed without a rule");
     return { allowed, rule };
   }
 }
 
-function definition(enforcer: Enforcer, key: "p" | "g"): string[][] {
-  const assertion = enforcer.getModel().model.get(key)?.get(key);
-  if (assertion === undefined) throw new Error(`the model does not define ${key}`);
-  return assertion.policy;
+class Roles extends DefaultRoleManager {
+  readonly #hasRole: HasRole;
+
+  constructor(hasRole: HasRole) {
+    super(0);
+    this.#hasRole = hasRole;
+  }
+
+  override syncedHasLink(name: string, role: string, ...tenant: string[]): boolean {
+    return name === role || (tenant.length === 1 && this.#hasRole(name, role, tenant[0]!));
+  }
 }

@@ -3,6 +3,8 @@ import { actions } from "./actions.js";
 import { CasbinEnforcer } from "./enforcer.js";
 import { type Findings, quote } from "./findings.js";
 import { checkMatcher } from "./matcher.js";
+import { isIndexable } from "./matcher-conditions.js";
+import { RoleIndex } from "./role-index.js";
 import { endWithoutSpaces, skipSpaces } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
 import { didYouMean } from "../suggest.js";
@@ -17,6 +19,10 @@ const sections = [
   { name: "matchers", key: "m", expected: undefined },
 ] as const;
 
+const toIndex =
+  "to look at few, the matcher must join with && g(r.sub, p.sub, r.dom), topicMatch(r.obj, p.obj) and " +
+  '(r.act == p.act || p.act == "*")';
+
 /** Casbin works on a matcher by expressions that take their time with a very long one. */
 const maxDefinitionLength = 4_096;
 
@@ -26,8 +32,16 @@ interface Definition {
   readonly column: number;
 }
 
-/** Reads `model.conf`, Casbin's own file. Returns the text for Casbin; undefined if anything in it was refused. */
-export async function parseModel(file: SourceFile): Promise<string | undefined> {
+/** A `model.conf` that can be used. */
+export interface Model {
+  /** For Casbin. */
+  readonly text: string;
+  /** Whether the index finds every rule for which the matcher can hold. */
+  readonly isIndexable: boolean;
+}
+
+/** Reads `model.conf`, Casbin's own file. Undefined if anything in it was refused. */
+export async function parseModel(file: SourceFile): Promise<Model | undefined> {
   if (file.text === undefined) return undefined;
   const definitions = readDefinitions(file.text, file.findings);
   for (const { name, key, expected } of sections) {
@@ -43,10 +57,15 @@ export async function parseModel(file: SourceFile): Promise<string | undefined> 
     }
   }
   if (file.findings.errors.length > 0) return undefined;
-  const problem = await tryOut(file.text, definitions.get("matchers")!.value);
-  if (problem === undefined) return file.text;
-  file.findings.error(definitions.get("matchers")!, problem);
-  return undefined;
+  const matcher = definitions.get("matchers")!;
+  const problem = await tryOut(file.text, matcher.value);
+  if (problem !== undefined) {
+    file.findings.error(matcher, problem);
+    return undefined;
+  }
+  const model = { text: file.text, isIndexable: isIndexable(matcher.value) };
+  if (!model.isIndexable) file.findings.warn(matcher, `every decision looks at all rules of its tenant; ${toIndex}`);
+  return model;
 }
 
 function normalize(key: string, value: string): string {
@@ -111,7 +130,8 @@ function readDefinitions(text: string, findings: Findings): Map<string, Definiti
 const member = "tenant-a/member";
 const allow = ["role:role-a", "tenant-a", "topic-a", "describe", "allow"];
 const deny = ["role:role-a", "tenant-a", "topic-a", "describe", "deny"];
-const roles = [[member, "role:role-a", "tenant-a"]];
+const roles = new RoleIndex();
+roles.add({ line: 1, member, role: "role:role-a", tenant: "tenant-a" });
 const covered = [member, "tenant-a", "topic-a", "describe"] as const;
 
 /** A matcher that leaves out one of the four parts of a request would give every tenant's topics away. */
@@ -125,19 +145,20 @@ const beside = [
 /** Lets Casbin run the model on the smallest policies whose outcome is certain. Returns what is wrong with it. */
 async function tryOut(model: string, matcher: string): Promise<string | undefined> {
   try {
-    const empty = await CasbinEnforcer.build(model, [], roles);
+    const casbin = await CasbinEnforcer.create(model, (name, role, tenant) => roles.has(name, role, tenant));
     for (const tenant of ["tenant-a", systemTenant]) {
       // Throws if access is allowed: there is no rule that could have done it.
-      for (const action of actions) empty.decide(member, tenant, "topic-a", action);
+      for (const action of actions) casbin.decide(member, tenant, "topic-a", action, []);
     }
-    const one = await CasbinEnforcer.build(model, [{ cells: allow }], roles);
-    if (!one.decide(...covered).allowed) return notToTheLetter(matcher);
+    const one = [{ cells: allow }];
+    if (!casbin.decide(...covered, one).allowed) return notToTheLetter(matcher);
     for (const { part, request } of beside) {
       const [subject, tenant, topic, action] = request;
-      if (one.decide(subject, tenant, topic, action).allowed) return `this allows access without regard to ${part}`;
+      const { allowed } = casbin.decide(subject, tenant, topic, action, one);
+      if (allowed) return `this allows access without regard to ${part}`;
     }
-    const both = await CasbinEnforcer.build(model, [{ cells: allow }, { cells: deny }], roles);
-    if (both.decide(...covered).allowed) return "this allows what a deny rule denies";
+    const both = [...one, { cells: deny }];
+    if (casbin.decide(...covered, both).allowed) return "this allows what a deny rule denies";
     return undefined;
   } catch (error) {
     return `this cannot be used: ${error instanceof Error ? error.message : String(error)}`;

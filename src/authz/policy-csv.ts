@@ -1,21 +1,52 @@
 import { systemTenant } from "../names.js";
 import { Pace } from "./breathe.js";
-import { Columns, isRepeated, rowText, wildcard } from "./columns.js";
+import { Columns, isRepeated, wildcard } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
 
-/** A `p` line: what a subject may or must not do. */
-export interface Rule {
+/** A `p` line: what a subject may or must not do. Some hundred thousand of them are held at a time, so it keeps little. */
+export class Rule {
   readonly line: number;
-  readonly subject: string;
-  readonly tenant: string;
-  readonly pattern: string;
   /** Subject, tenant, pattern, action, effect, as Casbin takes them. It hands this very array back to name the rule. */
   readonly cells: readonly string[];
+  readonly #source: string;
+
+  constructor(source: string, line: number, cells: readonly string[]) {
+    this.#source = source;
+    this.line = line;
+    this.cells = cells;
+  }
+
+  get subject(): string {
+    return this.cells[0]!;
+  }
+
+  get tenant(): string {
+    return this.cells[1]!;
+  }
+
+  get pattern(): string {
+    return this.cells[2]!;
+  }
+
+  get action(): string {
+    return this.cells[3]!;
+  }
+
+  get effect(): string {
+    return this.cells[4]!;
+  }
+
   /** `policy/policy.csv:7` */
-  readonly place: string;
-  readonly text: string;
+  get place(): string {
+    return `${this.#source}:${this.line}`;
+  }
+
+  /** `p, acme/billing, acme, orders, produce, allow` */
+  get text(): string {
+    return ["p", ...this.cells].join(", ");
+  }
 }
 
 /** A `g` line: a principal, or another role, has a role in a tenant. */
@@ -43,15 +74,19 @@ export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string
   const seen = new Map<string, number>();
   const rules: Rule[] = [];
   const assignments: Assignment[] = [];
+  const words = new Words();
   const pace = new Pace();
   for (const row of readRows(file.text ?? "")) {
     if (file.findings.isFull) break;
     await pace.step();
     const type = row.fields[0]!;
     if (type.text === "p") {
-      if (isRule(row, columns) && !isRepeated(row, seen, file.findings)) rules.push(toRule(row, file.source));
+      if (isRule(row, columns) && !isRepeated(row, seen, file.findings))
+        rules.push(new Rule(file.source, row.line, words.of(row)));
     } else if (type.text === "g") {
-      if (isAssignment(row, columns) && !isRepeated(row, seen, file.findings)) assignments.push(toAssignment(row));
+      if (isAssignment(row, columns) && !isRepeated(row, seen, file.findings)) {
+        assignments.push(toAssignment(row.line, words.of(row)));
+      }
     } else {
       // Any other single letter is as near to the one as to the other.
       const capital = ["P", "G"].includes(type.text) && `did you mean "${type.text.toLowerCase()}"?`;
@@ -85,21 +120,19 @@ function isAssignment(row: Row, columns: Columns): boolean {
   return [columns.principalOrRole(member!), columns.role(role!), columns.tenant(tenant!)].every(Boolean);
 }
 
-function toRule(row: Row, source: string): Rule {
-  const cells = row.fields.slice(1).map((field) => field.text);
-  const [subject, tenant, pattern] = cells;
-  return {
-    line: row.line,
-    subject: subject!,
-    tenant: tenant!,
-    pattern: pattern!,
-    cells,
-    place: `${source}:${row.line}`,
-    text: rowText(row),
-  };
+/** Few words make up many lines: each is kept once. */
+class Words {
+  readonly #known = new Map<string, string>();
+
+  of(row: Row): string[] {
+    return row.fields.slice(1).map(({ text }) => {
+      const known = this.#known.get(text);
+      if (known === undefined) this.#known.set(text, text);
+      return known ?? text;
+    });
+  }
 }
 
-function toAssignment(row: Row): Assignment {
-  const [, member, role, tenant] = row.fields;
-  return { line: row.line, member: member!.text, role: role!.text, tenant: tenant!.text };
+function toAssignment(line: number, [member, role, tenant]: readonly string[]): Assignment {
+  return { line, member: member!, role: role!, tenant: tenant! };
 }

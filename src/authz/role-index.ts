@@ -1,0 +1,68 @@
+import { LRUCache } from "lru-cache";
+import { systemTenant } from "../names.js";
+import { wildcard } from "./columns.js";
+import type { Assignment } from "./policy-csv.js";
+
+/** Casbin follows this many assignments from a principal and then stops without a word. */
+export const maxRoleDepth = 10;
+
+/** Names in remembered sets of roles, all together. A principal that has more roles than this has them looked up each time. */
+const maxRemembered = 100_000;
+
+/** Which roles a name has in a tenant, at a cost of as many steps as it has roles, however many others there are. */
+export class RoleIndex {
+  /** Tenant column → member → its roles. */
+  readonly #given = new Map<string, Map<string, string[]>>();
+  readonly #remembered = new LRUCache<string, ReadonlySet<string>>({
+    maxSize: maxRemembered,
+    sizeCalculation: (roles) => roles.size + 4,
+  });
+
+  /** Only before the first question. */
+  add({ member, role, tenant }: Assignment): void {
+    const given = entry(this.#given, tenant, () => new Map<string, string[]>());
+    entry(given, member, () => [] as string[]).push(role);
+  }
+
+  /** Casbin's `g(name, role, tenant)`, whatever the name is that of. */
+  has(name: string, role: string, tenant: string): boolean {
+    return name === role || this.of(name, tenant).has(role);
+  }
+
+  /** The name itself, and the roles that it has in the tenant, directly or through other roles, as deep as Casbin looks. */
+  of(name: string, tenant: string): ReadonlySet<string> {
+    // No name has a newline in it.
+    const key = `${name}\n${tenant}`;
+    const remembered = this.#remembered.get(key);
+    if (remembered !== undefined) return remembered;
+    const roles = this.#follow(name, tenant);
+    this.#remembered.set(key, roles);
+    return roles;
+  }
+
+  #follow(name: string, tenant: string): Set<string> {
+    const found = new Set([name]);
+    const columns = columnsFor(tenant).flatMap((column) => this.#given.get(column) ?? []);
+    let reached = [name];
+    for (let depth = 0; depth < maxRoleDepth && reached.length > 0; depth++) {
+      const roles = reached.flatMap((member) => columns.flatMap((given) => given.get(member) ?? []));
+      reached = [...new Set(roles)].filter((role) => !found.has(role));
+      for (const role of reached) found.add(role);
+    }
+    return found;
+  }
+}
+
+/** What stands in the tenant column of the rows that concern a tenant: `*` is never the platform's own. */
+export function columnsFor(tenant: string): readonly string[] {
+  return tenant === systemTenant ? [systemTenant] : [tenant, wildcard];
+}
+
+/** What the map has under the key, made if it is not there. */
+export function entry<Key, Value>(map: Map<Key, Value>, key: Key, make: () => Value): Value {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -97,6 +97,11 @@ export class CompiledPolicy {
     return this.decide(request, this.#listedDecisions).allowed;
   }
 
+  /** The topic columns of the rules for the tenant, in the order of the file; some more than once. */
+  patternsOf(tenant: string): string[] {
+    return this.#rules.concerning(tenant).map(({ pattern }) => pattern);
+  }
+
   /** The same as `evaluate`, remembered. */
   decide({ principal, action, tenant, topic }: AccessRequest, known = this.#decisions): Decision {
     // In a template, undefined would become the valid name "undefined".

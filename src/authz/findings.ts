@@ -28,6 +28,11 @@ export class Findings {
     return this.#surplus.errors;
   }
 
+  /** Whether there were more warnings than are kept. */
+  get hasAllWarnings(): boolean {
+    return this.#surplus.warnings;
+  }
+
   error(place: Place, problem: string): void {
     this.#add("errors", place, problem);
   }

@@ -4,6 +4,7 @@ import { CompiledPolicy } from "./compiled-policy.js";
 import { parseMatrix, runMatrix } from "./matrix-csv.js";
 import { parseModel } from "./model-conf.js";
 import { parsePolicy } from "./policy-csv.js";
+import { RoleScopes } from "./role-scopes.js";
 import { checkRoles, warnOfIdleRoles } from "./roles.js";
 import { readSource, type SourceFile } from "./source-file.js";
 import { parseTenants } from "./tenants-yaml.js";
@@ -52,12 +53,13 @@ export async function loadPolicy(
   const version = versionOf(files);
 
   const model = await parseModel(modelFile);
-  const tenants = parseTenants(tenantsFile);
+  const tenants = await parseTenants(tenantsFile);
   const declared = isGood(tenantsFile) ? new Set(tenants.keys()) : undefined;
   const rows = await parsePolicy(policyFile, declared);
-  checkRoles(rows, policyFile.findings);
+  const scopes = await RoleScopes.of(rows);
+  await checkRoles(scopes, policyFile.findings);
   // With a line left out for a mistake, roles would look idle that are not.
-  if (isGood(policyFile)) warnOfIdleRoles(rows, policyFile.findings);
+  if (isGood(policyFile)) await warnOfIdleRoles(rows, scopes, policyFile.findings);
   const matrix = await parseMatrix(matrixFile, declared);
   if (isGood(matrixFile) && matrix.length === 0) matrixFile.findings.warn({}, "this file states nothing");
 
@@ -65,7 +67,7 @@ export async function loadPolicy(
   if (model !== undefined && isGood(tenantsFile) && isGood(policyFile)) {
     try {
       policy = await CompiledPolicy.build(version, model, tenants, rows);
-      await judge(matrix, rows, policy, matrixFile.findings);
+      await judge(matrix, policy, matrixFile.findings);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       modelFile.findings.error({}, `Casbin cannot evaluate this policy: ${cause}`);

@@ -1,10 +1,9 @@
-import { systemTenant } from "../names.js";
 import { type Action, actions } from "./actions.js";
 import { Pace } from "./breathe.js";
 import { Columns, type Effect, isRepeated, wildcard } from "./columns.js";
 import type { CompiledPolicy } from "./compiled-policy.js";
 import type { Findings } from "./findings.js";
-import { concernsTenant, type PolicyRows } from "./policy-csv.js";
+import { entry } from "./role-index.js";
 import { readRows, type Row } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
 import { isRequestableTopic } from "./topic-pattern.js";
@@ -77,11 +76,10 @@ export interface MatrixCase {
  */
 export async function runMatrix(
   matrix: readonly MatrixRow[],
-  rows: PolicyRows,
   policy: CompiledPolicy,
   findings: Findings,
 ): Promise<void> {
-  const casesOf = spelledOut(matrix, rows, policy.tenants);
+  const casesOf = spelledOut(matrix, policy);
   const pace = new Pace();
   for (const row of matrix) {
     let [failure, failures] = ["", 0];
@@ -102,15 +100,19 @@ export async function runMatrix(
 /** Gives every case of a row of this matrix. */
 export function spelledOut(
   matrix: readonly MatrixRow[],
-  rows: PolicyRows,
-  tenants: readonly string[],
+  policy: CompiledPolicy,
 ): (row: MatrixRow) => Generator<MatrixCase, void, undefined> {
-  const topicsOf = new Map(
-    [...tenants, systemTenant].map((tenant) => [tenant, topicsWorthAsking(tenant, rows, matrix)]),
-  );
+  const stated = new StatedTopics(matrix);
+  // Of one tenant at a time: there can be as many names for every tenant as there are tenants.
+  let known: { tenant: string; topics: readonly string[] } | undefined;
+  const topicsOf = (tenant: string): readonly string[] => {
+    if (known?.tenant !== tenant)
+      known = { tenant, topics: topicsWorthAsking(policy.patternsOf(tenant), stated.of(tenant)) };
+    return known.topics;
+  };
   return function* (row) {
-    for (const tenant of row.tenant === wildcard ? tenants : [row.tenant]) {
-      for (const topic of row.topic === wildcard ? withinReach(topicsOf.get(tenant)!, row.expected) : [row.topic]) {
+    for (const tenant of row.tenant === wildcard ? policy.tenants : [row.tenant]) {
+      for (const topic of row.topic === wildcard ? withinReach(topicsOf(tenant), row.expected) : [row.topic]) {
         for (const action of row.action === wildcard ? actions : [row.action]) {
           yield { principal: row.principal, tenant, topic, action };
         }
@@ -119,13 +121,25 @@ export function spelledOut(
   };
 }
 
+/** The topics that a matrix names, by what stands in its tenant column. */
+class StatedTopics {
+  readonly #columns = new Map<string, Set<string>>();
+
+  constructor(matrix: readonly MatrixRow[]) {
+    for (const { tenant, topic } of matrix) entry(this.#columns, tenant, () => new Set<string>()).add(topic);
+  }
+
+  /** In rows for the tenant, and in those for every tenant. */
+  of(tenant: string): Iterable<string> {
+    return [tenant, wildcard].flatMap((column) => [...(this.#columns.get(column) ?? [])]);
+  }
+}
+
 /**
  * What `*` in the topic column stands for: every name that the files speak of in this tenant, names under every prefix,
  * and one that nobody speaks of.
  */
-function topicsWorthAsking(tenant: string, rows: PolicyRows, matrix: readonly MatrixRow[]): readonly string[] {
-  const patterns = rows.rules.filter((rule) => concernsTenant(rule, tenant)).map((rule) => rule.pattern);
-  const stated = matrix.filter((row) => row.tenant === tenant || row.tenant === wildcard).map((row) => row.topic);
+function topicsWorthAsking(patterns: Iterable<string>, stated: Iterable<string>): readonly string[] {
   const named = new Set([...patterns, ...stated]);
   let unnamed = "unnamed";
   while (named.has(unnamed)) unnamed += "-";

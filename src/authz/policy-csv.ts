@@ -1,6 +1,5 @@
-import { systemTenant } from "../names.js";
 import { Pace } from "./breathe.js";
-import { Columns, isRepeated, wildcard } from "./columns.js";
+import { Columns, isRepeated } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
@@ -95,11 +94,6 @@ export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string
     }
   }
   return { rules, assignments };
-}
-
-/** `*` covers every tenant but the platform's own: rights over the server are always given by name. */
-export function concernsTenant(row: Rule | Assignment, tenant: string): boolean {
-  return row.tenant === tenant || (row.tenant === wildcard && tenant !== systemTenant);
 }
 
 function isRule(row: Row, columns: Columns): boolean {

@@ -1,62 +1,71 @@
-import { systemTenant } from "../names.js";
+import { didYouMean } from "../suggest.js";
+import { Pace } from "./breathe.js";
 import { isRole, wildcard } from "./columns.js";
 import type { Findings } from "./findings.js";
-import { type Assignment, concernsTenant, type PolicyRows } from "./policy-csv.js";
-import { didYouMean } from "../suggest.js";
-
-/** Casbin follows this many assignments from a principal and then stops without a word. */
-const maxDepth = 10;
+import type { Assignment, PolicyRows } from "./policy-csv.js";
+import { entry, maxRoleDepth } from "./role-index.js";
+import type { RoleScopes, Scope } from "./role-scopes.js";
 
 /** Reports roles that go in a circle or are nested deeper than Casbin follows. */
-export function checkRoles(rows: PolicyRows, findings: Findings): void {
-  // A row for every tenant is part of every scope: say once what is wrong with it.
+export async function checkRoles(scopes: RoleScopes, findings: Findings): Promise<void> {
+  const pace = new Pace();
+  // A row for every tenant can be part of many scopes: say once what is wrong with it.
   const reported = new Set<string>();
-  for (const scope of scopesOf(rows)) {
-    for (const { assignment, problem } of scope.defects()) {
+  for (const scope of scopes.all.values()) {
+    for await (const { assignment, problem } of defects(scope, pace)) {
       const key = `${assignment.line}: ${problem}`;
       if (!reported.has(key)) findings.error({ line: assignment.line }, problem);
+      if (findings.isFull) return;
       reported.add(key);
     }
   }
 }
 
 /** Warns of roles that lead nowhere: prepared for later, or mistyped, and then a deny rule would deny nobody. */
-export function warnOfIdleRoles(rows: PolicyRows, findings: Findings): void {
-  const scopes = scopesOf(rows);
-  warnOfIdleRules(rows, scopes, findings);
-  warnOfIdleAssignments(rows, scopes, findings);
+export async function warnOfIdleRoles(rows: PolicyRows, scopes: RoleScopes, findings: Findings): Promise<void> {
+  const pace = new Pace();
+  await warnOfIdleRules(rows, scopes, findings, pace);
+  await warnOfIdleAssignments(rows, scopes, findings, pace);
 }
 
-/** The principal, and the roles that it has in the tenant, directly or through other roles. */
-export function rolesOf(principal: string, tenant: string, { assignments }: PolicyRows): ReadonlySet<string> {
-  const concerned = assignments.filter((row) => concernsTenant(row, tenant));
-  return reachable([principal], groupBy(concerned, "member", "role"));
-}
-
-function warnOfIdleRules(rows: PolicyRows, scopes: readonly Scope[], findings: Findings): void {
+async function warnOfIdleRules(rows: PolicyRows, scopes: RoleScopes, findings: Findings, pace: Pace): Promise<void> {
   const warned = new Set<string>();
-  for (const rule of rows.rules) {
-    if (!isRole(rule.subject) || warned.has(`${rule.subject} ${rule.tenant}`)) continue;
-    const concerned = scopes.filter((scope) => concernsTenant(rule, scope.tenant));
-    if (concerned.some((scope) => scope.held.has(rule.subject))) continue;
-    warned.add(`${rule.subject} ${rule.tenant}`);
-    const hint = didYouMean(rule.subject, new Set(concerned.flatMap((scope) => [...scope.held])));
-    findings.warn({ line: rule.line }, `nobody has ${rule.subject} in ${inWords(rule.tenant)}${hint}`);
+  for (const { line, subject, tenant } of rows.rules) {
+    await pace.step();
+    const key = `${subject} ${tenant}`;
+    if (!isRole(subject) || scopes.isHeld(subject, tenant) || warned.has(key)) continue;
+    warned.add(key);
+    const hint = didYouMean(subject, first(scopes.names("held", tenant)));
+    findings.warn({ line }, `nobody has ${subject} in ${inWords(tenant)}${hint}`);
+    if (findings.hasAllWarnings) return;
   }
 }
 
-function warnOfIdleAssignments(rows: PolicyRows, scopes: readonly Scope[], findings: Findings): void {
-  for (const assignment of rows.assignments) {
-    const concerned = scopes.filter((scope) => concernsTenant(assignment, scope.tenant));
-    if (!concerned.some((scope) => scope.ruled.has(assignment.role))) {
-      const hint = didYouMean(assignment.role, new Set(concerned.flatMap((scope) => [...scope.ruled])));
-      const problem = `no rule speaks of ${assignment.role} in ${inWords(assignment.tenant)}${hint}`;
-      findings.warn({ line: assignment.line }, problem);
+async function warnOfIdleAssignments(
+  rows: PolicyRows,
+  scopes: RoleScopes,
+  findings: Findings,
+  pace: Pace,
+): Promise<void> {
+  for (const { line, member, role, tenant } of rows.assignments) {
+    await pace.step();
+    if (!scopes.isRuled(role, tenant)) {
+      const hint = didYouMean(role, first(scopes.names("ruled", tenant)));
+      findings.warn({ line }, `no rule speaks of ${role} in ${inWords(tenant)}${hint}`);
     }
-    if (isRole(assignment.member) && !concerned.some((scope) => scope.held.has(assignment.member))) {
-      const problem = `nobody has ${assignment.member} in ${inWords(assignment.tenant)}`;
-      findings.warn({ line: assignment.line }, problem);
+    if (isRole(member) && !scopes.isHeld(member, tenant)) {
+      findings.warn({ line }, `nobody has ${member} in ${inWords(tenant)}`);
     }
+    if (findings.hasAllWarnings) return;
+  }
+}
+
+/** To compare a name with each of a hundred thousand would keep calls waiting. */
+function* first(names: Iterable<string>): Generator<string> {
+  let count = 0;
+  for (const name of names) {
+    if (count++ === 5_000) return;
+    yield name;
   }
 }
 
@@ -64,78 +73,62 @@ function inWords(tenant: string): string {
   return tenant === wildcard ? "any tenant" : tenant;
 }
 
-/** One scope for each tenant that a row names, and one that stands for all those that none names. */
-function scopesOf(rows: PolicyRows): Scope[] {
-  const named = new Set([...rows.rules, ...rows.assignments].map((row) => row.tenant));
-  return [...new Set([...named, wildcard, systemTenant])].map((tenant) => new Scope(tenant, rows));
+interface Defect {
+  readonly assignment: Assignment;
+  readonly problem: string;
 }
 
-/** Who has which role in one tenant. Loops, not recursion: a chain can be as long as the file. */
-class Scope {
-  readonly tenant: string;
-  readonly #assignments: readonly Assignment[];
-  /** Roles that some principal has, directly or through other roles. */
-  readonly held: ReadonlySet<string>;
-  /** Roles that some rule speaks of, directly or through the roles that they have in turn. */
-  readonly ruled: ReadonlySet<string>;
-
-  constructor(tenant: string, rows: PolicyRows) {
-    this.tenant = tenant;
-    this.#assignments = rows.assignments.filter((row) => concernsTenant(row, tenant));
-    const members = this.#assignments.map((row) => row.member).filter((member) => !isRole(member));
-    this.held = reachable(members, groupBy(this.#assignments, "member", "role"));
-    const subjects = rows.rules.filter((row) => concernsTenant(row, tenant)).map((row) => row.subject);
-    this.ruled = reachable(subjects, groupBy(this.#assignments, "role", "member"));
+/**
+ * Walks from the roles that no role has towards those that they have (Kahn's order), with the longest way there. What is
+ * left when the walk stops is on a cycle or behind one; a cycle is reported, cut, and the walk goes on. Loops, not
+ * recursion: a chain can be as long as the file.
+ */
+async function* defects(scope: Scope, pace: Pace): AsyncGenerator<Defect> {
+  const incoming = new Map<string, Set<Assignment>>();
+  const outgoing = new Map<string, Assignment[]>();
+  for (const row of await scope.nesting(pace)) {
+    entry(incoming, row.role, () => new Set<Assignment>()).add(row);
+    entry(outgoing, row.member, () => [] as Assignment[]).push(row);
+    await pace.step();
   }
-
-  /**
-   * Walks from those whom nobody has as a role towards the roles (Kahn's order), with the longest way there. What is left
-   * when the walk stops is on a cycle or behind one; a cycle is reported, cut, and the walk goes on.
-   */
-  *defects(): Generator<{ assignment: Assignment; problem: string }> {
-    const names = this.#assignments.flatMap((row) => [row.member, row.role]);
-    const waiting = new Map(names.map((name) => [name, new Set<Assignment>()]));
-    const outgoing = new Map(names.map((name) => [name, new Set<Assignment>()]));
-    for (const row of this.#assignments) {
-      waiting.get(row.role)!.add(row);
-      outgoing.get(row.member)!.add(row);
-    }
-    const depth = new Map<string, number>();
-    const ready = [...waiting].filter(([, rows]) => rows.size === 0).map(([name]) => name);
-    for (;;) {
-      for (let name = ready.pop(); name !== undefined; name = ready.pop()) {
-        waiting.delete(name);
-        const next = (depth.get(name) ?? 0) + 1;
-        for (const row of outgoing.get(name)!) {
-          if (next === maxDepth + 1) yield { assignment: row, problem: tooDeep(row) };
-          depth.set(row.role, Math.max(depth.get(row.role) ?? 0, next));
-          if (settle(waiting, row)) ready.push(row.role);
-        }
+  const depth = new Map<string, number>();
+  const depthOf = (name: string): number => depth.get(name) ?? (scope.isGiven(name) ? 1 : 0);
+  const ready = [...outgoing.keys()].filter((name) => !incoming.has(name));
+  for (;;) {
+    for (let name = ready.pop(); name !== undefined; name = ready.pop()) {
+      const next = depthOf(name) + 1;
+      for (const row of outgoing.get(name) ?? []) {
+        await pace.step();
+        // Cut out of a cycle before.
+        if (incoming.get(row.role)?.has(row) !== true) continue;
+        if (next === maxRoleDepth + 1) yield { assignment: row, problem: tooDeep(row) };
+        depth.set(row.role, Math.max(depthOf(row.role), next));
+        if (settle(incoming, row)) ready.push(row.role);
       }
-      if (waiting.size === 0) return;
-      const cycle = findCycle(waiting);
-      const last = cycle.reduce((latest, row) => (row.line > latest.line ? row : latest));
-      yield { assignment: last, problem: inCircle(cycle, last) };
-      if (settle(waiting, last)) ready.push(last.role);
-      outgoing.get(last.member)!.delete(last);
     }
+    if (incoming.size === 0) return;
+    const cycle = findCycle(incoming);
+    const last = cycle.reduce((latest, row) => (row.line > latest.line ? row : latest));
+    yield { assignment: last, problem: inCircle(cycle, last) };
+    if (settle(incoming, last)) ready.push(last.role);
   }
 }
 
-/** Takes one assignment off the list of its role; true when that was the last one. */
-function settle(waiting: ReadonlyMap<string, Set<Assignment>>, row: Assignment): boolean {
-  const rows = waiting.get(row.role);
-  return rows?.delete(row) === true && rows.size === 0;
+/** Takes one assignment off those that its role waits for; true when that was the last one. */
+function settle(incoming: Map<string, Set<Assignment>>, row: Assignment): boolean {
+  const rows = incoming.get(row.role)!;
+  rows.delete(row);
+  return rows.size === 0 && incoming.delete(row.role);
 }
 
-/** Every name that still waits has a member that waits too, so going from role to member must come round. */
-function findCycle(waiting: ReadonlyMap<string, ReadonlySet<Assignment>>): Assignment[] {
+/** Every role that still waits does so for one that waits too, so going from role to member must come round. */
+function findCycle(incoming: ReadonlyMap<string, ReadonlySet<Assignment>>): Assignment[] {
   const path: Assignment[] = [];
   const position = new Map<string, number>();
-  let [name] = waiting.keys();
+  let [name] = incoming.keys();
   while (!position.has(name!)) {
     position.set(name!, path.length);
-    const [row] = waiting.get(name!)!;
+    const [row] = incoming.get(name!)!;
     path.push(row!);
     name = row!.member;
   }
@@ -157,22 +150,5 @@ function shortList(items: readonly (string | number)[], separator: string): stri
 }
 
 function tooDeep(row: Assignment): string {
-  return `${row.role} is more than ${maxDepth} assignments away from those who have it through ${row.member}; Casbin stops there`;
-}
-
-function groupBy(rows: readonly Assignment[], from: "member" | "role", to: "member" | "role"): Map<string, string[]> {
-  const groups = new Map<string, string[]>();
-  for (const row of rows) {
-    const group = groups.get(row[from]);
-    if (group === undefined) groups.set(row[from], [row[to]]);
-    else group.push(row[to]);
-  }
-  return groups;
-}
-
-function reachable(start: readonly string[], edges: ReadonlyMap<string, readonly string[]>): Set<string> {
-  const reached = new Set(start);
-  // A Set visits what is added to it on the way.
-  for (const name of reached) for (const next of edges.get(name) ?? []) reached.add(next);
-  return reached;
+  return `${row.role} is more than ${maxRoleDepth} assignments away from those who have it through ${row.member}; Casbin stops there`;
 }

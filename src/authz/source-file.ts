@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { readFileWithin, whyUnreadable } from "../read-file.js";
+import { Pace } from "./breathe.js";
 import { Findings } from "./findings.js";
 
 /** One policy file as it was read, with everything that was found wrong in it so far. */
@@ -26,7 +27,7 @@ export async function readSource(directory: string, name: string, maxBytes: numb
     // To open a pipe that nobody writes to would keep this reload waiting, and every later one.
     if ((await stat(source)).isFIFO()) throw new Error("is a pipe, not a file");
     const bytes = await readFileWithin(source, maxBytes);
-    return { source, bytes, text: decode(bytes, findings), findings };
+    return { source, bytes, text: await decode(bytes, findings), findings };
   } catch (error) {
     findings.error({}, whyUnreadable(error));
     return { source, bytes: undefined, text: undefined, findings };
@@ -42,7 +43,10 @@ const unseen = /[^\P{Cc}\n]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 /** A file with more of them is no text. */
 const maxUnseen = 1_000;
 
-function decode(bytes: Buffer, findings: Findings): string | undefined {
+/** How much is looked through at a time, in characters. */
+const stretch = 256 * 1024;
+
+async function decode(bytes: Buffer, findings: Findings): Promise<string | undefined> {
   if (!isUtf8(bytes)) {
     findings.error(placeOfBadBytes(bytes), "these bytes are not valid UTF-8");
     return undefined;
@@ -54,12 +58,20 @@ function decode(bytes: Buffer, findings: Findings): string | undefined {
     return newline === -1 ? text.length : newline;
   };
   let [line, start, end, total] = [1, 0, endOfLine(0), 0];
-  for (const { 0: character, index } of text.matchAll(unseen)) {
-    for (; end < index; line++) [start, end] = [end + 1, endOfLine(end + 1)];
-    const known = places.get(character);
-    if (known === undefined) places.set(character, { line, column: index - start + 1, times: 1 });
-    else known.times += 1;
-    if (++total > maxUnseen) break;
+  const pace = new Pace();
+  for (let from = 0; from < text.length && total <= maxUnseen;) {
+    // To the end of a line, so that no character is cut in two.
+    const to = endOfLine(from + stretch);
+    for (const match of text.slice(from, to).matchAll(unseen)) {
+      const [character, index] = [match[0], from + match.index];
+      for (; end < index; line++) [start, end] = [end + 1, endOfLine(end + 1)];
+      const known = places.get(character);
+      if (known === undefined) places.set(character, { line, column: index - start + 1, times: 1 });
+      else known.times += 1;
+      if (++total > maxUnseen) break;
+    }
+    from = to;
+    await pace.step();
   }
   // One finding for each kind: an editor that ends lines with CRLF would otherwise bring one for every line.
   const isText = total <= maxUnseen;

@@ -34,8 +34,8 @@ export interface StatedMatrix {
  */
 export async function readMatrix(directory: string): Promise<StatedMatrix> {
   const cases = new Map<string, StatedCase & { readonly rows: StatedCase["rows"][number][] }>();
-  const { report, policy } = await loadPolicy(directory, async (matrix, rows, compiled) => {
-    const casesOf = spelledOut(matrix, rows, compiled.tenants);
+  const { report, policy } = await loadPolicy(directory, async (matrix, compiled) => {
+    const casesOf = spelledOut(matrix, compiled);
     for (const row of matrix) {
       for (const asked of casesOf(row)) {
         const key = `${asked.principal} ${asked.action} ${asked.tenant}/${asked.topic}`;

@@ -1,7 +1,22 @@
-import { isAlias, isMap, isNode, isScalar, LineCounter, type Node, parseDocument, visit, type YAMLMap } from "yaml";
+import {
+  Composer,
+  type CST,
+  type Document,
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  Lexer,
+  LineCounter,
+  type Node,
+  Parser,
+  visit,
+  type YAMLMap,
+} from "yaml";
 import { z } from "zod";
 import { isTenantName, nameRules } from "../names.js";
 import type { TenantLimits } from "../tenant-limits.js";
+import { breathe, Pace } from "./breathe.js";
 import { type Findings, type Place, quote } from "./findings.js";
 import { readLimits } from "./limits-yaml.js";
 import type { SourceFile } from "./source-file.js";
@@ -13,27 +28,46 @@ const tenantShape = z.strictObject({ limits: z.unknown().optional() }).nullable(
 const fileShape = z.strictObject({ tenants: z.record(z.string(), tenantShape) });
 
 /** Reads `tenants.yaml`: the declared tenants, sorted, with what each may use. Names that were refused are left out. */
-export function parseTenants(file: SourceFile): ReadonlyMap<string, TenantLimits> {
+export async function parseTenants(file: SourceFile): Promise<ReadonlyMap<string, TenantLimits>> {
   if (file.text === undefined) return new Map();
   const hazard = findYamlHazard(file.text);
   if (hazard !== undefined) {
     file.findings.error(hazard, hazard.problem);
     return new Map();
   }
-  return new TenantsFile(file.text, file.findings).read();
+  await breathe();
+  return (await TenantsFile.parse(file.text, file.findings)).read();
 }
 
 class TenantsFile {
-  readonly #lines = new LineCounter();
+  readonly #lines: LineCounter;
   readonly #text: string;
-  readonly #document;
+  readonly #document: Document.Parsed;
   readonly #findings: Findings;
+  readonly #second: Document.Parsed | undefined;
 
-  constructor(text: string, findings: Findings) {
+  private constructor(text: string, lines: LineCounter, documents: readonly Document.Parsed[], findings: Findings) {
     this.#text = text;
+    this.#lines = lines;
+    this.#document = documents[0]!;
+    this.#second = documents[1];
     this.#findings = findings;
-    this.#document = parseDocument(text, {
-      lineCounter: this.#lines,
+  }
+
+  /** What the library's `parseDocument` does, with waiting calls let in between. */
+  static async parse(text: string, findings: Findings): Promise<TenantsFile> {
+    const lines = new LineCounter();
+    const parser = new Parser(lines.addNewLine);
+    lines.addNewLine(0);
+    const pace = new Pace();
+    const tokens: CST.Token[] = [];
+    for (const lexeme of new Lexer().lex(text)) {
+      for (const token of parser.next(lexeme)) tokens.push(token);
+      await pace.step();
+    }
+    tokens.push(...parser.end());
+    const composer = new Composer({
+      lineCounter: lines,
       strict: true,
       // Checked here instead: the library's own finding points at the wrong line.
       uniqueKeys: false,
@@ -41,20 +75,25 @@ class TenantsFile {
       stringKeys: true,
       prettyErrors: false,
     });
+    const documents = [...composer.compose(tokens, true, text.length)];
+    await breathe();
+    return new TenantsFile(text, lines, documents, findings);
   }
 
-  read(): ReadonlyMap<string, TenantLimits> {
+  async read(): Promise<ReadonlyMap<string, TenantLimits>> {
     this.#checkSyntax();
     if (this.#findings.errors.length > 0) return new Map();
+    await breathe();
     this.#checkShape();
+    await breathe();
     const tenants = this.#document.get("tenants", true);
     return isMap(tenants) ? this.#readTenants(tenants) : new Map<string, TenantLimits>();
   }
 
   #checkSyntax(): void {
-    for (const { code, message, pos } of this.#document.errors) {
-      const problem = code === "MULTIPLE_DOCS" ? "a second YAML document is not allowed here" : message;
-      this.#findings.error(this.#at(pos[0]), problem);
+    for (const { message, pos } of this.#document.errors) this.#findings.error(this.#at(pos[0]), message);
+    if (this.#second !== undefined) {
+      this.#findings.error(this.#at(this.#second.range[0]), "a second YAML document is not allowed here");
     }
     const directive = this.#text.search(/^%/m);
     if (directive !== -1) this.#findings.error(this.#at(directive), "YAML directives are not allowed here");

@@ -22,6 +22,8 @@ const headerTag = { name: 0x0a, value: 0x12 };
 
 type Content = string | Uint8Array;
 
+const none: readonly Uint8Array[] = [];
+
 /** What of a record is written. Read from the caller's object once: its getters may give something else the next time. */
 interface Prepared {
   readonly value: Content;
@@ -44,8 +46,9 @@ interface PreparedHeader {
  */
 export function encodeRecords(
   records: RecordInput | readonly RecordInput[],
-  tail: readonly Uint8Array[] = [],
+  tail: readonly Uint8Array[] = none,
 ): EncodedRecords {
+  if (isContent(records)) return encodeOne(records, tail);
   if (!isList(records)) return encodeEach([records], () => "records", tail);
   if (records.length === 0) throw new TypeError("records: expected at least one record, got an empty array");
   return encodeEach(records, (at) => `records[${at}]`, tail);
@@ -79,6 +82,17 @@ export function alreadyEncoded(message: Buffer): Buffer {
   return message;
 }
 
+/** A single record of a value alone, which is what most calls have, without what a list of others needs. */
+function encodeOne(value: Content, tail: readonly Uint8Array[]): EncodedRecords {
+  const size = sizeOf(value);
+  const body = fieldSize(size);
+  const bytes = Buffer.allocUnsafe(1 + varintSize(body) + body + totalOf(tail));
+  bytes[0] = tag.records;
+  const end = writeField(bytes, writeVarint(bytes, 1, body), recordTag.value, value, size);
+  writeTail(bytes, end, tail);
+  return { bytes, count: 1, isBeyondLimits: size > limits.recordBytes };
+}
+
 function encodeEach(
   records: readonly RecordInput[],
   nameOf: (at: number) => string,
@@ -106,8 +120,7 @@ function encodeEach(
     }
     total += 1 + varintSize(body) + body;
   }
-  for (const { length } of tail) total += length;
-  const bytes = Buffer.allocUnsafe(total);
+  const bytes = Buffer.allocUnsafe(total + totalOf(tail));
   let position = 0;
   for (let at = 0; at < count; at++) {
     const content = contents[at]!;
@@ -121,11 +134,22 @@ function encodeEach(
       position = writeBody(bytes, position, content);
     }
   }
-  for (const part of tail) {
-    bytes.set(part, position);
-    position += part.length;
-  }
+  writeTail(bytes, position, tail);
   return { bytes, count, isBeyondLimits };
+}
+
+function totalOf(parts: readonly Uint8Array[]): number {
+  let total = 0;
+  for (const { length } of parts) total += length;
+  return total;
+}
+
+function writeTail(target: Buffer, position: number, tail: readonly Uint8Array[]): void {
+  let at = position;
+  for (const part of tail) {
+    target.set(part, at);
+    at += part.length;
+  }
 }
 
 /** @throws TypeError for what is no record; an object with none of a record's fields would be stored as an empty one */

@@ -10,7 +10,8 @@ import type { Connection, Link } from "./connection.js";
 import { alreadyEncoded, encodeTarget } from "./encoding.js";
 import { LaneStream, type StreamEvents } from "./lane-stream.js";
 import { PackQueue, type Pack } from "./pack.js";
-import type { ProduceCall, TargetNames } from "./produce-call.js";
+import type { ProduceCall } from "./produce-call.js";
+import type { NamedTopic } from "./requests.js";
 import { isAboutRecords, largestBatchOf, refusesStreams } from "./refusals.js";
 
 /** Packs of one topic on their way, beyond which the next one waits until it is full or one is answered. */
@@ -31,7 +32,7 @@ export class Lane implements StreamEvents {
   readonly #queues = new Map<string, PackQueue>();
   readonly #touched = new Set<PackQueue>();
   readonly #idle: NodeJS.Timeout;
-  #latest: { readonly names: TargetNames; readonly queue: PackQueue } | undefined;
+  #latest: { readonly target: NamedTopic; readonly queue: PackQueue } | undefined;
   #stream: LaneStream | undefined;
   #bytesUnderWay = 0;
   #packsUnderWay = 0;
@@ -61,7 +62,7 @@ export class Lane implements StreamEvents {
 
   add(call: ProduceCall): void {
     this.#wasUsed = true;
-    const queue = this.#queueOf(call.names);
+    const queue = this.#queueOf(call.target);
     queue.add(call);
     // It goes with the next ones otherwise, when an answer has come.
     if (queue.underWay < maxPacksUnderWay || queue.hasFullPack) this.#touch(queue);
@@ -122,17 +123,17 @@ export class Lane implements StreamEvents {
     return true;
   }
 
-  #queueOf(names: TargetNames): PackQueue {
+  #queueOf(target: NamedTopic): PackQueue {
     const latest = this.#latest;
-    if (latest !== undefined && isSame(latest.names, names)) return latest.queue;
-    const { tenant, topic, topicId } = names;
+    if (latest !== undefined && isSame(latest.target, target)) return latest.queue;
+    const { tenant, topic, topicId } = target;
     const key = `${tenant}/${topic}/${topicId?.toString("hex") ?? ""}`;
     let queue = this.#queues.get(key);
     if (queue === undefined) {
       if (this.#queues.size >= maxIdleQueues) this.#forgetIdleQueues();
-      this.#queues.set(key, (queue = new PackQueue(encodeTarget(names))));
+      this.#queues.set(key, (queue = new PackQueue(encodeTarget(target))));
     }
-    this.#latest = { names, queue };
+    this.#latest = { target, queue };
     return queue;
   }
 
@@ -261,8 +262,9 @@ export class Lane implements StreamEvents {
   }
 }
 
-function isSame(a: TargetNames, b: TargetNames): boolean {
-  return a.topic === b.topic && a.tenant === b.tenant && a.topicId === b.topicId;
+/** Ids are compared by their bytes, which a caller may change. */
+function isSame(a: NamedTopic, b: NamedTopic): boolean {
+  return a.topic === b.topic && a.tenant === b.tenant && a.topicId === undefined && b.topicId === undefined;
 }
 
 /** A server has ended the stream well, and owes answers. */

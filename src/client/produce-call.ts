@@ -1,6 +1,7 @@
 /** One call of `produce`, from when it is made until its promise is settled. Light: there may be very many at a time. */
 import type { ProduceResult } from "./client.js";
 import type { EncodedRecords } from "./encoding.js";
+import type { NamedTopic } from "./requests.js";
 
 /** Where a call is that nobody has answered. */
 export interface Holder {
@@ -10,21 +11,13 @@ export interface Holder {
   drop(call: ProduceCall): void;
 }
 
-/** Which topic, as the caller said it. */
-export interface TargetNames {
-  readonly topic: string;
-  readonly tenant: string;
-  readonly topicId: Buffer | undefined;
-}
-
-interface Settling {
-  readonly resolve: (result: ProduceResult) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly onSettled: (call: ProduceCall) => void;
+/** What is told when a call has been settled. */
+export interface SettledListener {
+  settled(call: ProduceCall): void;
 }
 
 export class ProduceCall {
-  readonly names: TargetNames;
+  readonly target: NamedTopic;
   /** Its records, as the first fields of a request. */
   readonly records: Buffer;
   readonly count: number;
@@ -36,23 +29,29 @@ export class ProduceCall {
   isAlone: boolean;
   holder: Holder | undefined;
   isSettled = false;
-  readonly #settling: Settling;
+  readonly #resolve: (result: ProduceResult) => void;
+  readonly #reject: (reason: unknown) => void;
+  readonly #listener: SettledListener;
   #stopListening: (() => void) | undefined;
 
   constructor(
-    names: TargetNames,
-    encoded: EncodedRecords,
+    target: NamedTopic,
+    { bytes, count, isBeyondLimits }: EncodedRecords,
     condition: Buffer | undefined,
     deadline: number,
-    settling: Settling,
+    resolve: (result: ProduceResult) => void,
+    reject: (reason: unknown) => void,
+    listener: SettledListener,
   ) {
-    this.names = names;
-    this.records = encoded.bytes;
-    this.count = encoded.count;
+    this.target = target;
+    this.records = bytes;
+    this.count = count;
     this.condition = condition;
-    this.isAlone = condition !== undefined || encoded.isBeyondLimits;
+    this.isAlone = condition !== undefined || isBeyondLimits;
     this.deadline = deadline;
-    this.#settling = settling;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#listener = listener;
   }
 
   /** Ends with the signal's reason when it aborts. */
@@ -65,14 +64,14 @@ export class ProduceCall {
   resolve(result: ProduceResult): void {
     if (this.isSettled) return;
     this.#settle();
-    this.#settling.resolve(result);
+    this.#resolve(result);
   }
 
   /** Its answer, or what there is in its place, has come. */
   reject(reason: unknown): void {
     if (this.isSettled) return;
     this.#settle();
-    this.#settling.reject(reason);
+    this.#reject(reason);
   }
 
   /** Ends before its answer has come. */
@@ -86,6 +85,6 @@ export class ProduceCall {
   #settle(): void {
     this.isSettled = true;
     this.#stopListening?.();
-    this.#settling.onSettled(this);
+    this.#listener.settled(this);
   }
 }

@@ -9,7 +9,7 @@ import { encodeExpectedOffset, encodeRecords } from "./encoding.js";
 import { Lane } from "./lane.js";
 import { requireOptions } from "./misuse.js";
 import { optionNames } from "./option-names.js";
-import { ProduceCall, type Holder } from "./produce-call.js";
+import { ProduceCall, type Holder, type SettledListener } from "./produce-call.js";
 import type { RecordInput } from "./records.js";
 import { named } from "./requests.js";
 
@@ -18,7 +18,7 @@ const maxWaitingBytes = 64 * 1024 * 1024;
 /** What a call takes in memory beside its records, roughly. */
 const callOverheadBytes = 256;
 
-export class Producer implements UnderWay {
+export class Producer implements UnderWay, SettledListener {
   readonly endsOnClose = false;
   readonly #calls: Calls;
   readonly #connection: Connection;
@@ -44,18 +44,14 @@ export class Producer implements UnderWay {
     // What is thrown in here rejects the promise.
     return new Promise((resolve, reject) => {
       requireOptions(options, optionNames.produce);
-      const { topic, tenant, topicId } = named(options);
+      const target = named(options);
       const encoded = encodeRecords(records);
       const { expectedOffset, signal, timeoutMs = defaultTimeoutMs } = options;
       const condition = expectedOffset === undefined ? undefined : encodeExpectedOffset(expectedOffset);
       const deadline = this.#calls.admit(signal, timeoutMs);
       const size = encoded.bytes.length + callOverheadBytes;
       if (this.#open.size > 0 && this.#waitingBytes + size > maxWaitingBytes) throw new QueueFull(maxWaitingBytes);
-      const call = new ProduceCall({ topic, tenant, topicId }, encoded, condition, deadline, {
-        resolve,
-        reject,
-        onSettled: this.#settled,
-      });
+      const call = new ProduceCall(target, encoded, condition, deadline, resolve, reject, this);
       if (signal !== undefined) call.listenTo(signal);
       if (this.#open.size === 0) {
         this.#calls.enter(this);
@@ -76,14 +72,14 @@ export class Producer implements UnderWay {
     for (const call of this.#open) call.give(reason);
   }
 
-  readonly #settled = (call: ProduceCall): void => {
+  settled(call: ProduceCall): void {
     this.#open.delete(call);
     this.#waitingBytes -= call.records.length + callOverheadBytes;
     if (this.#open.size > 0) return;
     // A deadline that nobody has any more must not keep the process.
     this.#timer?.unref();
     this.#calls.leave(this);
-  };
+  }
 
   /** Each call is made as who its maker is when it is made; those that do not know yet go first, in their order. */
   #identify(call: ProduceCall): void {

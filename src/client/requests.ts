@@ -35,19 +35,20 @@ export function consumeRequest(options: ReadOptions & { readonly maxWaitMs?: num
   };
 }
 
-/** @throws TypeError for names or an id that are none */
-export function named(options: TopicOptions): {
+/** Which topic, as the wire has it: empty names for those that are meant by default. */
+export interface NamedTopic {
   readonly topic: string;
   readonly tenant: string;
   readonly topicId?: Buffer;
-} {
+}
+
+/** @throws TypeError for names or an id that are none */
+export function named(options: TopicOptions): NamedTopic {
   const { topic = "", tenant = "", topicId } = options;
   if (topicId !== undefined && !Buffer.isBuffer(topicId)) throw expected("topicId", "a Buffer", topicId);
-  return {
-    topic: requireText("topic", topic),
-    tenant: requireText("tenant", tenant),
-    ...(topicId === undefined ? {} : { topicId }),
-  };
+  requireText("topic", topic);
+  requireText("tenant", tenant);
+  return topicId === undefined ? { topic, tenant } : { topic, tenant, topicId };
 }
 
 function start(from: StartingPoint): Pick<ConsumeRequest, "start" | "offset" | "startTimeMs"> {

@@ -1,13 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { readdirSync } from "node:fs";
-import { mkdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { isMissing, syncDirectory } from "./durable-files.js";
-import { type Manifest, readManifestSync, writeManifest } from "./manifest.js";
-import type { TopicSettings } from "./port.js";
+import { isMissing } from "./durable-files.js";
+import { type Manifest, readManifestSync } from "./manifest.js";
 
-const creating = ".creating";
+/** Behind the name of a topic's directory until all of it is there. */
+export const creating = ".creating";
 const deleted = ".deleted";
 
 /** A topic's directory and what its `topic.json` says. */
@@ -76,39 +75,6 @@ export async function renameDeleted(directory: string): Promise<string> {
   return gone;
 }
 
-/** What a new topic begins with. */
-export interface NewTopic {
-  readonly tenant: string;
-  readonly topic: string;
-  readonly createdMs: number;
-  readonly settings: TopicSettings;
-}
-
-/** Durably makes the directory of a new, empty topic. */
-export async function createTopic(tenantsDirectory: string, created: NewTopic): Promise<CatalogEntry> {
-  const topicId = randomBytes(16).toString("hex");
-  // Named before it has a file, so that the first checkpoint need not write topic.json once more.
-  const segments = [{ base: 0n }];
-  const state = { startOffset: 0n, compactedTo: 0n, ageMark: undefined, segments };
-  const manifest: Manifest = { ...created, topicId, ...state };
-  const directory = topicDirectory(tenantsDirectory, manifest);
-  const topics = dirname(directory);
-  await mkdir(topics, { recursive: true, mode: 0o700 });
-  for (const made of [dirname(topics), tenantsDirectory]) await syncDirectory(made);
-  const temporary = `${directory}${creating}`;
-  try {
-    await mkdir(temporary, { mode: 0o700 });
-    await writeManifest(temporary, manifest);
-    await rename(temporary, directory);
-    await syncDirectory(topics);
-  } catch (error) {
-    // Left behind, it would be a second topic of that name.
-    for (const made of [temporary, directory]) await rm(made, { recursive: true, force: true });
-    throw error;
-  }
-  return { directory, manifest };
-}
-
 function isLeftover(directory: string): boolean {
   return directory.endsWith(creating) || directory.endsWith(deleted);
 }
@@ -130,7 +96,8 @@ function topicsDirectory(tenantsDirectory: string, tenant: string): string {
   return join(tenantsDirectory, tenant, "topics");
 }
 
-function topicDirectory(tenantsDirectory: string, manifest: Manifest): string {
+/** Where a topic is. */
+export function topicDirectory(tenantsDirectory: string, manifest: Manifest): string {
   return join(topicsDirectory(tenantsDirectory, manifest.tenant), manifest.topicId);
 }
 

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { LogClosed, StorageFull, TopicExists, TopicNotFound } from "../errors.js";
 import { Closers } from "../lifecycle.js";
 import type { RecordBatch } from "../wire/records.js";
-import { type CatalogEntry, createTopic, readCatalog, removeLeftovers } from "./catalog.js";
+import { type CatalogEntry, readCatalog, removeLeftovers } from "./catalog.js";
 import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Clock, systemClock } from "./clock.js";
+import { Creation } from "./creation.js";
 import { DataDirectory, layout } from "./data-directory.js";
 import { Deletion } from "./deletion.js";
 import { isExhausted } from "./durable-files.js";
@@ -42,7 +43,7 @@ interface Parts {
 
 /** Every topic's log in one data directory: one journal makes it durable, one file per topic makes it readable. */
 export class FileStore implements LogStore {
-  readonly #tenantsDirectory: string;
+  readonly #creation: Creation;
   readonly #closers: Closers;
   readonly #clock: Clock;
   readonly #files: OpenFiles;
@@ -72,7 +73,7 @@ export class FileStore implements LogStore {
     const slabs = new Slabs(Math.floor(Math.min(maxSlabBytes, options.pendingBytes / 8)));
     const flusher = new Flusher(space, slabs, options.pendingBytes, onFailure);
     this.#flusher = flusher;
-    this.#tenantsDirectory = join(directory, layout.tenants);
+    this.#creation = new Creation(join(directory, layout.tenants));
     this.#closers = closers;
     this.#clock = clock;
     this.#files = files;
@@ -281,7 +282,7 @@ export class FileStore implements LogStore {
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
     const createdMs = this.#clock.wallMs();
     try {
-      return this.#add(await createTopic(this.#tenantsDirectory, { tenant, topic, createdMs, settings }), emptyEnd);
+      return this.#add(await this.#creation.create({ tenant, topic, createdMs, settings }), emptyEnd);
     } catch (error) {
       throw isExhausted(error) ? new StorageFull() : error;
     }

@@ -173,3 +173,43 @@ describe("what a power cut leaves after a checkpoint", () => {
     expect(await valuesOf(open.store)).toEqual({ orders: ["c", "d"] });
   });
 });
+
+describe("topics that are created at a time", () => {
+  test("are there after a power cut as soon as their creators are told, and share their syncs", async () => {
+    await using directory = await temporaryDirectory();
+    const live = join(directory.path, "live");
+    const told = new Set<string>();
+    const cuts: { readonly path: string; readonly told: readonly string[] }[] = [];
+    await using open = await openStore(live, options);
+    model.watch(live, async () => {
+      const before = cuts.at(-1)?.told.length ?? -1;
+      if (told.size === before) return;
+      const path = join(directory.path, `cut-${cuts.length}`);
+      model.copyAfterPowerCut(path);
+      cuts.push({ path, told: [...told] });
+    });
+    const { syncs } = model.changes;
+    const each = 12;
+    await Promise.all(
+      Array.from({ length: 2 * each }, async (_, index) => {
+        const name = `${index % 2 === 0 ? "acme" : "globex"}/t${index}`;
+        const [tenant, topic] = name.split("/") as [string, string];
+        await open.store.open(tenant, topic);
+        told.add(name);
+      }),
+    );
+    await model.copyBetween((now) => now.copyAfterPowerCut(join(directory.path, "last")));
+    model.stop();
+    // Of each topic its file and its directory; the rest is shared.
+    expect(model.changes.syncs - syncs).toBeLessThan(2 * each * 2 + 2 * each);
+    cuts.push({ path: join(directory.path, "last"), told: [...told] });
+    expect(cuts.length).toBeGreaterThan(2);
+    for (const { path, told: names } of cuts) {
+      await using cut = await openStore(path, options);
+      const found = ["acme", "globex"].flatMap((tenant) =>
+        cut.store.topics(tenant).map(({ topic }) => `${tenant}/${topic}`),
+      );
+      expect(found).toEqual(expect.arrayContaining([...names]));
+    }
+  });
+});

@@ -8,9 +8,18 @@ import { valueOf } from "./work.mjs";
 const settleMs = 100;
 let topics = 0;
 
+/** A peer that could not do its part; the row can be measured without it. */
+export class PeerFailed extends Error {
+  constructor(entrant, cause) {
+    super(cause.message.split("\n", 1)[0], { cause });
+    this.entrant = entrant;
+  }
+}
+
 /**
  * @param row as in rows/, for one size of value
  * @param entrants `{ system, way, kind, server, variant }`, ours first
+ * @throws PeerFailed
  * @returns the row's entries, each with its figure in every round and with ratios of runs that lay back to back
  */
 export async function measureRow(row, entrants, { seconds, rounds, progress }) {
@@ -18,22 +27,30 @@ export async function measureRow(row, entrants, { seconds, rounds, progress }) {
   try {
     for (const entrant of entrants) {
       progress(`preparing ${nameOf(entrant)}`);
-      players.push(await prepare(row, entrant, seconds));
+      players.push(await orFailed(entrant, () => prepare(row, entrant, seconds)));
     }
     for (const player of players) {
       progress(`warming up ${nameOf(player.entrant)}`);
-      await player.run(Math.min(1.5, seconds));
+      await orFailed(player.entrant, () => player.run(Math.min(1.5, seconds)));
     }
     for (let round = 0; round < rounds; round++) {
       for (const player of inTurn(players, round)) {
         progress(`round ${round + 1} of ${rounds}: ${nameOf(player.entrant)}`);
-        player.runs.push(await measured(row, player, seconds));
+        player.runs.push(await orFailed(player.entrant, () => measured(row, player, seconds)));
       }
       pair(players, round);
     }
     return players.map((player) => entryOf(row, player));
   } finally {
     for (const { close } of players) await close();
+  }
+}
+
+async function orFailed(entrant, work) {
+  try {
+    return await work();
+  } catch (error) {
+    throw entrant.system.kind === "peer" ? new PeerFailed(entrant, error) : error;
   }
 }
 
@@ -55,7 +72,7 @@ async function prepare(row, entrant, seconds) {
   const newTopic = () => `${row.kind}.${row.bytes}.${++topics}`;
   const each = (names, work) => Promise.all(names.map((name) => client[work](name)));
   // What a row reads, and many topics that are active, are there through all its runs; else each run has a topic of its own.
-  const stored = row.holds?.(row.bytes, seconds);
+  const stored = row.holds && Math.min(row.holds(row.bytes, seconds), system.holdsAtMost ?? Infinity);
   const lasting = stored !== undefined || params.topics !== undefined ? newTopic() : undefined;
   const lastingNames = lasting === undefined ? [] : namesOf(lasting, params.topics);
   await each(lastingNames, "createTopic");

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { cpus } from "node:os";
 import { join } from "node:path";
 import { fail, flagsOf, positive } from "./flags.mjs";
-import { measureRow } from "./measure.mjs";
+import { PeerFailed, measureRow, nameOf } from "./measure.mjs";
 import { writePlots } from "./plots.mjs";
 import { killAll } from "./processes.mjs";
 import { progressOf } from "./progress.mjs";
@@ -86,7 +86,15 @@ async function compared(row, context) {
     for (const way of wanted)
       for (const variant of row.variants ?? [{}]) entrants.push({ system, way, server, kind: row.kind, variant });
   }
-  return measureRow(row, entrants, context);
+  for (;;) {
+    try {
+      return await measureRow(row, entrants, context);
+    } catch (error) {
+      if (!(error instanceof PeerFailed)) throw error;
+      entrants.splice(entrants.indexOf(error.entrant), 1);
+      skip(`${nameOf(error.entrant)} in “${row.name}”`, error.message);
+    }
+  }
 }
 
 /** Undefined, and said, for a peer that does not start. */
@@ -96,10 +104,13 @@ async function serverOf(system) {
   } catch (error) {
     if (system.kind !== "peer") throw error;
     found = found.filter((other) => other !== system);
-    const why = `it did not start: ${error.message.split("\n").at(-1)}`;
-    skipped.push({ name: system.name, why });
-    progress.say(`${system.name}: skipped, ${why}`);
+    skip(system.name, `it did not start: ${error.message.split("\n").at(-1)}`);
   }
+}
+
+function skip(name, why) {
+  skipped.push({ name, why });
+  progress.say(`${name}: skipped, ${why}`);
 }
 
 function machine() {

@@ -30,10 +30,18 @@ export async function connect({ host, port, tls }) {
         (await client.import(batchesUntil(value, until), { topic })).count,
     },
     read: {
+      "client.followBatches": async (topic, total, until) => {
+        let records = 0;
+        for await (const batch of client.followBatches({ topic })) {
+          for (const { value } of batch.records) if (value.length > 0) records++;
+          if (records >= total || performance.now() > until) break;
+        }
+        return records;
+      },
       "client.follow": async (topic, total, until) => {
         let records = 0;
-        for await (const record of client.follow({ topic })) {
-          if (record.value.length > 0) records++;
+        for await (const { value } of client.follow({ topic })) {
+          if (value.length > 0) records++;
           if (records === total || (records % 1000 === 0 && performance.now() > until)) break;
         }
         return records;

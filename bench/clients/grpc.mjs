@@ -11,7 +11,7 @@ const batchRecords = 100;
 /** Records that may be unanswered when it goes as fast as it can. */
 const windowRecords = 12_800;
 
-/** @param connection `repeats`: each message of a read holds as many records as the first one */
+/** @param connection `repeats`: a read never ends, and each of its messages holds as many records as the first one */
 export async function connect({ host, port, tls, repeats = false }) {
   const { ca, cert, key } = read(tls);
   const client = new Client(`${host}:${port}`, credentials.createSsl(ca, key, cert), {
@@ -72,9 +72,10 @@ export async function connect({ host, port, tls, repeats = false }) {
           let got = 0;
           let each;
           let done = false;
+          const enough = repeats ? Infinity : total;
           call.on("data", (message) => {
             got += repeats ? (each ??= countRecords(message)) : countRecords(message);
-            if (done || (got < total && performance.now() < until)) return;
+            if (done || (got < enough && performance.now() < until)) return;
             done = true;
             call.cancel();
           });

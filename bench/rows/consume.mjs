@@ -9,8 +9,8 @@ export const fromTheStart = {
   kind: "read",
   sizes: [100, 1024],
   storesNothing: true,
-  // Enough that a pass takes some tenths of a second, and that it does not take minutes to store.
-  holds: (bytes, seconds) => Math.round(Math.min(bytes > 500 ? 200_000 : 500_000, 400_000 * seconds)),
+  // Enough that beginning a pass again does not count, and that it does not take minutes to store.
+  holds: (bytes, seconds) => Math.round(Math.min(1, seconds) * (bytes > 500 ? 400_000 : 2_000_000)),
   targets: [
     atLeast({ 100: 3, 1024: 0.9 }, bestPeer),
     atLeast({ 100: 0.6, 1024: 0.85 }, entryNamed("bare grpc-js")),

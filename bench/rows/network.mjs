@@ -20,5 +20,5 @@ export const farConsume = {
   name: "over a 10 ms round trip: consume from the start",
   kind: "read",
   storesNothing: true,
-  holds: (_bytes, seconds) => Math.round(Math.min(100_000, 100_000 * seconds)),
+  holds: (_bytes, seconds) => Math.round(Math.min(1, seconds) * 200_000),
 };

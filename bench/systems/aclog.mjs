@@ -20,7 +20,7 @@ export const aclog = {
     topics: ["client.produce", { name: "ProduceStream with request ids, raw", client: "grpc" }],
     unary: [{ name: "Produce, raw", client: "grpc" }],
     flood: ["client.produceMany", "client.import", { name: "ProduceStream, raw", client: "grpc" }],
-    read: ["client.follow", { name: "ConsumeStream, raw", client: "grpc" }],
+    read: ["client.followBatches", "client.follow", { name: "ConsumeStream, raw", client: "grpc" }],
     tail: ["client.produce → client.follow"],
   },
   version: async () => process.env.npm_package_version ?? "this tree",

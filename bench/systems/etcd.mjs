@@ -11,6 +11,8 @@ export const etcd = {
   fsyncs: true,
   secured: "mTLS, role for a prefix",
   client: "etcd",
+  // More than can be read in a run, and storing takes long.
+  holdsAtMost: 300_000,
   ways: {
     produce: ["put"],
     unary: ["put"],

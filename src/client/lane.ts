@@ -56,10 +56,6 @@ export class Lane implements StreamEvents {
     }, idleMs).unref();
   }
 
-  get link(): Link {
-    return this.#link;
-  }
-
   add(call: ProduceCall): void {
     this.#wasUsed = true;
     const queue = this.#queueOf(call.target);
@@ -255,7 +251,7 @@ export class Lane implements StreamEvents {
       return;
     }
     const most = largestBatchOf(error);
-    if (most !== undefined && most < pack.bytes) queue.shrinkPacks(most);
+    if (most !== undefined && most < pack.recordBytes) queue.shrinkPacks(most);
     else for (const call of pack.calls) call.isAlone = true;
     queue.putBack(pack.calls);
     this.#touch(queue);

@@ -15,8 +15,6 @@ export class PackQueue implements Holder {
   underWay = 0;
   /** A pack is on its way beside the stream: nothing may be sent before its answer, which might overtake it. */
   isHeld = false;
-  /** It is to be looked at. */
-  isTouched = false;
   readonly #fields: Buffer;
   #calls = new Set<ProduceCall>();
   #bytes = 0;
@@ -98,7 +96,9 @@ export class Pack implements Holder {
   readonly lateness = "no answer came in time";
   readonly queue: PackQueue;
   readonly calls: readonly ProduceCall[];
-  /** Of the request. */
+  /** Of its records, as they are in the request. */
+  readonly recordBytes: number;
+  /** Of the request, but for its id. */
   readonly bytes: number;
   /** Calls for which somebody still waits. */
   waiting: number;
@@ -110,12 +110,13 @@ export class Pack implements Holder {
     this.calls = calls;
     this.waiting = calls.length;
     this.#fields = fields;
-    let bytes = fields.length;
+    let bytes = 0;
     for (const call of calls) {
       call.holder = this;
       bytes += call.records.length;
     }
-    this.bytes = bytes;
+    this.recordBytes = bytes;
+    this.bytes = bytes + fields.length;
   }
 
   get isLarge(): boolean {

@@ -250,6 +250,16 @@ test("a tenant that takes smaller requests gets smaller ones from then on", asyn
   await assert.rejects(client.produce(Buffer.alloc(maximum + 1)), { reason: "QUOTA_EXCEEDED" });
 });
 
+test("a server that refuses requests for their size, however small they are, is not asked for ever", async () => {
+  await using held = await HeldServer.start(() =>
+    refusalOf("QUOTA_EXCEEDED", { limit: "batch_bytes", maximum: "400" }),
+  );
+  await using client = held.client();
+  const calls = Array.from({ length: 10 }, () => client.produce(Buffer.alloc(100)));
+  for (const call of calls) await assert.rejects(call, { reason: "QUOTA_EXCEEDED" });
+  assert.ok(held.requests.length <= 1 + 4 + 10, `${held.requests.length} requests were sent`);
+});
+
 test("every call gets its own right answer, in the order of its topic, whatever is refused or aborted", async () => {
   /** What is stored, by topic. */
   const stored = new Map<string, string[]>();

@@ -25,6 +25,7 @@ export class ProduceCall {
   readonly condition: Buffer | undefined;
   /** In milliseconds since 1970, or Infinity. */
   readonly deadline: number;
+  readonly signal: AbortSignal | undefined;
   /** It is not sent together with others: they would fail with it. */
   isAlone: boolean;
   holder: Holder | undefined;
@@ -32,13 +33,12 @@ export class ProduceCall {
   readonly #resolve: (result: ProduceResult) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #listener: SettledListener;
-  #stopListening: (() => void) | undefined;
 
   constructor(
     target: NamedTopic,
     { bytes, count, isBeyondLimits }: EncodedRecords,
     condition: Buffer | undefined,
-    deadline: number,
+    { deadline, signal }: { readonly deadline: number; readonly signal: AbortSignal | undefined },
     resolve: (result: ProduceResult) => void,
     reject: (reason: unknown) => void,
     listener: SettledListener,
@@ -49,16 +49,10 @@ export class ProduceCall {
     this.condition = condition;
     this.isAlone = condition !== undefined || isBeyondLimits;
     this.deadline = deadline;
+    this.signal = signal;
     this.#resolve = resolve;
     this.#reject = reject;
     this.#listener = listener;
-  }
-
-  /** Ends with the signal's reason when it aborts. */
-  listenTo(signal: AbortSignal): void {
-    const abort = () => this.give(signal.reason);
-    signal.addEventListener("abort", abort);
-    this.#stopListening = () => signal.removeEventListener("abort", abort);
   }
 
   resolve(result: ProduceResult): void {
@@ -75,7 +69,7 @@ export class ProduceCall {
   }
 
   /** Ends before its answer has come. */
-  give(reason: unknown): void {
+  endEarly(reason: unknown): void {
     if (this.isSettled) return;
     this.reject(reason);
     this.holder?.drop(this);
@@ -84,7 +78,6 @@ export class ProduceCall {
 
   #settle(): void {
     this.isSettled = true;
-    this.#stopListening?.();
     this.#listener.settled(this);
   }
 }

@@ -12,6 +12,7 @@ import { optionNames } from "./option-names.js";
 import { ProduceCall, type Holder, type SettledListener } from "./produce-call.js";
 import type { RecordInput } from "./records.js";
 import { named } from "./requests.js";
+import { SharedSignals } from "./signals.js";
 
 /** Bytes of calls that nobody has answered yet, beyond which no more are taken. */
 const maxWaitingBytes = 64 * 1024 * 1024;
@@ -23,6 +24,7 @@ export class Producer implements UnderWay, SettledListener {
   readonly #calls: Calls;
   readonly #connection: Connection;
   readonly #open = new Set<ProduceCall>();
+  readonly #signals = new SharedSignals<ProduceCall>((call, reason) => call.endEarly(reason));
   readonly #lanes = new Set<Lane>();
   #lane: { readonly identity: Identity; readonly lane: Lane } | undefined;
   /** Calls that wait for the certificates to be made with. */
@@ -51,8 +53,8 @@ export class Producer implements UnderWay, SettledListener {
       const deadline = this.#calls.admit(signal, timeoutMs);
       const size = encoded.bytes.length + callOverheadBytes;
       if (this.#open.size > 0 && this.#waitingBytes + size > maxWaitingBytes) throw new QueueFull(maxWaitingBytes);
-      const call = new ProduceCall(target, encoded, condition, deadline, resolve, reject, this);
-      if (signal !== undefined) call.listenTo(signal);
+      const call = new ProduceCall(target, encoded, condition, { deadline, signal }, resolve, reject, this);
+      if (signal !== undefined) this.#signals.add(signal, call);
       if (this.#open.size === 0) {
         this.#calls.enter(this);
         this.#timer?.ref();
@@ -63,17 +65,18 @@ export class Producer implements UnderWay, SettledListener {
       try {
         this.#identify(call);
       } catch (error) {
-        call.give(error);
+        call.endEarly(error);
       }
     });
   }
 
   cancel(reason: unknown): void {
-    for (const call of this.#open) call.give(reason);
+    for (const call of this.#open) call.endEarly(reason);
   }
 
   settled(call: ProduceCall): void {
     this.#open.delete(call);
+    if (call.signal !== undefined) this.#signals.delete(call.signal, call);
     this.#waitingBytes -= call.records.length + callOverheadBytes;
     if (this.#open.size > 0) return;
     // A deadline that nobody has any more must not keep the process.
@@ -128,7 +131,7 @@ export class Producer implements UnderWay, SettledListener {
     const now = Date.now();
     let next = Infinity;
     for (const call of this.#open) {
-      if (call.deadline <= now) call.give(new CallError(status.DEADLINE_EXCEEDED, call.holder!.lateness));
+      if (call.deadline <= now) call.endEarly(new CallError(status.DEADLINE_EXCEEDED, call.holder!.lateness));
       else next = Math.min(next, call.deadline);
     }
     this.#looksAt = Infinity;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { status, type ServerDuplexStream } from "@grpc/grpc-js";
 import fc from "fast-check";
 import { test } from "vitest";
@@ -345,6 +345,26 @@ test("a call that is aborted or late before it was sent is never sent; one that 
   held.answer(2);
   assert.deepEqual([(await filling).offset, (await kept).offset], [1n, 2n]);
   assert.deepEqual(held.requests.map(values), [["sent"], ["filling"], ["kept"]]);
+});
+
+test("a hundred calls may share a signal: nothing is printed about it, and all of them end on it", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on("warning", note);
+  await using held = await HeldServer.start(storing);
+  await using client = held.client();
+  const aborting = new AbortController();
+  const { signal } = aborting;
+  const produceAll = () => Array.from({ length: 100 }, (_, at) => client.produce(`${at}`, { signal }));
+  await Promise.all(produceAll());
+  const calls = produceAll();
+  const reason = new Error("enough");
+  aborting.abort(reason);
+  for (const call of calls) await assert.rejects(call, reason);
+  assert.equal(held.requests.length, 1);
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  process.off("warning", note);
+  assert.deepEqual(warnings, []);
 });
 
 test("a stream on which nobody waits any more is given up, and the next call gets a new one", async () => {

@@ -133,7 +133,11 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
         this.#asking.shift()!.resolve({ value: this.#items[this.#at++]!, done: false });
       } else if (this.#messages.length > 0) this.#decode(this.#messages.shift()!);
       else if (this.#end !== undefined) this.#fail(this.#end.error);
-      else return;
+      else {
+        // What is let go before the next message comes does not outlive a collection, which makes the next ones dearer.
+        this.#items = [];
+        return;
+      }
     }
   }
 

@@ -1,6 +1,11 @@
+import { once } from "node:events";
 import { expect, test } from "vitest";
+import { CasbinAuthorizer } from "../../src/authz/index.js";
 import { PermissionDenied, ShuttingDown } from "../../src/errors.js";
-import { OpenCalls } from "../../src/transport/index.js";
+import { OpenCalls, authorize, logMethodAccess } from "../../src/transport/index.js";
+import { EngineServer } from "../support/grpc-server.js";
+import { framed, openCall } from "../support/http2-client.js";
+import { consumeBytes } from "../support/raw-client.js";
 
 function call(ended: string[], name: string, judgeAgain?: () => void) {
   return {
@@ -56,4 +61,29 @@ test("what is under way is waited for, however it ends, and what comes later is 
   succeed();
   await settled;
   expect(order).toEqual(["failed", "done", "settled"]);
+});
+
+test("a call that was ended before its caller had ended his side is not begun when he does", async () => {
+  const calls = new OpenCalls();
+  const policy = new URL("../../policy", import.meta.url).pathname;
+  const authorizer = await CasbinAuthorizer.open(policy, { onDenied: () => undefined });
+  let begun = 0;
+  const range = (): { base: bigint; next: bigint } => ({ base: BigInt(begun++), next: 1n });
+  await using server = await EngineServer.start(
+    { range, read: () => Promise.reject(new Error("nothing is there")) },
+    { interceptors: [authorize(logMethodAccess, authorizer, calls)] },
+  );
+  const session = server.http2("acme/root");
+  const roundTrip = (): Promise<void> => new Promise((resolve) => void session.ping(() => resolve()));
+  const stream = openCall(session, "Consume");
+  stream.write(framed(consumeBytes({ topic: "orders" })));
+  await once(session, "connect");
+  while (calls.consumes === 0) await roundTrip();
+  calls.endAll(new ShuttingDown());
+  const [headers] = (await once(stream, "response")) as [Record<string, string>];
+  expect(headers["grpc-status"]).toBe("14");
+  stream.end();
+  await roundTrip();
+  expect(begun).toBe(0);
+  session.destroy();
 });

@@ -49,11 +49,15 @@ export async function recover(journalDirectory: string, catalog: Catalog, pendin
   const { sequence, place, groups, commits, torn } = await replayTo((topic, entry) => topic.take(entry));
   for (const topic of topics.values()) await topic.checkBeyond();
 
-  const rewriting = new Rewriting(pendingBytes);
-  const again = await replayTo((topic, entry) => rewriting.add(topic, entry));
-  await rewriting.write();
-  if (again.sequence !== sequence) {
-    throw new JournalDamaged(journalDirectory, 0, `group ${again.sequence + 1n} could be read once, and not once more`);
+  // After a clean stop there is nothing to write.
+  if (groups > 0) {
+    const rewriting = new Rewriting(pendingBytes);
+    const again = await replayTo((topic, entry) => rewriting.add(topic, entry));
+    await rewriting.write();
+    if (again.sequence !== sequence) {
+      const problem = `group ${again.sequence + 1n} could be read once, and not once more`;
+      throw new JournalDamaged(journalDirectory, 0, problem);
+    }
   }
   const cut: CutFile[] = [];
   await inParallel(topics.values(), concurrentTopics, async (topic) => {

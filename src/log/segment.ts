@@ -61,8 +61,9 @@ export class Segment {
   readonly topicId: string;
   readonly base: bigint;
   readonly generation: number;
-  readonly path: string;
-  readonly #indexPath: string;
+  readonly #directory: string;
+  /** Made when it is needed: most topics are idle. */
+  #path: string | undefined;
   readonly #files: OpenFiles;
   readonly #index = new SparseIndex();
   /** What an earlier process wrote; its part of the index is looked for when somebody reads. */
@@ -84,13 +85,16 @@ export class Segment {
     this.topicId = topicId;
     this.base = base;
     this.generation = found?.generation ?? 0;
-    this.path = join(directory, segmentFileName(base, this.generation));
-    this.#indexPath = indexPathOf(this.path);
+    this.#directory = directory;
     this.#files = files;
     this.#inherited = found?.bytes ?? 0;
     this.written = this.#inherited;
     this.#sealed = found?.sealed;
     this.isNewFile = this.#inherited === 0;
+  }
+
+  get path(): string {
+    return (this.#path ??= join(this.#directory, segmentFileName(this.base, this.generation)));
   }
 
   /** Where it ends, once it never changes again. */
@@ -117,7 +121,7 @@ export class Segment {
     await this.#files.sync(this.path);
     // Entries go behind those that are in the file already.
     await this.#loadIndex();
-    await this.#index.save(this.#files, this.#indexPath, this.topicId);
+    await this.#index.save(this.#files, indexPathOf(this.path), this.topicId);
   }
 
   /**
@@ -342,7 +346,7 @@ export class Segment {
 
   async #loadInherited(): Promise<void> {
     if (this.#inherited <= indexIntervalBytes) return;
-    const saved = await loadIndex(this.#indexPath, this.topicId, this.#inherited);
+    const saved = await loadIndex(indexPathOf(this.path), this.topicId, this.#inherited);
     const found = await this.#indexOf(new SparseIndex(saved), this.#inherited);
     this.#index.replace(found, this.#inherited);
   }

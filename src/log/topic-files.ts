@@ -6,6 +6,9 @@ import { type Manifest, manifestSegment, readManifest, writeManifest } from "./m
 import type { OpenFiles } from "./open-files.js";
 import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "./segment.js";
 
+/** One for all: most topics never have anything under way. */
+const nothing: Promise<unknown> = Promise.resolve();
+
 /** What a manifest says beside names and segments: all of it changes durably or not at all. */
 export type TopicState = Pick<Manifest, "settings" | "startOffset" | "compactedTo" | "ageMark">;
 
@@ -22,7 +25,7 @@ export class TopicFiles {
   #segments: Segment[];
   /** Base of the last segment that was synced and is in `topic.json`; -1 if there is none. */
   #syncedBase: bigint;
-  #changing: Promise<unknown> = Promise.resolve();
+  #changing = nothing;
 
   /** @param position bytes in the active segment */
   constructor(open: OpenFiles, directory: string, manifest: Manifest, position: number) {

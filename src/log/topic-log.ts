@@ -27,10 +27,12 @@ export interface Appender {
   enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended>;
 }
 
+/** One for all: most topics never have anything under way. */
+const nothing: Promise<unknown> = Promise.resolve();
+
 /** One topic's log: what is durable is in the journal first, and behind it in segments; the rest is in memory. */
 export class TopicLog implements CommitLog {
   readonly topicId: string;
-  readonly topicIdBytes: Buffer;
   readonly tenant: string;
   readonly topic: string;
   readonly createdMs: number;
@@ -48,16 +50,17 @@ export class TopicLog implements CommitLog {
   /** Batches that are admitted and not answered. */
   #unanswered = 0;
   #onAnswered: (() => void) | undefined;
-  #flushing: Promise<unknown> = Promise.resolve();
+  #flushing = nothing;
   #longWork: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #damage: RecordCorrupt | undefined;
+  /** Made when it is needed: most topics are idle. */
+  #topicIdBytes: Buffer | undefined;
   /** Why every call is refused. */
   #refusal: LogClosed | TopicNotFound | undefined;
 
   constructor(files: TopicFiles, appender: Appender, account: StorageAccount, end: TopicEnd) {
     const { topicId, tenant, topic, createdMs } = files.identity;
     this.topicId = topicId;
-    this.topicIdBytes = Buffer.from(topicId, "hex");
     this.tenant = tenant;
     this.topic = topic;
     this.createdMs = createdMs;
@@ -68,6 +71,10 @@ export class TopicLog implements CommitLog {
     this.#end = end;
     this.#next = end.next;
     account.add(this.bytesOfSegments);
+  }
+
+  get topicIdBytes(): Buffer {
+    return (this.#topicIdBytes ??= Buffer.from(this.topicId, "hex"));
   }
 
   /** Where what is durable ends. */

@@ -11,6 +11,11 @@ export function makeCounts(make: Instruments) {
       "Calls that ended, by method and gRPC status code, and how long they took. Streams last as long as they are open.",
       callBuckets,
     ),
+    refusedRequests: make.counter(
+      "aclog_refused_requests_total",
+      "Requests that were refused while their stream went on, by the gRPC status code that they were answered.",
+      ["code"],
+    ),
     strays: make.counter(
       "aclog_stray_requests_total",
       "Requests that are no call of any method here, by what they were answered: a gRPC code, or NOT_GRPC.",

@@ -3,10 +3,18 @@ import type { Logger } from "pino";
 import { RecordCorrupt } from "../errors.js";
 import type { ClockJump, RecoveryReport } from "../log/index.js";
 import { formatPrincipal } from "../names.js";
-import { type CallObserver, type StrayRequest, isInternal } from "../transport/index.js";
+import {
+  type CallObserver,
+  type RefusalObserver,
+  type StartedCall,
+  type StrayRequest,
+  isInternal,
+} from "../transport/index.js";
+
+type Refusal = Parameters<RefusalObserver>[1];
 
 /** The codes that tell of something wrong here. */
-const faults: ReadonlySet<status> = new Set([status.INTERNAL, status.DATA_LOSS, status.UNKNOWN]);
+const faults: ReadonlySet<number> = new Set([status.INTERNAL, status.DATA_LOSS, status.UNKNOWN]);
 
 /** Refusals and failures are always logged, successes at debug. No value, no key, no header ever is. */
 export function logCalls(logger: Logger): CallObserver {
@@ -29,6 +37,21 @@ export function logCalls(logger: Logger): CallObserver {
       else logger.info(line, "call refused");
     };
   };
+}
+
+/** Not the end of its call, but as good as one to whoever sent it. */
+export function logRefusedRequest(logger: Logger, call: StartedCall, { code, details }: Refusal): void {
+  const { requestId, method, peer, principal } = call;
+  const line = {
+    requestId,
+    method,
+    peer,
+    principal: principal && formatPrincipal(principal),
+    code: status[code],
+    details,
+  };
+  if (faults.has(code)) logger.error(line, "request failed");
+  else logger.info(line, "request refused");
 }
 
 /** What a caller has no part in, with what led to it. */

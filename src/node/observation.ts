@@ -4,7 +4,7 @@ import type { Action, Authorizer, Denial } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
-import { logCalls, logClockJump, logInternal, logRecovery, logStray } from "./log-lines.js";
+import { logCalls, logClockJump, logInternal, logRecovery, logRefusedRequest, logStray } from "./log-lines.js";
 import { type Asked, Metrics } from "./metrics.js";
 import { TenantMetrics } from "./tenant-metrics.js";
 
@@ -95,7 +95,9 @@ export class Observation {
     logInternal(this.#logger, error, method, requestId);
 
   /** What the gRPC server tells. */
-  get ofServer(): Required<Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onFlood" | "onStray">> & {
+  get ofServer(): Required<
+    Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onRefusedRequest" | "onFlood" | "onStray">
+  > & {
     readonly observers: readonly CallObserver[];
   } {
     const { counts } = this.metrics;
@@ -106,6 +108,10 @@ export class Observation {
         this.#logger.debug(event, "connected");
       },
       onRefused: (event) => this.#noteRefused(event),
+      onRefusedRequest: (call, refusal) => {
+        counts.refusedRequests.inc({ code: status[refusal.code] ?? "UNKNOWN" });
+        logRefusedRequest(this.#logger, call, refusal);
+      },
       onFlood: (event) => {
         counts.cut.inc();
         this.#logger.warn(event, "connection cut: it floods the server with pings or settings");

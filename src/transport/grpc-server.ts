@@ -17,7 +17,7 @@ import type { ConnectionLimits } from "./connection-limits.js";
 import { http2ServerOf } from "./http2-server.js";
 import type { MethodAccess } from "./interceptors.js";
 import { listenOn } from "./listen.js";
-import { type CallObserver, observeCalls } from "./outcomes.js";
+import { type CallObserver, type RefusalObserver, observeCalls } from "./outcomes.js";
 import { resetLater } from "./reset-undelivered.js";
 import { Sessions } from "./sessions.js";
 import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
@@ -51,6 +51,7 @@ export interface GrpcServerOptions extends Omit<TlsListenerOptions, "maxConnecti
   readonly limits: ConnectionLimits;
   /** Told of every call, before an interceptor sees it. */
   readonly observers?: readonly CallObserver[];
+  readonly onRefusedRequest?: RefusalObserver;
   /** The first one is nearest the wire. */
   readonly interceptors: readonly ServerInterceptor[];
   readonly services: readonly {
@@ -93,6 +94,7 @@ export class GrpcServer implements AsyncDisposable {
     const observation = observeCalls({
       connections: options.connections,
       observers: options.observers ?? [],
+      onRefusedRequest: options.onRefusedRequest ?? (() => undefined),
       register: this.#sessions,
       onlyReads: (path) => options.services.some(({ access }) => isReading(access[path])),
       endsItself: (path) => options.services.some(({ access }) => endsItself(access[path])),

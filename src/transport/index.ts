@@ -3,7 +3,7 @@ export { listenOn } from "./listen.js";
 export type { ConnectionLimits } from "./connection-limits.js";
 export { GrpcServer, type GrpcServerOptions, type StrayRequest } from "./grpc-server.js";
 export { type MethodAccess, authorize } from "./interceptors.js";
-export type { CallObserver, Outcome, StartedCall } from "./outcomes.js";
+export type { CallObserver, Outcome, RefusalObserver, StartedCall } from "./outcomes.js";
 export { OpenCalls } from "./open-calls.js";
 export { logMethodAccess, logRoutes, logRoutesDefinition } from "./routes.js";
 export { methodAccess, servicesOf } from "./services.js";

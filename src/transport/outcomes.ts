@@ -11,6 +11,7 @@ import type { Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { UnreadableRequest } from "../wire/request-fields.js";
 import { ConsumeMessages } from "./consume-response.js";
+import type { RefusedRequest } from "./produce-answer.js";
 import { adoptRequestId, requestIdKey } from "./request-id.js";
 import { UndeliveredStreams, resetLater } from "./reset-undelivered.js";
 import { toStatus } from "./status.js";
@@ -43,6 +44,9 @@ export interface Outcome {
  */
 export type CallObserver = (call: StartedCall) => ((outcome: Outcome) => void) | undefined;
 
+/** Told of each request that is refused while its stream goes on. Must not throw, as CallObserver. */
+export type RefusalObserver = (call: StartedCall, refusal: { readonly code: number; readonly details: string }) => void;
+
 /** A call that can be ended although neither its caller nor its handler wants to, each with a status that no other gets. */
 export interface EndableCall {
   /**
@@ -67,6 +71,7 @@ type Listener = Parameters<Inner["start"]>[0];
 export interface ObservationOptions {
   readonly connections: Connections;
   readonly observers: readonly CallObserver[];
+  readonly onRefusedRequest: RefusalObserver;
   readonly register: CallRegister;
   /** Whether calls of a method only read: nothing is lost with one that is cut off while it waits. */
   readonly onlyReads: (path: string) => boolean;
@@ -217,8 +222,14 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
     }
     this.#inner.sendMessage(message, done);
     const { requestStream, responseStream } = this.#method;
+    if (requestStream && responseStream) this.#noteRefusal(message as Partial<RefusedRequest>);
     // The only answer of its call: whoever does not take it keeps it in memory for nothing.
     if (!requestStream && !responseStream && this.#stream !== undefined) this.#leaving.answers.add(this.#stream);
+  }
+
+  #noteRefusal({ requestId, error }: Partial<RefusedRequest>): void {
+    if (requestId === undefined || !error) return;
+    this.#options.onRefusedRequest(this, { code: error.code ?? codes.UNKNOWN, details: error.message ?? "" });
   }
 
   /** Past grpc-js, which would put each message into fresh memory and write it by itself. */

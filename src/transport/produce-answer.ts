@@ -3,7 +3,13 @@ import type { Status } from "../wire/generated/google/rpc/Status.js";
 import { varintSize, writeVarint } from "../wire/records.js";
 
 /** What a ProduceResponse says: where a batch was stored, or why one request of a stream was not, or none is any more. */
-export type ProduceAnswer = StoredBatch | { readonly requestId?: bigint; readonly error: Status };
+export type ProduceAnswer = StoredBatch | RefusedRequest;
+
+/** Without a request id, why the stream takes no more. */
+export interface RefusedRequest {
+  readonly requestId?: bigint;
+  readonly error: Status;
+}
 
 interface StoredBatch {
   readonly offset: bigint;

@@ -34,6 +34,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_ready: ["GAUGE"],
   aclog_record_bytes_total: ["COUNTER", "direction"],
   aclog_records_total: ["COUNTER", "direction"],
+  aclog_refused_requests_total: ["COUNTER", "code"],
   aclog_replay_duration_seconds: ["GAUGE"],
   aclog_replay_groups: ["GAUGE"],
   aclog_stray_requests_total: ["COUNTER", "code"],
@@ -60,6 +61,7 @@ async function exercise(node: TestNode): Promise<void> {
   await node.as("acme/root").produce(["a", "b"], { topic: "secret.topic" });
   await node.as("acme/root").consume({ topic: "secret.topic", from: "earliest" });
   expect((await node.raw("acme/nobody").call("Produce", [produceBytes({ records: ["v"] })])).code).not.toBe("OK");
+  await expect(node.as("acme/nobody").produce("v")).rejects.toThrow();
   expect((await node.raw("acme/root").call("/log.v1.Log/Missing", [])).code).toBe("UNIMPLEMENTED");
 }
 

@@ -61,6 +61,26 @@ test("a refusal without a message gives it back too, and both of its lines in th
   expect(await answeredId("Produce", Buffer.from([0xff]), "unreadable-8")).toBe("unreadable-8");
 });
 
+test("a request that is refused while its stream goes on is in the log with its caller, and counted", async () => {
+  await using own = await startTestNode();
+  const metadata = new Metadata();
+  metadata.set("x-request-id", "stream-10");
+  const call = own.raw("acme/nobody").open("ProduceStream", metadata);
+  call.send(produceBytes({ topic: "orders", records: ["v"], requestId: 5n }));
+  await call.received(1);
+  const line = { requestId: "stream-10", method: "/log.v1.Log/ProduceStream", principal: "acme/nobody" };
+  const refused = await own.log.until(({ msg }) => msg === "request refused");
+  expect(refused).toMatchObject({ ...line, code: "PERMISSION_DENIED" });
+  expect(refused["peer"]).toMatch(/^127\.0\.0\.1:\d+$/);
+  const denied = own.log.lines.find(({ msg }) => msg === "denied");
+  expect(refused["details"]).toContain(denied!["id"]);
+  expect(await own.metric('aclog_refused_requests_total{code="PERMISSION_DENIED"}')).toBe(1);
+  // The stream itself has ended well, and its end is no second refusal.
+  call.halfClose();
+  expect((await call.end()).code).toBe("OK");
+  expect(own.log.lines.filter(({ msg }) => msg.includes("refused"))).toHaveLength(1);
+});
+
 test("what is decided about an open stream later has the id of the stream", async () => {
   await using own = await startTestNode();
   await own.as("acme/root").produce("v", { topic: "orders" });

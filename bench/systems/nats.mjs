@@ -8,6 +8,8 @@ export const natsDefault = nats({
   name: "NATS default",
   durable: "write(), fsync every 2 min",
   fsyncs: false,
+  // How a record was written makes no difference to its readers: one of the two is enough for the rows about reading.
+  reading: { read: ["ordered consumer"] },
   prepareStore: () => undefined,
 });
 
@@ -23,7 +25,7 @@ export const natsSynced = nats({
   },
 });
 
-function nats({ prepareStore, ...facts }) {
+function nats({ prepareStore, reading = {}, ...facts }) {
   return {
     ...facts,
     kind: "peer",
@@ -32,7 +34,7 @@ function nats({ prepareStore, ...facts }) {
     ways: {
       produce: ["js.publish"],
       flood: ["publish, acks counted"],
-      read: ["ordered consumer"],
+      ...reading,
       tail: ["js.publish → ordered consumer"],
     },
     missing: () => missing({ programs: ["nats-server"], packages: ["nats-server"], library: "@nats-io/jetstream" }),

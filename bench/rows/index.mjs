@@ -1,4 +1,5 @@
 /** Every row, in the order of the table. */
+import { coldStart } from "./cold-start.mjs";
 import { fromTheStart, tailing } from "./consume.mjs";
 import { memory, stalledConsumers } from "./memory.mjs";
 import { farConsume, farProduce } from "./network.mjs";
@@ -26,4 +27,5 @@ export const rows = [
   memory,
   stalledConsumers,
   policy,
+  coldStart,
 ];

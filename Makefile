@@ -12,7 +12,7 @@ help: ## list the targets
 .make/installed: package-lock.json package.json
 	@node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' || { echo "aclog needs Node 20.19 or later (found: $$(node --version 2>&1 | head -n 1))" >&2; exit 1; }
 	@mkdir -p .make
-	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund --ignore-scripts && cp package-lock.json .make/installed-lock; fi
+	@if ! cmp -s package-lock.json .make/installed-lock || [ ! -d node_modules ]; then npm ci --no-audit --no-fund --ignore-scripts >&2 && cp package-lock.json .make/installed-lock; fi
 	@touch $@
 
 build: .make/installed ## install and compile

@@ -59,7 +59,7 @@ try {
     results.push(await resultOf(row));
   }
   progress.end();
-  if (flags.plots !== undefined) await writePlots(flags.plots, results);
+  if (flags.plots !== undefined) progress.say(`plots: ${(await writePlots(flags.plots, results)).join(" ")}`);
   const report = { machine: machine(), seconds, rounds, systems: await used(), skipped, rows: results };
   process.stdout.write(flags.json ? `${JSON.stringify(report, undefined, 2)}\n` : table(report));
 } finally {

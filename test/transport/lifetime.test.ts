@@ -141,7 +141,9 @@ describe("a connection that has reached its age", () => {
 
   test("is cut off if its peer does not even take that", async () => {
     await using node = await start({ maxConnectionAgeMs: 50, maxConnectionAgeGraceMs: 50 });
-    await node.as("acme/root").produce(new Array<string>(32).fill("x".repeat(64 * 1024)), { topic: "a" });
+    // By calls that are sent again where the connection has reached its age before they were looked at.
+    const value = "x".repeat(64 * 1024);
+    await Promise.all(Array.from({ length: 48 }, () => node.as("acme/root").produce(value, { topic: "a" })));
     const session = node.http2("acme/root");
     const stalled = openCall(session, "ConsumeStream");
     stalled.end(framed(consumeBytes({ topic: "a" })));

@@ -29,6 +29,7 @@ const open = [
   "address",
   "buffer-pool",
   "suggest",
+  "unreached",
   "make-directory",
   "read-file",
   "yaml-shape",

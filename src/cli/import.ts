@@ -3,6 +3,7 @@ import { Argument, type Command, Option } from "commander";
 import type { CallError, Client, ImportResult, RecordInput } from "../client/index.js";
 import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
+import { isUnreached } from "../unreached.js";
 import { parseOffset, parsePath, parseTopic } from "./arguments.js";
 import { tenantOption } from "./client-command.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
@@ -23,7 +24,6 @@ import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 import { list } from "./table.js";
 import { grouped, roughSize } from "./units.js";
-import { isUnreached } from "./unreachable.js";
 
 interface ImportFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;

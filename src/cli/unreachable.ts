@@ -19,11 +19,6 @@ export function shortened(message: string): string {
   );
 }
 
-/** No connection ever came about for the call, so that nothing of it was sent anywhere. */
-export function isUnreached(details: string): boolean {
-  return /^(?:round_robin: )?No connection established|^Name resolution failed/.test(details);
-}
-
 /** What may be the matter, for a call that no server answered. */
 export function whyUnreachable(details: string, address: string): string {
   return causes.find(([pattern]) => pattern.test(details))?.[1](address) ?? `No answer came from ${address}.`;

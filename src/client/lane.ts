@@ -5,6 +5,7 @@
 import { status, type ClientUnaryCall } from "@grpc/grpc-js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
+import { isUnreached } from "../unreached.js";
 import { CallError, errorInMessage } from "./call-error.js";
 import type { Connection, Link } from "./connection.js";
 import { alreadyEncoded, encodeTarget } from "./encoding.js";
@@ -20,7 +21,7 @@ const maxPacksUnderWay = 2;
 const maxBytesUnderWay = 8 * 1024 * 1024;
 /** Without a call for so long, twice at most, a lane closes. */
 const idleMs = 500;
-/** Before what a leaving server did not take is sent again, each time that no answer came in between. */
+/** Before what no server took is sent again, each time that no answer came in between. */
 const resendAfterMs = [0, 150, 450, 1350];
 /** Topics that nobody produces to any more are forgotten when there are so many. */
 const maxIdleQueues = 1_000;
@@ -41,7 +42,7 @@ export class Lane implements StreamEvents {
   #isClosed = false;
   /** Until then, a server that had no room for the stream gets calls with one answer instead. In milliseconds. */
   #withoutStreamUntil = -Infinity;
-  /** How often in a row a server that leaves has sent the calls away. */
+  /** How often in a row the calls came back: from a server that leaves, or because there was none. */
   #sentAway = 0;
   #pause: NodeJS.Timeout | undefined;
 
@@ -84,14 +85,7 @@ export class Lane implements StreamEvents {
 
   onLeave(packs: readonly Pack[], { error }: ProduceResponseOutput): void {
     this.#stream = undefined;
-    const delayMs = resendAfterMs[this.#sentAway++];
-    if (delayMs === undefined) {
-      this.#sentAway = 0;
-      this.#fail(packs, errorInMessage(error!));
-    } else {
-      this.#putBack(packs);
-      if (delayMs > 0) this.#waitFor(delayMs);
-    }
+    this.#sendAgain(packs, errorInMessage(error!));
     this.#touchAll();
   }
 
@@ -101,6 +95,8 @@ export class Lane implements StreamEvents {
     if (!wasAnswered && refusesStreams(failure)) {
       this.#withoutStreamUntil = performance.now() + (failure.retryAfterMs ?? idleMs);
       this.#putBack(packs);
+    } else if (!wasAnswered && failure instanceof CallError && isUnreached(failure.details)) {
+      this.#sendAgain(packs, failure);
     } else {
       this.#fail(packs, failure);
     }
@@ -235,11 +231,20 @@ export class Lane implements StreamEvents {
     }
   }
 
-  #waitFor(milliseconds: number): void {
+  /** Sends what is stored nowhere over another stream, after a while; fails it when that was tried often enough. */
+  #sendAgain(packs: readonly Pack[], reason: Error): void {
+    const delayMs = resendAfterMs[this.#sentAway++];
+    if (delayMs === undefined) {
+      this.#sentAway = 0;
+      this.#fail(packs, reason);
+      return;
+    }
+    this.#putBack(packs);
+    if (delayMs === 0) return;
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.#touchAll();
-    }, milliseconds);
+    }, delayMs);
   }
 
   /** Nothing of it is stored. Whoever is not to blame for it gets another try. */

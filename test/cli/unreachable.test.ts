@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "vitest";
-import { isUnreached, shortened, whyUnreachable } from "../../src/cli/unreachable.js";
+import { shortened, whyUnreachable } from "../../src/cli/unreachable.js";
+import { isUnreached } from "../../src/unreached.js";
 
 const before = "No connection established. Last error: ";
 const failures = [

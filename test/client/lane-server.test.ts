@@ -1,7 +1,9 @@
 /** The lane against a whole server. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { test } from "vitest";
-import { CallError, type ProduceResult } from "../../src/client/index.js";
+import { CallError, Client, type ProduceResult } from "../../src/client/index.js";
 import { defaultLimits } from "../../src/config/index.js";
 import { produceBytes } from "../support/raw-client.js";
 import { startTestNode, type TestNode } from "../support/test-node.js";
@@ -126,4 +128,27 @@ test("a server that drains under load answers or refuses every call, and has sto
     stored,
     stored.map((_, offset) => answered.get(offset)),
   );
+});
+
+test("a server that stops in good order and comes back at its address costs no call of produce", async () => {
+  const free = createServer().listen(0, "127.0.0.1");
+  await once(free, "listening");
+  const { port } = free.address() as AddressInfo;
+  free.close();
+  await using node = await startTestNode({ config: { listen: { host: "127.0.0.1", port } } });
+  await using client = Client.connect({ address: node.address, ...node.keysOf("acme/root") });
+  const answered: string[] = [];
+  let isBack = false;
+  const caller = async (name: number) => {
+    for (let at = 0; !isBack; at++) {
+      const value = `${name} ${at}`;
+      answered[Number((await client.produce(value, { topic: "orders" })).offset)] = value;
+    }
+  };
+  const callers = Array.from({ length: 20 }, (_, name) => caller(name));
+  while (answered.length < 500) await new Promise(setImmediate);
+  await node.restart();
+  isBack = true;
+  await Promise.all(callers);
+  assert.deepEqual(await node.valuesOf("acme", "orders"), answered);
 });

@@ -1,7 +1,7 @@
 /** What a start takes: from `aclog serve` until the first record is acknowledged, by what is stored and how it stopped. */
 import { execFile, fork, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,15 +25,19 @@ const help = `node bench/cold-start.mjs [FLAGS], after make build
   --help          this
 `;
 
-/** Data, and what happens to it before each start. */
-const segments = { topics: 10, segments: 1000 };
+/** What is stored. */
+const segments = { name: "segments", kind: "fill", sizesOf: ({ bytes }) => ({ bytes, topics: 10, segments: 1000 }) };
+const topics = { name: "topics", kind: "create", isUsed: true, sizesOf: ({ topics }) => ({ topics }) };
+const newTopics = { ...topics, name: "new-topics", isUsed: false, isForOneStart: true };
+
+/** And what happens to it before each start. */
 const rows = [
   { name: "1,000 segments, stopped cleanly", data: segments },
   { name: "1,000 segments, killed under load", data: segments, before: loadAndKill },
-  { name: "topics that are new, all dirty, killed", data: { fresh: true }, before: ({ path }) => appendToAll(path) },
-  { name: "topics, all dirty, killed", data: {}, before: ({ path }) => appendToAll(path) },
-  { name: "topics, 10 KiB each dirty, killed", data: {}, before: ({ path }) => appendToAll(path, 10 * 1024) },
-  { name: "topics, idle, stopped cleanly", data: {} },
+  { name: "topics that are new, all dirty, killed", data: newTopics, before: ({ path }) => appendToAll(path) },
+  { name: "topics, all dirty, killed", data: topics, before: ({ path }) => appendToAll(path) },
+  { name: "topics, 10 KiB each dirty, killed", data: topics, before: ({ path }) => appendToAll(path, 10 * 1024) },
+  { name: "topics, idle, stopped cleanly", data: topics },
 ];
 
 if (process.send === undefined) await main();
@@ -84,54 +88,37 @@ function say(line) {
 }
 
 function table(measured) {
-  const head = [
-    "seconds",
-    "to the first answer",
-    "lowest–highest",
-    "of it, opening the data",
-    "MiB resident",
-    "descriptors",
-  ];
-  const grid = new Table({ head, colAligns: ["left", ...new Array(5).fill("right")], style: { head: [], border: [] } });
+  const head = ["start", "seconds to the first answer", "of them, recovery", "MiB resident", "descriptors"];
+  const grid = new Table({ head, colAligns: ["left", ...new Array(4).fill("right")], style: { head: [], border: [] } });
   for (const { name, starts, median } of measured) {
     const all = starts.map(({ seconds }) => seconds);
     const spread = `${Math.min(...all).toFixed(2)}–${Math.max(...all).toFixed(2)}`;
     const { seconds, opening, residentMebibytes, descriptors } = median;
-    grid.push([name, seconds.toFixed(2), spread, opening.toFixed(2), residentMebibytes, descriptors]);
+    grid.push([name, `${seconds.toFixed(2)} (${spread})`, opening.toFixed(2), residentMebibytes, descriptors]);
   }
   return `${grid.toString()}\n`;
 }
 
 /** Starts the server on such data so many times, and stops it cleanly each time. */
 async function measure({ name, data, before }, { directory, secrets, sizes, say }) {
+  const path = join(directory, data.name);
   const starts = [];
-  let path;
   for (let round = 0; round < sizes.rounds; round++) {
-    const isNew = path === undefined || data.fresh === true;
-    path = join(directory, data.segments === undefined ? `topics-${data.fresh === true ? name : ""}` : "segments");
-    if (isNew) {
+    if (!existsSync(path)) {
       say(`${name}: making its data …`);
-      await make(path, data, sizes);
+      if ((await engine({ ...data, ...data.sizesOf(sizes), path })) !== 0) throw new Error(`could not make ${path}`);
     }
     await before?.({ path, secrets });
-    const { stop, ...start } = await started(path, secrets);
-    starts.push(start);
-    say(`${name}: ${JSON.stringify(start)}`);
+    const { stop, address, ...start } = await started(path, secrets);
     await stop();
-    if (data.fresh === true) await rm(path, { recursive: true });
+    say(`${name}: ${JSON.stringify(start)}`);
+    starts.push(start);
+    if (data.isForOneStart) await rm(path, { recursive: true });
   }
   return starts;
 }
 
-async function make(path, { topics, segments, fresh }, sizes) {
-  if (readdirSync(join(path, "..")).includes(path.split("/").at(-1))) return;
-  const ended =
-    segments === undefined
-      ? await engine({ kind: "create", path, topics: sizes.topics, isUsed: fresh !== true })
-      : await engine({ kind: "fill", path, topics, segments, bytes: sizes.bytes });
-  if (ended !== 0) throw new Error(`could not make ${path}`);
-}
-
+/** A record for every topic, and the kill before a checkpoint can come of it. */
 async function appendToAll(path, bytes = 100) {
   await engine({ kind: "append", path, bytes });
 }

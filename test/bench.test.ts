@@ -41,7 +41,7 @@ function benchWithPath(searchPath: string | undefined, script: string, ...args: 
   });
 }
 
-test.each(["run.mjs", "connections.mjs"])(
+test.each(["run.mjs", "connections.mjs", "cold-start.mjs"])(
   "%s says which flags it takes, and measures nothing for it",
   async (script) => {
     for (const flag of ["--help", "-h"]) {
@@ -60,6 +60,8 @@ test.each([
   ["run.mjs", ["--rounds", "0"], /^bench: --rounds needs a number above 0, not "0"\n$/],
   ["run.mjs", ["--seconds", "Infinity"], /^bench: --seconds needs a number above 0, not "Infinity"\n$/],
   ["connections.mjs", ["--connections", "many"], /^bench: --connections needs a number above 0, not "many"\n$/],
+  ["cold-start.mjs", ["--topics", "0"], /^bench: --topics needs a number above 0, not "0"\n$/],
+  ["cold-start.mjs", ["--only", "nothing"], /^bench: no row has "nothing" in its name\n$/],
   ["connections.mjs", ["--stalld"], /^bench: Unknown option '--stalld'\n\nnode bench\/connections\.mjs/],
 ])("%s %j ends with 2 and in words", async (script, args, words) => {
   const { code, stdout, stderr } = await bench(script, ...args);

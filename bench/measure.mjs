@@ -86,9 +86,12 @@ async function prepare(row, entrant, seconds) {
       const topic = lasting ?? newTopic();
       const names = lasting === undefined ? [topic] : [];
       await each(names, "createTopic");
+      const before = cpuSeconds(server.pid);
       const result = await client.run(row.kind, way.name, { ...params, topic, total: stored, seconds: time });
+      await new Promise((resolve) => setTimeout(resolve, settleMs));
+      const cpu = ((cpuSeconds(server.pid) - before) * 1e6) / result.records;
       await each(names, "discard");
-      return result;
+      return { ...result, cpu };
     },
     close: async () => {
       await each(lastingNames, "discard");
@@ -110,19 +113,10 @@ async function delayed(connection, roundTripMs) {
   return { connection: { ...connection, host: "localhost", port: Number(address.split(":").at(-1)) }, stop };
 }
 
-async function measured(row, { run, server }, seconds) {
-  const before = cpuSeconds(server.pid);
-  const result = await run(seconds);
-  await new Promise((resolve) => setTimeout(resolve, settleMs));
-  const cpu = cpuSeconds(server.pid) - before;
-  const figures = { rate: result.records / result.seconds, cpu: (cpu * 1e6) / result.records };
-  return {
-    ...figures,
-    p50: result.p50,
-    p99: result.p99,
-    mean: result.mean,
-    value: row.value({ ...figures, ...result }),
-  };
+async function measured(row, { run }, seconds) {
+  const { records, seconds: took, cpu, p50, p99, mean } = await run(seconds);
+  const figures = { rate: records / took, cpu, p50, p99, mean };
+  return { ...figures, value: row.value(figures) };
 }
 
 /**

@@ -128,16 +128,20 @@ export class CompiledPolicy {
   evaluate(principal: string, action: Action, tenant: string, topic: string): Decision {
     const rules = this.#candidates(principal, action, tenant, topic);
     const allowing = rules.filter(({ effect }) => effect === "allow");
-    const ask = (about: readonly Rule[]): Decision => {
-      // Without rules Casbin evaluates the matcher all the same, with nothing in place of each.
-      if (about.length === 0) return unspoken;
-      const { allowed, rule } = this.#enforcer.decide(principal, tenant, topic, action, about);
-      if (rule === undefined) return unspoken;
-      return { allowed, rule, reason: allowed ? "a rule allows it" : "a rule denies it" };
-    };
+    const last = allowing.at(-1);
     // One rule that allows is enough, and the last is the one that Casbin would name; but each that denies has its say.
-    const decision = ask(rules.filter((rule) => rule.effect === "deny" || rule === allowing.at(-1)));
-    return decision.rule === undefined && allowing.length > 1 ? ask(allowing) : decision;
+    const first = rules.filter((rule) => rule === last || rule.effect === "deny");
+    const decision = this.#ask(principal, action, tenant, topic, first);
+    if (decision.rule !== undefined || allowing.length < 2) return decision;
+    return this.#ask(principal, action, tenant, topic, allowing);
+  }
+
+  #ask(principal: string, action: Action, tenant: string, topic: string, rules: readonly Rule[]): Decision {
+    // Without rules Casbin evaluates the matcher all the same, with nothing in place of each.
+    if (rules.length === 0) return unspoken;
+    const { allowed, rule } = this.#enforcer.decide(principal, tenant, topic, action, rules);
+    if (rule === undefined) return unspoken;
+    return { allowed, rule, reason: allowed ? "a rule allows it" : "a rule denies it" };
   }
 
   /** All rules that can fit the request, in the order of the file. */
@@ -145,7 +149,7 @@ export class CompiledPolicy {
     const found = this.#isIndexable
       ? this.#rules.fitting({ subjects: this.#roles.of(principal, tenant), tenant, action }, topic)
       : this.#rules.concerning(tenant);
-    return found.sort((one, other) => one.line - other.line);
+    return found.length < 2 ? found : found.sort((one, other) => one.line - other.line);
   }
 
   /** Whether topics can be the tenant's. */

@@ -45,9 +45,17 @@ export class RoleIndex {
     const columns = columnsFor(tenant).flatMap((column) => this.#given.get(column) ?? []);
     let reached = [name];
     for (let depth = 0; depth < maxRoleDepth && reached.length > 0; depth++) {
-      const roles = reached.flatMap((member) => columns.flatMap((given) => given.get(member) ?? []));
-      reached = [...new Set(roles)].filter((role) => !found.has(role));
-      for (const role of reached) found.add(role);
+      const next: string[] = [];
+      for (const member of reached) {
+        for (const given of columns) {
+          for (const role of given.get(member) ?? []) {
+            if (found.has(role)) continue;
+            found.add(role);
+            next.push(role);
+          }
+        }
+      }
+      reached = next;
     }
     return found;
   }

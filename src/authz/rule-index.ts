@@ -25,12 +25,15 @@ export class RuleIndex {
 
   /** Every rule with this tenant, a topic that covers this one, one of these subjects, and this action. */
   fitting({ subjects, tenant, action }: Asked, topic: string): Rule[] {
-    return this.#of(tenant).flatMap((column) =>
-      column
-        .covering(topic)
-        .flatMap((rows) => rows.of(subjects))
-        .filter((rule) => rule.action === action || rule.action === wildcard),
-    );
+    const found: Rule[] = [];
+    for (const column of this.#of(tenant)) {
+      for (const rows of column.covering(topic)) {
+        for (const rule of rows.of(subjects)) {
+          if (rule.action === action || rule.action === wildcard) found.push(rule);
+        }
+      }
+    }
+    return found;
   }
 
   /** Whether `fitting` has an allowing rule for any topic. */
@@ -44,7 +47,12 @@ export class RuleIndex {
   }
 
   #of(tenant: string): TenantColumn[] {
-    return columnsFor(tenant).flatMap((column) => this.#columns.get(column) ?? []);
+    const columns: TenantColumn[] = [];
+    for (const name of columnsFor(tenant)) {
+      const column = this.#columns.get(name);
+      if (column !== undefined) columns.push(column);
+    }
+    return columns;
   }
 }
 

@@ -22,16 +22,7 @@ export function logCalls(logger: Logger): CallObserver {
     return ({ code, details, seconds, isOurs }) => {
       const isQuiet = code === status.OK || code === status.CANCELLED;
       if (isQuiet && !logger.isLevelEnabled("debug")) return;
-      const { requestId, method, peer, principal } = call;
-      const line = {
-        requestId,
-        method,
-        peer,
-        principal: principal && formatPrincipal(principal),
-        code: status[code],
-        details,
-        milliseconds: Math.round(seconds * 1000),
-      };
+      const line = { ...lineOf(call, code, details), milliseconds: Math.round(seconds * 1000) };
       if (isQuiet) logger.debug(line, "call");
       else if (isOurs && faults.has(code)) logger.error(line, "call failed");
       else logger.info(line, "call refused");
@@ -41,17 +32,13 @@ export function logCalls(logger: Logger): CallObserver {
 
 /** Not the end of its call, but as good as one to whoever sent it. */
 export function logRefusedRequest(logger: Logger, call: StartedCall, { code, details }: Refusal): void {
-  const { requestId, method, peer, principal } = call;
-  const line = {
-    requestId,
-    method,
-    peer,
-    principal: principal && formatPrincipal(principal),
-    code: status[code],
-    details,
-  };
+  const line = lineOf(call, code, details);
   if (faults.has(code)) logger.error(line, "request failed");
   else logger.info(line, "request refused");
+}
+
+function lineOf({ requestId, method, peer, principal }: StartedCall, code: number, details: string) {
+  return { requestId, method, peer, principal: principal && formatPrincipal(principal), code: status[code], details };
 }
 
 /** What a caller has no part in, with what led to it. */

@@ -11,6 +11,14 @@ const many = {
     { name: "1,000 topics", params: { topics: 1000 } },
     { name: "one topic", params: {} },
   ],
+};
+
+const name = "1,000 topics active, batches of 10, 1,000 under way";
+
+export const byStream = {
+  ...many,
+  name: `${name}, raw stream`,
+  way: "ProduceStream with request ids, raw",
   targets: [
     ({ entries: [, one] }) => {
       const value = one.ratio.median;
@@ -23,7 +31,5 @@ const many = {
   ],
 };
 
-const name = "1,000 topics active, batches of 10, 1,000 under way";
-
-export const byClient = { ...many, name: `${name}, client.produce`, way: "client.produce" };
-export const byStream = { ...many, name: `${name}, raw stream`, way: "ProduceStream with request ids, raw" };
+// The client packs what waits for one topic into larger batches, so here the two do not have the same batch sizes.
+export const byClient = { ...many, name: `${name}, client.produce`, way: "client.produce", targets: [] };

@@ -60,9 +60,9 @@ const chain = fc
   );
 const policies = fc
   .tuple(
-    fc.uniqueArray(rule, { maxLength: 14 }),
+    fc.uniqueArray(rule, { minLength: 8, maxLength: 24, size: "max" }),
     fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, crowd),
-    fc.uniqueArray(membership, { maxLength: 6 }),
+    fc.uniqueArray(membership, { minLength: 3, maxLength: 9, size: "max" }),
     fc.uniqueArray(nesting, { maxLength: 5 }),
     fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, chain),
   )

@@ -12,6 +12,8 @@ interface Line {
   /** Of a request that is no call of any method. */
   readonly path?: string;
   readonly code?: string;
+  /** How long a call took. */
+  readonly milliseconds?: number;
 }
 
 /** What became of one connection. */
@@ -51,8 +53,10 @@ export class ServerLog {
   #take(text: string): void {
     const line = JSON.parse(text) as Line;
     if (line.level >= errorLevel) this.errors.push(line.msg ?? text);
-    if ((line.method ?? line.path) !== undefined && line.code !== undefined) this.calls++;
-    else if (line.peer !== undefined && line.reason !== undefined) {
+    if ((line.method ?? line.path) !== undefined && line.code !== undefined) {
+      // Of a request that is refused while its stream goes on, the call has another line when it ends.
+      if (line.milliseconds !== undefined || line.path !== undefined) this.calls++;
+    } else if (line.peer !== undefined && line.reason !== undefined) {
       this.#entrances.set(line.peer, { principal: undefined, refusal: line.reason });
     } else if (line.peer !== undefined && line.principal !== undefined) {
       this.#entrances.set(line.peer, { principal: line.principal, refusal: undefined });

@@ -63,7 +63,7 @@ async function appears(path: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-test(`what was acknowledged or read survives ${cycles} kills under load, and SIGTERM ends the process by itself`, async () => {
+test(`what was acknowledged or read survives ${cycles} kills under load, and SIGTERM ends the process by itself`, { timeout: 180_000 }, async () => {
   // Lends its certificates and its policy.
   await using files = await startTestNode();
   const directory = await mkdtemp(join(tmpdir(), "aclog-crash-"));

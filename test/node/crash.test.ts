@@ -63,52 +63,56 @@ async function appears(path: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-test(`what was acknowledged or read survives ${cycles} kills under load, and SIGTERM ends the process by itself`, { timeout: 180_000 }, async () => {
-  // Lends its certificates and its policy.
-  await using files = await startTestNode();
-  const directory = await mkdtemp(join(tmpdir(), "aclog-crash-"));
-  try {
-    /** By topic: what is known to be at an offset. */
-    const known = new Map<string, Map<bigint, string>>();
-    const note = (topic: string, offset: bigint, value: string): void => {
-      const records = known.get(topic) ?? new Map<bigint, string>();
-      known.set(topic, records);
-      // An offset never holds anything else, in this life or in the next.
-      expect(records.get(offset) ?? value).toBe(value);
-      records.set(offset, value);
-    };
-    for (let cycle = 0; cycle < cycles; cycle++) {
+test(
+  `what was acknowledged or read survives ${cycles} kills under load, and SIGTERM ends the process by itself`,
+  { timeout: 180_000 },
+  async () => {
+    // Lends its certificates and its policy.
+    await using files = await startTestNode();
+    const directory = await mkdtemp(join(tmpdir(), "aclog-crash-"));
+    try {
+      /** By topic: what is known to be at an offset. */
+      const known = new Map<string, Map<bigint, string>>();
+      const note = (topic: string, offset: bigint, value: string): void => {
+        const records = known.get(topic) ?? new Map<bigint, string>();
+        known.set(topic, records);
+        // An offset never holds anything else, in this life or in the next.
+        expect(records.get(offset) ?? value).toBe(value);
+        records.set(offset, value);
+      };
+      for (let cycle = 0; cycle < cycles; cycle++) {
+        const server = await ServedProcess.start(files, join(directory, "data"));
+        const connect = (): Client => Client.connect({ address: server.address, ...files.keysOf("acme/root") });
+        const clients = [connect(), connect(), connect()];
+        await checkAll(clients[0]!, known);
+        let acknowledged = 0;
+        const enough = deferred();
+        const load = clients.flatMap((client, number) => [
+          unary(client, `unary.${number}`, `${cycle}`, (...record) => (note(...record), ++acknowledged)),
+          ...Array.from({ length: 8 }, (_, caller) => unary(client, `packed.${number}`, `${cycle}.${caller}`, note)),
+          streamed(client, `streamed.${number}`, cycle, (...record) => {
+            note(...record);
+            if (++acknowledged >= 300) enough.resolve(undefined);
+          }),
+          follow(client, `streamed.${number}`, note),
+        ]);
+        await Promise.race([enough.promise, Promise.all(load)]);
+        await server.end("SIGKILL");
+        // What is under way has no answer to wait for.
+        for (const client of clients) await client.close();
+        await Promise.all(load);
+        expect(acknowledged).toBeGreaterThanOrEqual(300);
+      }
       const server = await ServedProcess.start(files, join(directory, "data"));
-      const connect = (): Client => Client.connect({ address: server.address, ...files.keysOf("acme/root") });
-      const clients = [connect(), connect(), connect()];
-      await checkAll(clients[0]!, known);
-      let acknowledged = 0;
-      const enough = deferred();
-      const load = clients.flatMap((client, number) => [
-        unary(client, `unary.${number}`, `${cycle}`, (...record) => (note(...record), ++acknowledged)),
-        ...Array.from({ length: 8 }, (_, caller) => unary(client, `packed.${number}`, `${cycle}.${caller}`, note)),
-        streamed(client, `streamed.${number}`, cycle, (...record) => {
-          note(...record);
-          if (++acknowledged >= 300) enough.resolve(undefined);
-        }),
-        follow(client, `streamed.${number}`, note),
-      ]);
-      await Promise.race([enough.promise, Promise.all(load)]);
-      await server.end("SIGKILL");
-      // What is under way has no answer to wait for.
-      for (const client of clients) await client.close();
-      await Promise.all(load);
-      expect(acknowledged).toBeGreaterThanOrEqual(300);
+      const client = Client.connect({ address: server.address, ...files.keysOf("acme/root") });
+      await checkAll(client, known);
+      expect(await server.end("SIGTERM")).toBe(0);
+      await client.close();
+    } finally {
+      await rm(directory, { recursive: true });
     }
-    const server = await ServedProcess.start(files, join(directory, "data"));
-    const client = Client.connect({ address: server.address, ...files.keysOf("acme/root") });
-    await checkAll(client, known);
-    expect(await server.end("SIGTERM")).toBe(0);
-    await client.close();
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-});
+  },
+);
 
 type Note = (topic: string, offset: bigint, value: string) => void;
 

@@ -157,7 +157,7 @@ export class Lane implements StreamEvents {
   }
 
   #sendFrom(queue: PackQueue): void {
-    while (!queue.isEmpty && !queue.isHeld && (queue.underWay < maxPacksUnderWay || queue.hasFullPack)) {
+    while (!queue.isEmpty && queue.awaited === undefined && (queue.underWay < maxPacksUnderWay || queue.hasFullPack)) {
       if (this.#bytesUnderWay >= maxBytesUnderWay) {
         this.#touched.add(queue);
         return;
@@ -170,17 +170,17 @@ export class Lane implements StreamEvents {
         }
         this.#depart(pack);
         this.#sendBeside(pack);
+        queue.awaited = pack;
       } else {
         this.#depart(pack);
         this.#stream ??= new LaneStream(this.#link, this);
         this.#stream.send(pack);
+        if (queue.mayBeSplit(pack)) queue.awaited = pack;
       }
     }
   }
 
   #sendBeside(pack: Pack): void {
-    const { queue } = pack;
-    queue.isHeld = true;
     const { path, responseDeserialize } = logServiceDefinition.Produce;
     const call: ClientUnaryCall = this.#link.stubs.log.makeUnaryRequest(
       path,
@@ -188,7 +188,6 @@ export class Lane implements StreamEvents {
       responseDeserialize,
       pack.encode(),
       (error, response) => {
-        queue.isHeld = false;
         this.#landed(pack);
         if (response !== undefined) pack.resolve(response);
         else this.#refused(pack, this.#connection.failureOf(error));
@@ -211,10 +210,12 @@ export class Lane implements StreamEvents {
   }
 
   #landed(pack: Pack): void {
-    pack.queue.underWay--;
+    const { queue } = pack;
+    queue.underWay--;
+    if (queue.awaited === pack) queue.awaited = undefined;
     this.#packsUnderWay--;
     this.#bytesUnderWay -= pack.bytes;
-    if (!pack.queue.isEmpty || this.#touched.size > 0) this.#touch(pack.queue);
+    if (!queue.isEmpty || this.#touched.size > 0) this.#touch(queue);
   }
 
   #putBack(packs: readonly Pack[]): void {

@@ -13,8 +13,8 @@ export class PackQueue implements Holder {
   readonly lateness = "it was not sent in time: the server did not answer what was sent before";
   /** Packs that are on their way. */
   underWay = 0;
-  /** A pack is on its way beside the stream: nothing may be sent before its answer, which might overtake it. */
-  isHeld = false;
+  /** Before its answer nothing else may be sent: that might overtake it. */
+  awaited: Pack | undefined;
   readonly #fields: Buffer;
   #calls = new Set<ProduceCall>();
   #bytes = 0;
@@ -22,6 +22,8 @@ export class PackQueue implements Holder {
   /** How many of the calls must not be sent together with others. */
   #alone = 0;
   #maxPackBytes = maxPackBytes;
+  /** The most that the server has taken in one request, and in one call. */
+  readonly #taken = { bytes: 0, callBytes: 0 };
 
   /** @param fields of a request, which say which topic it is */
   constructor(fields: Buffer) {
@@ -53,6 +55,21 @@ export class PackQueue implements Holder {
     this.#calls = new Set();
     for (const call of calls) if (!call.isSettled) this.add(call);
     for (const call of later) this.#calls.add(call);
+  }
+
+  /**
+   * Whether the server might find it too large, its calls having to be sent again by themselves: a tenant may take less than
+   * every server does.
+   */
+  mayBeSplit({ calls, recordBytes, largestCallBytes }: Pack): boolean {
+    if (calls.length === 1) return false;
+    return recordBytes > this.#taken.bytes || largestCallBytes > this.#taken.callBytes;
+  }
+
+  /** Notes that the server took it. */
+  noteTaken({ recordBytes, largestCallBytes }: Pack): void {
+    this.#taken.bytes = Math.max(this.#taken.bytes, recordBytes);
+    this.#taken.callBytes = Math.max(this.#taken.callBytes, largestCallBytes);
   }
 
   /** No pack may have more than this from now on. */
@@ -98,6 +115,8 @@ export class Pack implements Holder {
   readonly calls: readonly ProduceCall[];
   /** Of its records, as they are in the request. */
   readonly recordBytes: number;
+  /** Of the records of one call. */
+  readonly largestCallBytes: number;
   /** Of the request, but for its id. */
   readonly bytes: number;
   /** Calls for which somebody still waits. */
@@ -110,12 +129,14 @@ export class Pack implements Holder {
     this.calls = calls;
     this.waiting = calls.length;
     this.#fields = fields;
-    let bytes = 0;
+    let [bytes, largest] = [0, 0];
     for (const call of calls) {
       call.holder = this;
       bytes += call.records.length;
+      if (call.records.length > largest) largest = call.records.length;
     }
     this.recordBytes = bytes;
+    this.largestCallBytes = largest;
     this.bytes = bytes + fields.length;
   }
 
@@ -135,6 +156,7 @@ export class Pack implements Holder {
 
   /** The answer has come: each call gets its own part. */
   resolve({ offset, topicId }: { readonly offset: bigint; readonly topicId: Buffer }): void {
+    this.queue.noteTaken(this);
     let next = offset;
     for (const call of this.calls) {
       const { count } = call;

@@ -250,6 +250,41 @@ test("a tenant that takes smaller requests gets smaller ones from then on", asyn
   await assert.rejects(client.produce(Buffer.alloc(maximum + 1)), { reason: "QUOTA_EXCEEDED" });
 });
 
+test("no call overtakes those that were too many, or too large, for one request of their topic's tenant", async () => {
+  const refusals = [
+    { limit: "batch_bytes", most: 1_000, of: (sizes: number[]) => sizes.reduce((sum, size) => sum + size, 0) },
+    { limit: "record_bytes", most: 150, of: (sizes: number[]) => Math.max(...sizes) },
+  ];
+  for (const { limit, most, of } of refusals) {
+    const stored: number[] = [];
+    await using held = await HeldServer.start((request, server) => {
+      const tooMuch = of(request.records.map(({ value }) => value.length)) > most;
+      const facts = { limit, ...(limit === "batch_bytes" ? { maximum: `${most}` } : {}) };
+      if (tooMuch) return refusalOf("QUOTA_EXCEEDED", facts, status.RESOURCE_EXHAUSTED);
+      stored.push(...request.records.map(({ value }) => value.readUInt32LE()));
+      return server.stored(request);
+    });
+    await using client = held.client();
+    const outcomes: Promise<unknown>[] = [];
+    let serial = 0;
+    // Ever more in one turn, each time while answers are due to those before.
+    for (let turn = 1; turn <= 30; turn++) {
+      for (let call = 0; call < turn; call++) {
+        const value = Buffer.alloc(100 + (call % 10) * (limit === "record_bytes" ? 10 : 0));
+        value.writeUInt32LE(serial++);
+        outcomes.push(client.produce(value).catch(() => undefined));
+      }
+      await new Promise(setImmediate);
+    }
+    await Promise.all(outcomes);
+    assert.ok(stored.length > 100, `${stored.length} were stored`);
+    assert.deepEqual(
+      stored,
+      stored.toSorted((one, other) => one - other),
+    );
+  }
+});
+
 test("a server that refuses requests for their size, however small they are, is not asked for ever", async () => {
   await using held = await HeldServer.start(() =>
     refusalOf("QUOTA_EXCEEDED", { limit: "batch_bytes", maximum: "400" }),

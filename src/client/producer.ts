@@ -51,6 +51,7 @@ export class Producer implements UnderWay, SettledListener {
       const { expectedOffset, signal, timeoutMs = defaultTimeoutMs } = options;
       const condition = expectedOffset === undefined ? undefined : encodeExpectedOffset(expectedOffset);
       const deadline = this.#calls.admit(signal, timeoutMs);
+      if (timeoutMs === 0) throw new CallError(status.DEADLINE_EXCEEDED, "it had no time, and was not sent");
       const size = encoded.bytes.length + callOverheadBytes;
       if (this.#open.size > 0 && this.#waitingBytes + size > maxWaitingBytes) throw new QueueFull(maxWaitingBytes);
       const call = new ProduceCall(target, encoded, condition, { deadline, signal }, resolve, reject, this);

@@ -230,6 +230,16 @@ for (const [reason, facts] of toOne) {
   });
 }
 
+test("a call that has no time is not sent", async () => {
+  await using held = await HeldServer.start((request, server) => server.stored(request));
+  await using client = held.client();
+  const late = client.produce("late", { timeoutMs: 0 });
+  const next = client.produce("next");
+  await assert.rejects(late, { codeName: "DEADLINE_EXCEEDED" });
+  await next;
+  assert.deepEqual(held.requests.map(values), [["next"]]);
+});
+
 test("a tenant that takes smaller requests gets smaller ones from then on", async () => {
   const maximum = 1_000;
   await using held = await HeldServer.start((request, server) => {

@@ -87,7 +87,7 @@ test("a row in one short run: figures, what they are worth, what is wanted, a pl
     expect(rows.map(({ name }) => name)).toEqual(["plain unary Produce, 64 in flight, 100 B"]);
     const [ours, bare] = rows[0]!.entries;
     expect([ours!.name, bare!.name]).toEqual(["aclog", "bare grpc-js"]);
-    expect(ours).toMatchObject({ durable: "fdatasync before the answer", secured: "mTLS, policy asked per message" });
+    expect(ours).toMatchObject({ durable: "fdatasync", secured: "mTLS, policy" });
     for (const { value, cpu } of [ours!, bare!]) {
       expect(value.median).toBeGreaterThan(0);
       expect(cpu.median).toBeGreaterThan(0);

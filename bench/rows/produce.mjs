@@ -61,7 +61,7 @@ function bareAndOneSync(entries) {
       name: "bare grpc-js + one fdatasync",
       kind: "computed",
       way: "1 ÷ (round trip + fdatasync), of the two above",
-      durable: "as if each was synced",
+      durable: "as if fdatasync",
       secured: bare.secured,
       value: spread(values),
       ratio: spread(values.map((value, round) => bare.beside[round].value / value)),

@@ -11,9 +11,9 @@ const roomy = { storage_bytes: "1 TiB", topics: 20_000 };
 export const aclog = {
   name: "aclog",
   kind: "aclog",
-  durable: "fdatasync before the answer",
+  durable: "fdatasync",
   fsyncs: true,
-  secured: "mTLS, policy asked per message",
+  secured: "mTLS, policy",
   client: "aclog",
   ways: {
     produce: ["client.produce", { name: "ProduceStream, raw", client: "grpc" }],

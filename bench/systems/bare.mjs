@@ -7,9 +7,9 @@ const { version } = JSON.parse(readFileSync(new URL("../../node_modules/@grpc/gr
 export const bare = {
   name: "bare grpc-js",
   kind: "bare",
-  durable: "nothing stored",
+  durable: "nothing",
   fsyncs: false,
-  secured: "mTLS, nothing checked",
+  secured: "mTLS",
   client: "grpc",
   ways: {
     produce: ["ProduceStream, raw"],

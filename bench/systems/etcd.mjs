@@ -7,9 +7,9 @@ import { missing, pathOf } from "./peer.mjs";
 export const etcd = {
   name: "etcd",
   kind: "peer",
-  durable: "raft log fsynced before the answer",
+  durable: "fsync",
   fsyncs: true,
-  secured: "mTLS, role for a prefix",
+  secured: "mTLS, role",
   client: "etcd",
   // More than can be read in a run, and storing takes long.
   holdsAtMost: 300_000,

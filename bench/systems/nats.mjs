@@ -6,7 +6,7 @@ import { missing, pathOf } from "./peer.mjs";
 
 export const natsDefault = nats({
   name: "NATS default",
-  durable: "write(), fsync every 2 min",
+  durable: "fsync every 2 min",
   fsyncs: false,
   // How a record was written makes no difference to its readers: one of the two is enough for the rows about reading.
   reading: { read: ["ordered consumer"] },
@@ -16,7 +16,7 @@ export const natsDefault = nats({
 /** This version has no setting for it, so every write to its store is made synchronous from outside. */
 export const natsSynced = nats({
   name: "NATS synced",
-  durable: "every write synchronous (chattr +S)",
+  durable: "synchronous write",
   fsyncs: true,
   prepareStore: async (directory) => {
     await run("chattr", ["+S", directory]).catch((error) => {
@@ -29,7 +29,7 @@ function nats({ prepareStore, reading = {}, ...facts }) {
   return {
     ...facts,
     kind: "peer",
-    secured: "mTLS, subject permissions",
+    secured: "mTLS, subjects",
     client: "nats",
     ways: {
       produce: ["js.publish"],

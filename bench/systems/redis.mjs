@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { freePort, run, startProcess } from "../processes.mjs";
 import { missing, pathOf } from "./peer.mjs";
 
-export const redisAlways = redis("always", "fsync before the replies of a turn", true);
-export const redisEverysec = redis("everysec", "write(), fsync each second", false);
+export const redisAlways = redis("always", "fsync each turn", true);
+export const redisEverysec = redis("everysec", "fsync each second", false);
 
 /** How many commands the C tool sends before it waits for their answers. */
 const pipelined = 2048;
@@ -17,7 +17,7 @@ function redis(appendfsync, durable, fsyncs) {
     kind: "peer",
     durable,
     fsyncs,
-    secured: "mTLS, ACL user and password",
+    secured: "mTLS, ACL",
     client: "redis",
     ways: {
       produce: ["XADD"],

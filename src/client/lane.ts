@@ -45,13 +45,29 @@ export class Lane implements StreamEvents {
   /** How often in a row the calls came back: from a server that leaves, or because there was none. */
   #sentAway = 0;
   #pause: NodeJS.Timeout | undefined;
+  /** The lane before it has calls left, which must not be overtaken. */
+  #isHeldBack = false;
+  readonly #onceThrough: (() => void)[] = [];
 
-  /** @param onClose called when it takes no more calls */
-  constructor(connection: Connection, link: Link, onClose: () => void) {
+  /**
+   * @param before what sent the calls that were made before, under another identity, and gets no more of them
+   * @param onClose called when it takes no more calls
+   */
+  constructor(connection: Connection, link: Link, before: Lane | undefined, onClose: () => void) {
     this.#connection = connection;
     this.#link = link;
     this.#onClose = onClose;
+    if (before !== undefined && !before.#isThrough) {
+      this.#isHeldBack = true;
+      before.#onceThrough.push(() => {
+        this.#isHeldBack = false;
+        this.#touchAll();
+        this.#tellIfThrough();
+      });
+    }
     this.#idle = setInterval(() => {
+      // Calls may also have ended while they waited.
+      this.#tellIfThrough();
       if (!this.#wasUsed && this.#isIdle) this.close();
       this.#wasUsed = false;
     }, idleMs).unref();
@@ -115,6 +131,14 @@ export class Lane implements StreamEvents {
     return true;
   }
 
+  get #isThrough(): boolean {
+    return !this.#isHeldBack && this.#isIdle;
+  }
+
+  #tellIfThrough(): void {
+    if (this.#onceThrough.length > 0 && this.#isThrough) for (const tell of this.#onceThrough.splice(0)) tell();
+  }
+
   #queueOf(target: NamedTopic): PackQueue {
     const latest = this.#latest;
     if (latest !== undefined && isSame(latest.target, target)) return latest.queue;
@@ -150,7 +174,7 @@ export class Lane implements StreamEvents {
   #sendAll(): void {
     this.#isScheduled = false;
     for (const queue of this.#touched) {
-      if (this.#pause !== undefined || this.#bytesUnderWay >= maxBytesUnderWay) return;
+      if (this.#pause !== undefined || this.#isHeldBack || this.#bytesUnderWay >= maxBytesUnderWay) return;
       this.#touched.delete(queue);
       this.#sendFrom(queue);
     }
@@ -215,6 +239,8 @@ export class Lane implements StreamEvents {
     if (queue.awaited === pack) queue.awaited = undefined;
     this.#packsUnderWay--;
     this.#bytesUnderWay -= pack.bytes;
+    // When this turn is over: it may be put back.
+    if (this.#onceThrough.length > 0) process.nextTick(() => this.#tellIfThrough());
     if (!queue.isEmpty || this.#touched.size > 0) this.#touch(queue);
   }
 

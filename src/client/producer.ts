@@ -112,7 +112,7 @@ export class Producer implements UnderWay, SettledListener {
 
   #laneOf(identity: Identity): Lane {
     if (this.#lane?.identity === identity) return this.#lane.lane;
-    const lane = new Lane(this.#connection, this.#connection.enter(identity), () => {
+    const lane = new Lane(this.#connection, this.#connection.enter(identity), this.#lane?.lane, () => {
       this.#lanes.delete(lane);
       if (this.#lane?.lane === lane) this.#lane = undefined;
     });

@@ -139,9 +139,46 @@ test("a call whose connection is still being made when the certificate is replac
   await files.replace(pemOf(server.authority, { principal: "acme/reports" }));
   passSeconds(2);
   const after = whoCalls(client);
-  await relay.reaches(2);
   release();
   assert.deepEqual(await Promise.all([before, after]), ["billing", "reports"]);
+  assert.equal(relay.accepted, 2);
+});
+
+test("no call overtakes those that were made before, under the certificate that was replaced", async () => {
+  const received: string[] = [];
+  const answers: (() => void)[] = [];
+  let [isHeld, arrived]: [boolean, () => void] = [false, () => undefined];
+  await using server = await BareServer.start({
+    Produce: ({ request }, answer) => {
+      received.push(...request.records.map(({ value }) => value.toString()));
+      const stored = { offset: BigInt(received.length - 1), count: request.records.length, topicId };
+      if (isHeld) answers.push(() => answer(null, stored));
+      else answer(null, stored);
+      arrived();
+    },
+    Consume: (_call, answer) => answer(null, { topicId, highWaterMark: 0n }),
+  });
+  await using files = await Files.create(pemOf(server.authority));
+  await using client = Client.connect({ address: `localhost:${server.port}`, files: files.paths });
+  await client.produce("zero");
+  isHeld = true;
+  const calls: Promise<unknown>[] = [];
+  // Two are on their way, and the third waits for their answers.
+  for (const value of ["one", "two", "three"]) {
+    calls.push(client.produce(value));
+    await new Promise(setImmediate);
+  }
+  while (received.length < 3) await new Promise<void>((resolve) => (arrived = resolve));
+
+  await files.replace(pemOf(server.authority, { principal: "acme/reports" }));
+  passSeconds(2);
+  calls.push(client.produce("four"));
+  // The second of these is made, and answered, behind everything that the new connection was given before.
+  for (let time = 0; time < 2; time++) await client.consume();
+  isHeld = false;
+  for (const answer of answers) answer();
+  await Promise.all(calls);
+  assert.deepEqual(received, ["zero", "one", "two", "three", "four"]);
 });
 
 test("files are looked at again after two seconds, and as long as they stay the same so does the connection", async () => {

@@ -18,7 +18,7 @@ export function table({ machine, seconds, rounds, rows, skipped }) {
   }
   lines.push(
     "",
-    `Medians of ${rounds} runs of ${seconds} s each, with the lowest and the highest; ratios are of runs back to back.`,
+    `Medians, with the lowest and the highest, of runs of ${seconds} s: ${rounds} of each; ratios are of runs back to back.`,
     "CPU s/M: server CPU seconds, of all threads, for a million records.",
     `Node ${machine.node}, ${machine.cores} × ${machine.cpu}`,
     ...skipped.map(({ name, why }) => `${name}: skipped, ${why}`),

@@ -6,7 +6,7 @@ process.env.UV_THREADPOOL_SIZE ??= "16";
 // What a connection receives is memory outside of V8's heap, which V8 counts all the same: it would collect the whole heap
 // for every few megabytes that came. With room for as much again, and once more, it takes a third less CPU to store 1 KiB records
 // (docs/performance.md). Whoever sets the flag on the command line means it.
-if (!process.execArgv.some((flag) => flag.startsWith("--heap-growing-percent"))) {
+if (!process.execArgv.some((flag) => /^--heap[-_]growing[-_]percent/.test(flag))) {
   require("node:v8").setFlagsFromString("--heap-growing-percent=200");
 }
 import("../dist/cli/main.js").then(

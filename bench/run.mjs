@@ -37,7 +37,10 @@ const flags = flagsOf(
 const seconds = positive("seconds", flags.seconds);
 const rounds = Math.max(1, Math.round(positive("rounds", flags.rounds)));
 const chosen = rows.filter(({ name }) => name.includes(flags.only));
-if (chosen.length === 0) fail(`no row has ${JSON.stringify(flags.only)} in its name; there are\n  ${rows.map(({ name }) => name).join("\n  ")}`);
+if (chosen.length === 0)
+  fail(
+    `no row has ${JSON.stringify(flags.only)} in its name; there are\n  ${rows.map(({ name }) => name).join("\n  ")}`,
+  );
 
 const root = new URL("../.make/", import.meta.url).pathname;
 await mkdir(root, { recursive: true });

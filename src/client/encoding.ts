@@ -22,6 +22,9 @@ const headerTag = { name: 0x0a, value: 0x12 };
 
 type Content = string | Uint8Array;
 
+/** A larger request would be refused before anybody looks at it. The names and numbers of one take less than the rest. */
+const maxRecordsBytes = limits.messageBytes - 512;
+
 const none: readonly Uint8Array[] = [];
 
 /** What of a record is written. Read from the caller's object once: its getters may give something else the next time. */
@@ -42,7 +45,7 @@ interface PreparedHeader {
 
 /**
  * @param tail fields to write behind the records
- * @throws TypeError for what is no record, or none at all
+ * @throws TypeError for what is no record, or none at all; RangeError for more than fits one request
  */
 export function encodeRecords(
   records: RecordInput | readonly RecordInput[],
@@ -86,7 +89,9 @@ export function alreadyEncoded(message: Buffer): Buffer {
 function encodeOne(value: Content, tail: readonly Uint8Array[]): EncodedRecords {
   const size = sizeOf(value);
   const body = fieldSize(size);
-  const bytes = Buffer.allocUnsafe(1 + varintSize(body) + body + totalOf(tail));
+  const total = 1 + varintSize(body) + body;
+  requireRoom(total);
+  const bytes = Buffer.allocUnsafe(total + totalOf(tail));
   bytes[0] = tag.records;
   const end = writeField(bytes, writeVarint(bytes, 1, body), recordTag.value, value, size);
   writeTail(bytes, end, tail);
@@ -120,6 +125,7 @@ function encodeEach(
     }
     total += 1 + varintSize(body) + body;
   }
+  requireRoom(total);
   const bytes = Buffer.allocUnsafe(total + totalOf(tail));
   let position = 0;
   for (let at = 0; at < count; at++) {
@@ -136,6 +142,14 @@ function encodeEach(
   }
   writeTail(bytes, position, tail);
   return { bytes, count, isBeyondLimits };
+}
+
+function requireRoom(bytes: number): void {
+  if (bytes > maxRecordsBytes) {
+    throw new RangeError(
+      `records: ${bytes} bytes, of which a request holds ${maxRecordsBytes}: send them as several batches`,
+    );
+  }
 }
 
 function totalOf(parts: readonly Uint8Array[]): number {

@@ -13,6 +13,7 @@ import {
 import { formatAddress } from "../address.js";
 import { BufferPool } from "../buffer-pool.js";
 import { ShuttingDown } from "../errors.js";
+import { limits as requestLimits } from "../wire/records.js";
 import type { ConnectionLimits } from "./connection-limits.js";
 import { http2ServerOf } from "./http2-server.js";
 import type { MethodAccess } from "./interceptors.js";
@@ -21,9 +22,6 @@ import { type CallObserver, type RefusalObserver, observeCalls } from "./outcome
 import { resetLater } from "./reset-undelivered.js";
 import { Sessions } from "./sessions.js";
 import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
-
-/** The largest message that a client may send, in bytes. */
-export const maxMessageBytes = 4 * 1024 * 1024;
 
 /** A status that its caller has not taken by then is given up, together with its stream. */
 const undeliveredMs = 2_000;
@@ -104,7 +102,7 @@ export class GrpcServer implements AsyncDisposable {
     });
     this.#grpc = new Server({
       interceptors: [observation, ...options.interceptors],
-      "grpc.max_receive_message_length": maxMessageBytes,
+      "grpc.max_receive_message_length": requestLimits.messageBytes,
       "grpc.max_concurrent_streams": limits.maxConcurrentStreams,
       // Nobody asks for it here, and it notes several times of each call. Without it grpc-js ends no session by force: we do.
       "grpc.enable_channelz": 0,

@@ -3,6 +3,8 @@ import { WireReader, wireType } from "./reader.js";
 
 /** What one request may bring. Published in docs/errors.md. */
 export const limits = {
+  /** A whole request, in bytes. */
+  messageBytes: 4 * 1024 * 1024,
   /** Value, key, header names and header values of one record together, in bytes. */
   recordBytes: 1024 * 1024,
   headers: 64,

@@ -4,6 +4,7 @@ import { test } from "vitest";
 import { encodeExpectedOffset, encodeRecords, encodeRequestId, encodeTarget } from "../../src/client/encoding.js";
 import type { RecordInput } from "../../src/client/index.js";
 import { logServiceDefinition } from "../../src/wire/definition.js";
+import { limits as requestLimits } from "../../src/wire/records.js";
 import { readProduceRequest, UnreadableRequest } from "../../src/wire/requests.js";
 
 const largest = 2n ** 64n - 1n;
@@ -110,3 +111,17 @@ function wellFormed<Given>(given: Given): Given {
     Object.entries(given).map(([name, value]) => [name, wellFormed(value as unknown)]),
   ) as Given;
 }
+
+test("records that no request can hold are a RangeError before anything is sent", () => {
+  const most = requestLimits.messageBytes - 512;
+  const rest = encodeTarget({ tenant: "t".repeat(200), topic: "o".repeat(249), topicId: Buffer.alloc(16) }).length;
+  assert.ok(rest + encodeExpectedOffset(largest).length + encodeRequestId(Number.MAX_SAFE_INTEGER).length <= 512);
+  const value = (bytes: number) => Buffer.alloc(bytes - 10);
+  assert.equal(encodeRecords(value(most)).bytes.length, most);
+  for (const records of [value(most + 1), [value(most), "v"], [{ value: value(most), key: "k" }]]) {
+    assert.throws(() => encodeRecords(records), {
+      name: "RangeError",
+      message: /^records: 419\d{4} bytes, .* several batches/,
+    });
+  }
+});

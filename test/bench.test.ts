@@ -56,7 +56,7 @@ test.each([
   ["run.mjs", ["--secnds", "1"], /^bench: Unknown option '--secnds'\n\nmake bench/],
   ["run.mjs", ["quick"], /^bench: Unexpected argument 'quick'\n\nmake bench/],
   ["run.mjs", ["--only"], /^bench: Option '--only <value>' argument missing\n/],
-  ["run.mjs", ["--only", "nothing"], /^bench: no row has "nothing" in its name\n$/],
+  ["run.mjs", ["--only", "nothing"], /^bench: no row has "nothing" in its name; there are\n  one record at a time.*\n/],
   ["run.mjs", ["--rounds", "0"], /^bench: --rounds needs a number above 0, not "0"\n$/],
   ["run.mjs", ["--seconds", "Infinity"], /^bench: --seconds needs a number above 0, not "Infinity"\n$/],
   ["connections.mjs", ["--connections", "many"], /^bench: --connections needs a number above 0, not "many"\n$/],

@@ -47,7 +47,7 @@ export function makeCounts(make: Instruments) {
     ),
     replayedGroups: make.gauge(
       "aclog_replay_groups",
-      "Groups that the last start wrote to their segments again: more than 0 after a crash.",
+      "Groups that the last start wrote to their segments again: after a crash, those since the last checkpoint.",
     ),
     replaySeconds: make.gauge("aclog_replay_duration_seconds", "What the recovery of the last start took."),
     maintenance: make.histogram(

@@ -1,7 +1,7 @@
 /** `aclog serve`: runs the server until it is told to stop. */
 import { resolve, sep } from "node:path";
 import type { Command } from "commander";
-import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import type { Logger } from "pino";
 import {
   configVariable,
   loadConfig,
@@ -121,6 +121,7 @@ async function shutDown(node: RunningNode, readyFile: string | undefined): Promi
 
 /** Logs to stderr, so that stdout stays what a program can read. Written at once: the last line may be the reason. */
 async function openLogger(level: Config["logLevel"], isForPeople: boolean): Promise<Logger> {
+  const { destination, pino, stdTimeFunctions } = await import("pino");
   const options = { level, base: null, timestamp: stdTimeFunctions.isoTime };
   if (isForPeople) {
     const { PinoPretty } = await import("pino-pretty");

@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { OperatorError, WrongSettings, type Finding } from "../errors.js";
 import type { Address } from "../address.js";
-import { readConfigFile, type GivenValue } from "./config-file.js";
+import type { GivenValue } from "./config-file.js";
 import {
   clientVariables,
   configVariable,
@@ -59,7 +59,7 @@ export async function loadConfig(sources: {
 }): Promise<Config> {
   const { flags, env } = sources;
   const path = flags.config ?? env[configVariable];
-  const file = path === undefined ? { values: [], findings: [] } : await readConfigFile(path);
+  const file = path === undefined ? { values: [], findings: [] } : await readFileOf(path);
   const findings = [...file.findings, ...unknownVariables(env)];
   const values = new Map<SettingName, unknown>();
   // The weakest source first: each later one replaces what it gives too.
@@ -75,6 +75,12 @@ export async function loadConfig(sources: {
     throw new Failure("the configuration has mistakes:", inLineOrder(findings).map(shortened));
   }
   return toConfig((name) => values.get(name) as never);
+}
+
+/** The YAML parser is loaded where there is a file: every command begins with this module. */
+async function readFileOf(path: string): Promise<{ values: GivenValue[]; findings: Finding[] }> {
+  const { readConfigFile } = await import("./config-file.js");
+  return readConfigFile(path);
 }
 
 type ValueOf = <Name extends SettingName>(name: Name) => z.output<(typeof settings)[Name]["schema"]>;

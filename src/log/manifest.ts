@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "../errors.js";
+import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import { replaceFile } from "./durable-files.js";
 import { type TopicSettings, defaultTopicSettings } from "./port.js";
 import type { SegmentEnd } from "./segment.js";
@@ -75,8 +76,7 @@ const schema = z.strictObject({
 
 /** Durably replaces `topic.json`. Offsets are written as text: JSON's numbers are not exact. */
 export async function writeManifest(directory: string, manifest: Manifest): Promise<void> {
-  const asText = (_key: string, value: unknown): unknown => (typeof value === "bigint" ? `${value}` : value);
-  await replaceFile(join(directory, manifestName), `${JSON.stringify({ version: 1, ...manifest }, asText, 2)}\n`);
+  await replaceFile(join(directory, manifestName), writeCheckedJson({ version: 1, ...manifest }));
 }
 
 /** @throws OperatorError when it is missing, damaged or of another format */
@@ -100,7 +100,7 @@ export function readManifestSync(directory: string): Manifest {
 }
 
 function parseManifest(text: string): Manifest {
-  const read = schema.parse(JSON.parse(text));
+  const read = schema.parse(readCheckedJson(text));
   const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark } = read;
   return {
     tenant,

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { OperatorError } from "../errors.js";
+import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
 import type { Clock } from "./clock.js";
 import { isMissing, replaceFile } from "./durable-files.js";
 
@@ -183,7 +184,7 @@ export class RetentionClock implements AsyncDisposable {
       livedMs: this.#livedMs,
       epochs: this.#epochs,
     };
-    const text = `${JSON.stringify(state)}\n`;
+    const text = writeCheckedJson(state);
     // One that fails is made up for by the next, and until then by the machine's uptime.
     this.#saving = this.#saving.then(() => replaceFile(this.#path, text)).catch(() => undefined);
     return this.#saving;
@@ -192,7 +193,7 @@ export class RetentionClock implements AsyncDisposable {
 
 async function readSaved(path: string): Promise<z.infer<typeof schema> | undefined> {
   try {
-    return schema.parse(JSON.parse(await readFile(path, "utf8")));
+    return schema.parse(readCheckedJson(await readFile(path, "utf8")));
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw new OperatorError(

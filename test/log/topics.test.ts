@@ -74,7 +74,8 @@ describe("a topic's settings", () => {
       await open.store.create("acme", "orders", someSettings);
     }
     const [path] = await pathsEndingWith(directory.path, "topic.json");
-    const text = await readFile(path!, "utf8");
+    // As it was before it had a checksum, which would notice any change.
+    const text = (await readFile(path!, "utf8")).replace(/,\n {2}"checksum": ".*"/, "");
     const segments = text.slice(text.indexOf('"segments"'), text.lastIndexOf("]") + 1);
     for (const [from, to] of [
       ['"retentionMs": 1000', '"retentionMs": 0'],

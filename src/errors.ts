@@ -24,6 +24,7 @@ export type Reason =
   | "BACKLOG_FULL"
   | "ANSWERS_UNREAD"
   | "RECORD_CORRUPT"
+  | "TOPIC_STORAGE_FAILED"
   | "JOURNAL_FAILED"
   | "LOG_CLOSED"
   | "SHUTTING_DOWN"
@@ -216,6 +217,21 @@ export class RecordCorrupt extends ServiceError {
   constructor(topicId: string, location: string, problem: string) {
     super("stored records are damaged; the server's log says where", { topicId });
     this.location = `${location}: ${problem}`;
+  }
+}
+
+/**
+ * Files of one topic could not be written or read. With a cause, that was met now, and the server's log is yet to be told;
+ * without one, it was met before and told then, and the topic takes nothing until the server is restarted.
+ */
+export class TopicStorageFailed extends ServiceError {
+  readonly reason = "TOPIC_STORAGE_FAILED";
+
+  /** @param topicId undefined: it was about to be created */
+  constructor(topicId: string | undefined, cause?: unknown) {
+    const until = cause === undefined ? "the topic takes no records until the server is restarted: its" : "the topic's";
+    const facts = topicId === undefined ? {} : { topicId };
+    super(`${until} files could not be read or written; the server's log says which`, facts, { cause });
   }
 }
 

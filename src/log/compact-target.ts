@@ -48,7 +48,8 @@ export class CompactTarget {
   async finish(topicId: string): Promise<void> {
     await this.#file.sync();
     await this.#file.close();
-    await writeIndex(indexPathOf(this.#path), topicId, this.#index.entries);
+    // Only a hint.
+    await writeIndex(indexPathOf(this.#path), topicId, this.#index.entries).catch(() => undefined);
     await syncDirectory(dirname(this.#path));
   }
 

@@ -10,25 +10,28 @@ import type { TopicLog } from "./topic-log.js";
 export class Deletion {
   readonly #flusher: Flusher;
   readonly #checkpointer: Checkpointer;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #onTopicFailure: (log: TopicLog, error: unknown) => void;
   readonly #onLeftover: (log: TopicLog, error: unknown) => void;
   readonly #removing = new Set<Promise<void>>();
 
   constructor(options: {
     flusher: Flusher;
     checkpointer: Checkpointer;
-    /** Called when nobody can tell whether a topic is deleted. */
-    onFailure: (error: unknown) => void;
+    /** Called when nobody can tell whether a topic is deleted: the next start shows. */
+    onTopicFailure: (log: TopicLog, error: unknown) => void;
     /** Called when files of a deleted topic could not be removed; the next start removes them. */
     onLeftover: (log: TopicLog, error: unknown) => void;
   }) {
     this.#flusher = options.flusher;
     this.#checkpointer = options.checkpointer;
-    this.#onFailure = options.onFailure;
+    this.#onTopicFailure = options.onTopicFailure;
     this.#onLeftover = options.onLeftover;
   }
 
-  /** Resolves when no crash brings the topic back. If it fails, the topic is as before. */
+  /**
+   * Resolves when no crash brings the topic back. If it fails, the topic is as before, unless nobody knows whether it is
+   * deleted: then every call is refused until the next start.
+   */
   async delete(log: TopicLog): Promise<void> {
     await log.retire();
     let gone = "";
@@ -38,7 +41,10 @@ export class Deletion {
         // Before anyone works on: a checkpoint must not speak of what was never written, should the old name come back.
         await syncDirectory(dirname(gone));
       } catch (error) {
-        this.#onFailure(error);
+        // It may come back under either name. What it had acknowledged is kept until that is known, and nothing is added.
+        this.#onTopicFailure(log, error);
+        log.failWhole();
+        this.#checkpointer.rescue(log);
         throw error;
       }
     });

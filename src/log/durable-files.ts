@@ -6,6 +6,7 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
   let done = 0;
   while (done < bytes.byteLength) {
     const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done, position + done);
+    assertProgress(bytesWritten);
     done += bytesWritten;
   }
 }
@@ -19,10 +20,17 @@ export async function writeAllFully(
   let done = 0;
   for (let rest = pieces; rest.length > 0;) {
     const { bytesWritten } = await file.writev(rest, position + done);
+    assertProgress(bytesWritten);
     done += bytesWritten;
     rest = withoutFirst(rest, bytesWritten);
   }
   return done;
+}
+
+/** Otherwise a disk that takes nothing, and says nothing, would be asked for ever. */
+function assertProgress(bytesWritten: number): void {
+  if (bytesWritten > 0) return;
+  throw Object.assign(new Error("EIO: nothing was written, and no error was given"), { code: "EIO" });
 }
 
 /** What of the pieces lies behind their first bytes. */
@@ -84,11 +92,17 @@ export function isMissing(error: unknown): boolean {
   return hasCode(error, "ENOENT");
 }
 
+/** True for an error of the operating system, such as EIO; false for one of our own. */
+export function isSystemError(error: unknown): boolean {
+  return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
+}
+
 /** True for the errors that pass when something is given back: space on the disk, a quota, open files. */
 export function isExhausted(error: unknown): boolean {
   return ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"].some((code) => hasCode(error, code));
 }
 
-function hasCode(error: unknown, code: string): boolean {
+/** True for an error of the operating system with that code, as in `EIO`. */
+export function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,6 +1,6 @@
 import type { MaintenanceProblem } from "./maintenance.js";
 import type { ReclaimOptions } from "./reclaim.js";
-import type { RecoveryReport } from "./recovery.js";
+import type { FailedTopic, RecoveryReport } from "./recovery.js";
 import type { ClockJump } from "./retention-clock.js";
 import type { SegmentSizes } from "./segment-size.js";
 import type { StoreObserver } from "./store-observer.js";
@@ -35,6 +35,8 @@ export interface FileStoreEvents {
   onRecovered(report: RecoveryReport): void;
   /** Called once: nothing is acknowledged from now on. */
   onFailure(error: unknown): void;
+  /** Called once for each topic that takes nothing until the next start, because its files could not be written. */
+  onTopicFailure(failed: FailedTopic): void;
   /** The wall clock jumped, now or while the server was down. Records age as if it had not. */
   onClockJump(jump: ClockJump): void;
   /** Space could not be given back, or not be found out whether it could. */

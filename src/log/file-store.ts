@@ -1,16 +1,16 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { LogClosed, StorageFull, TopicExists, TopicNotFound } from "../errors.js";
+import { LogClosed, StorageFull, TopicExists, TopicNotFound, TopicStorageFailed } from "../errors.js";
 import { Closers } from "../lifecycle.js";
 import type { RecordBatch } from "../wire/records.js";
 import { type CatalogEntry, readCatalog, removeLeftovers } from "./catalog.js";
-import { type TopicEnd, writeCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Clock, systemClock } from "./clock.js";
 import { Creation } from "./creation.js";
 import { DataDirectory, layout } from "./data-directory.js";
 import { Deletion } from "./deletion.js";
-import { isExhausted } from "./durable-files.js";
+import { isExhausted, isSystemError } from "./durable-files.js";
 import type { FileStoreEvents, FileStoreOptions } from "./file-store-options.js";
 import { Flusher } from "./flusher.js";
 import { FreeSpace } from "./free-space.js";
@@ -21,6 +21,7 @@ import { Maintenance } from "./maintenance.js";
 import { OpenFiles } from "./open-files.js";
 import { removeOrphans } from "./orphans.js";
 import { type CommitLog, type LogStore, type TopicSettings, type Usage, defaultTopicSettings } from "./port.js";
+import type { RecoveredTopic } from "./recovering-topic.js";
 import { type Recovery, emptyEnd, recover } from "./recovery.js";
 import { RetentionClock } from "./retention-clock.js";
 import { Slabs } from "./slabs.js";
@@ -38,7 +39,7 @@ interface Parts {
   readonly files: OpenFiles;
   readonly clock: Clock;
   readonly retentionClock: RetentionClock;
-  readonly ends: ReadonlyMap<string, TopicEnd>;
+  readonly checkpoint: Checkpoint;
 }
 
 /** Every topic's log in one data directory: one journal makes it durable, one file per topic makes it readable. */
@@ -68,10 +69,14 @@ export class FileStore implements LogStore {
     options: FileStoreOptions,
     events: FileStoreEvents,
   ) {
-    const { journal, space, files, clock, retentionClock, ends } = parts;
+    const { journal, space, files, clock, retentionClock, checkpoint } = parts;
     const onFailure = (error: unknown): void => this.#fail(error);
+    const onTopicFailure = (log: TopicLog, error: unknown): void => this.#failTopic(log, error);
     const slabs = new Slabs(Math.floor(Math.min(maxSlabBytes, options.pendingBytes / 8)));
-    const flusher = new Flusher(space, slabs, options.pendingBytes, onFailure);
+    const flusher = new Flusher(space, slabs, options.pendingBytes, (log, error) => {
+      onTopicFailure(log, error);
+      checkpointer.rescue(log);
+    });
     this.#flusher = flusher;
     this.#creation = new Creation(join(directory, layout.tenants));
     this.#closers = closers;
@@ -80,13 +85,14 @@ export class FileStore implements LogStore {
     this.#journal = journal;
     this.#space = space;
     this.#events = events;
-    const checkpointer = new Checkpointer({
+    const checkpointer: Checkpointer = new Checkpointer({
       directory: join(directory, layout.journal),
       journal,
       flusher,
       published: () => this.#commits.published,
-      ends,
+      checkpoint,
       onFailure,
+      onTopicFailure,
       observer: events.observer,
     });
     this.#commits = new GroupCommit({
@@ -104,7 +110,7 @@ export class FileStore implements LogStore {
     this.#deletion = new Deletion({
       flusher,
       checkpointer,
-      onFailure,
+      onTopicFailure,
       onLeftover: ({ tenant, topic }, error) => events.onMaintenanceProblem({ tenant, topic, error }),
     });
     this.#maintenance = new Maintenance({
@@ -151,13 +157,11 @@ export class FileStore implements LogStore {
       if (data.isNew) await data.markCreated();
       const space = await FreeSpace.open(path, fileBytes * maxFiles);
       const files = closers.add(new OpenFiles(options.openFiles));
-      const parts = { journal, space, files, clock, retentionClock, ends: checkpoint.ends };
+      const parts = { journal, space, files, clock, retentionClock, checkpoint };
       const store = new FileStore(path, closers, parts, options, events);
-      for (const { entry, end, damage } of topics) {
-        const log = store.#add(entry, end);
-        if (damage !== undefined) log.markDamaged(damage);
-      }
+      for (const topic of topics) await store.#restore(topic);
       events.onRecovered(report);
+      for (const failed of report.failed) events.onTopicFailure(failed);
       return store;
     } catch (error) {
       await closers[Symbol.asyncDispose]();
@@ -220,7 +224,7 @@ export class FileStore implements LogStore {
     const key = keyOf(tenant, topic);
     const deleted = this.#deletion.delete(known).catch((error: unknown) => {
       this.#topics.add(known);
-      throw isExhausted(error) ? new StorageFull() : error;
+      throw typed(error, known.topicId);
     });
     const over = deleted.catch(() => undefined).finally(() => this.#deleting.delete(key));
     this.#deleting.set(key, over);
@@ -282,18 +286,33 @@ export class FileStore implements LogStore {
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
     const createdMs = this.#clock.wallMs();
     try {
-      return this.#add(await this.#creation.create({ tenant, topic, createdMs, settings }), emptyEnd);
+      return this.#add(await this.#creation.create({ tenant, topic, createdMs, settings }));
     } catch (error) {
-      throw isExhausted(error) ? new StorageFull() : error;
+      throw typed(error, undefined);
     }
   }
 
-  #add({ directory, manifest }: CatalogEntry, end: TopicEnd): TopicLog {
-    const files = new TopicFiles(this.#files, directory, manifest, end.position);
+  async #restore({ entry, end, checkpointed, damage, failure, rescue }: RecoveredTopic): Promise<void> {
+    const log = this.#add(entry, end, checkpointed);
+    if (damage !== undefined) log.markDamaged(damage);
+    if (failure !== undefined) log.fail();
+    if (rescue !== undefined) await log.fallBack(rescue);
+  }
+
+  #add({ directory, manifest }: CatalogEntry, end = emptyEnd, checkpointed = end): TopicLog {
+    const files = new TopicFiles(this.#files, directory, manifest, checkpointed.position);
     const account = new StorageAccount(this.#topics.accountOf(manifest.tenant));
     const log = new TopicLog(files, this.#commits, account, end);
+    log.checkpointed = checkpointed;
     this.#topics.add(log);
     return log;
+  }
+
+  #failTopic(log: TopicLog, error: unknown): void {
+    if (!log.fail()) return;
+    this.#flusher.drop(log);
+    const { tenant, topic, topicId } = log;
+    this.#events.onTopicFailure({ tenant, topic, topicId, error });
   }
 
   async #close(checkpointer: Checkpointer): Promise<void> {
@@ -327,10 +346,17 @@ async function create(path: string, journalDirectory: string): Promise<Recovery>
   await mkdir(journalDirectory, { recursive: true, mode: 0o700 });
   await mkdir(join(path, layout.tenants), { recursive: true, mode: 0o700 });
   // The journal's first file is made by whoever opens it; until format.json is there, this is done again.
-  const checkpoint = { sequence: 0n, place: { file: 1n, position: blockBytes }, ends: new Map<string, TopicEnd>() };
+  const place = { file: 1n, position: blockBytes };
+  const checkpoint: Checkpoint = { sequence: 0n, place, ends: new Map(), rescues: new Map() };
   await writeCheckpoint(journalDirectory, checkpoint);
-  const report = { groups: 0, commits: 0, milliseconds: 0, torn: undefined, cut: [], damaged: [] };
+  const report = { groups: 0, commits: 0, milliseconds: 0, torn: undefined, cut: [], damaged: [], failed: [] };
   return { checkpoint, topics: [], report };
+}
+
+/** What a caller is told of an error that the disk gave. */
+function typed(error: unknown, topicId: string | undefined): unknown {
+  if (isExhausted(error)) return new StorageFull();
+  return isSystemError(error) ? new TopicStorageFailed(topicId, error) : error;
 }
 
 function keyOf(tenant: string, topic: string): string {

@@ -19,7 +19,7 @@ export class Flusher {
   readonly #space: FreeSpace;
   readonly #slabs: Slabs;
   readonly #maxPendingBytes: number;
-  readonly #onFailure: (error: unknown) => void;
+  readonly #onFailure: (log: TopicLog, error: unknown) => void;
   /** In the order in which they got something to be written, so that the oldest slabs are free first. */
   readonly #dirty = new Set<TopicLog>();
   /** Those of them that are written at once. */
@@ -28,7 +28,13 @@ export class Flusher {
   #running = 0;
   #stopped = false;
 
-  constructor(space: FreeSpace, slabs: Slabs, maxPendingBytes: number, onFailure: (error: unknown) => void) {
+  /** @param onFailure called when a log's segments cannot be written, for another reason than a full disk */
+  constructor(
+    space: FreeSpace,
+    slabs: Slabs,
+    maxPendingBytes: number,
+    onFailure: (log: TopicLog, error: unknown) => void,
+  ) {
     this.#space = space;
     this.#slabs = slabs;
     this.#maxPendingBytes = maxPendingBytes;
@@ -37,8 +43,8 @@ export class Flusher {
 
   /** Notes that the log has more to be written. */
   add(log: TopicLog): void {
-    // What is left then is for the last checkpoint to write.
-    if (this.#stopped) return;
+    // What is left then is for the last checkpoint to write, or to be rescued.
+    if (this.#stopped || log.failure !== undefined) return;
     this.#dirty.add(log);
     if (log.pendingBytes >= Math.min(largeBytes, this.#maxPendingBytes / 8)) this.#large.add(log);
     this.#startWriters();
@@ -67,7 +73,7 @@ export class Flusher {
     }
   }
 
-  /** Notes that the log has nothing pending: all of it is written, or is never going to be. */
+  /** Notes that the log has nothing to be written: all of it is, or is never going to be. */
   drop(log: TopicLog): void {
     this.#dirty.delete(log);
     this.#large.delete(log);
@@ -102,7 +108,7 @@ export class Flusher {
         await this.flush(log);
       } catch (error) {
         // With a full disk that is not waited for, the journal keeps the records.
-        if (!isExhausted(error)) this.#onFailure(error);
+        if (!isExhausted(error)) this.#onFailure(log, error);
       }
     }
   }

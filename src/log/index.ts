@@ -16,7 +16,7 @@ export type {
   Usage,
 } from "./port.js";
 export { defaultTopicSettings } from "./port.js";
-export type { RecoveryReport } from "./recovery.js";
+export type { FailedTopic, RecoveryReport } from "./recovery.js";
 export type { ClockJump } from "./retention-clock.js";
 export type { StoreObserver } from "./store-observer.js";
 export type { RecordBatch } from "../wire/records.js";

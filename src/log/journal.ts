@@ -9,7 +9,6 @@ import {
   blockBytes,
   encodeEnd,
   encodeFileHeader,
-  groupHeaderBytes,
   journalFileName,
   nextBlock,
   sealGroup,
@@ -165,15 +164,21 @@ export class Journal implements AsyncDisposable {
     }
   }
 
-  /** Frees the files that hold nothing above `checkpoint`, which must be durable. They serve again as spares. */
+  /**
+   * Frees the files that hold nothing above `checkpoint`, which must be durable. They serve again as spares. One that the disk
+   * does not let go of is left to the next start: nobody reads it any more.
+   */
   async release(checkpoint: Sequence): Promise<void> {
     while (this.#files.length > 1 && this.#files[1]!.first <= checkpoint + 1n) {
       const { path } = this.#files.shift()!;
-      if (this.#spares.length >= 2) await unlink(path);
+      if (this.#spares.length >= 2) await unlink(path).catch(() => undefined);
       else {
         const spare = this.#sparePath();
-        await rename(path, spare);
-        this.#prepare(spare);
+        const renamed = await rename(path, spare).then(
+          () => true,
+          () => false,
+        );
+        if (renamed) this.#prepare(spare);
       }
     }
   }
@@ -223,19 +228,30 @@ export class Journal implements AsyncDisposable {
       await rename(spare.path, path);
       await syncDirectory(this.#directory);
       // The next file is there, and from now on its absence shows.
-      await this.#file?.write(encodeEnd(this.#next, this.#nonce), 0, groupHeaderBytes, this.#position);
-      await this.#file?.datasync();
+      await this.#markEnd();
     } catch (error) {
       // Under either name it holds nothing, and the next attempt takes its name.
-      await spare.handle.close();
+      await spare.handle.close().catch(() => undefined);
       throw error;
     }
-    await this.#file?.close();
+    // All of it is on disk.
+    await this.#file?.close().catch(() => undefined);
     this.#file = spare.handle;
     this.#nonce = spare.nonce;
     this.#position = blockBytes;
     this.#files.push({ first: this.#next, path });
     if (this.#spares.length === 0) this.#prepare(this.#sparePath());
+  }
+
+  async #markEnd(): Promise<void> {
+    if (this.#file === undefined) return;
+    try {
+      await writeFully(this.#file, encodeEnd(this.#next, this.#nonce), this.#position);
+      await this.#file.datasync();
+    } catch (error) {
+      // Whatever it is: a file that could not be synced is not tried again.
+      throw this.fail(error);
+    }
   }
 
   #sparePath(): string {
@@ -266,9 +282,9 @@ async function prepareSpare(path: string, fileBytes: number): Promise<Spare> {
     await handle.sync();
     return { handle, path, nonce };
   } catch (error) {
-    await handle.close();
+    await handle.close().catch(() => undefined);
     // With a full disk there are many attempts, and each would leave its part behind.
-    await unlink(path);
+    await unlink(path).catch(() => undefined);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 import { setImmediate as turn, setTimeout as delay } from "node:timers/promises";
-import { Cancelled, LogClosed, RecordCorrupt } from "../errors.js";
+import { Cancelled, LogClosed, RecordCorrupt, StorageFull } from "../errors.js";
 import type { Checkpointer } from "./checkpointer.js";
 import { isExhausted } from "./durable-files.js";
 import type { GroupCommit } from "./group-commit.js";
@@ -82,7 +82,7 @@ export class Maintenance {
 
   #seal(log: TopicLog): Promise<void> {
     return this.#commits.betweenGroups(() => {
-      if (log.isRefusing) return;
+      if (log.isRefusing || log.failure !== undefined) return;
       log.seal();
       this.#checkpointer.noteSealed(log);
     });
@@ -106,7 +106,7 @@ export class Maintenance {
 
   #note(log: TopicLog, error: unknown): void {
     // Deleted or closed meanwhile; or the disk is full: the next time will do.
-    if (log.isRefusing || error instanceof Cancelled || isExhausted(error)) return;
+    if (log.isRefusing || error instanceof Cancelled || error instanceof StorageFull || isExhausted(error)) return;
     const { tenant, topic } = log;
     const text = error instanceof RecordCorrupt ? error.location : String(error);
     if (this.#reported.get(log) === text) return;
@@ -118,7 +118,7 @@ export class Maintenance {
 /** Those of which something may go; of a damaged one, nothing does. */
 function* candidates(logs: Iterable<TopicLog>): Generator<TopicLog> {
   for (const log of logs) {
-    if (log.isDamaged || log.isRefusing) continue;
+    if (log.isDamaged || log.failure !== undefined || log.isRefusing) continue;
     const { startOffset, settings } = log.files.state;
     const first = log.files.segments[0];
     if (first === undefined) continue;

@@ -1,7 +1,18 @@
 import { type FileHandle, constants, open } from "node:fs/promises";
 import { BufferPool } from "../buffer-pool.js";
 import { LogClosed } from "../errors.js";
+import { hasCode } from "./durable-files.js";
 import { CheckedCommits } from "./checked-commits.js";
+
+/**
+ * What was written to a file may not be on disk, and never will be: after a failed sync the kernel may have dropped the pages
+ * and call them clean. Whatever the disk said, it is not an error that passes.
+ */
+export class SyncFailed extends Error {
+  constructor(path: string, cause: unknown) {
+    super(`${path} could not be synced`, { cause });
+  }
+}
 
 interface OpenFile {
   readonly path: string;
@@ -57,7 +68,7 @@ export class OpenFiles implements AsyncDisposable {
     });
   }
 
-  /** Resolves when all that was written to the file before is on disk. @throws the first failure, ever after */
+  /** Resolves when all that was written to the file before is on disk. @throws SyncFailed the first time and ever after */
   async sync(path: string): Promise<void> {
     const file = this.#files.get(path);
     if (file !== undefined) await this.#sync(file);
@@ -111,7 +122,7 @@ export class OpenFiles implements AsyncDisposable {
       this.#files.set(path, known);
       return known;
     }
-    const handle = open(path, flags, 0o600);
+    const handle = openFile(path, flags);
     const file: OpenFile = {
       path,
       handle,
@@ -141,7 +152,7 @@ export class OpenFiles implements AsyncDisposable {
       await (await file.handle).sync();
       file.syncedWrites = covered;
     } catch (error) {
-      file.failure = error as Error;
+      file.failure = new SyncFailed(file.path, error);
     } finally {
       file.syncing = undefined;
     }
@@ -166,10 +177,21 @@ export class OpenFiles implements AsyncDisposable {
       }
       if (!synced || file.users > 0 || file.syncedWrites < file.writes) continue;
       this.#files.delete(file.path);
-      await (await file.handle).close();
+      // All that was written to it is on disk.
+      await (await file.handle).close().catch(() => undefined);
       return true;
     }
     return false;
+  }
+}
+
+async function openFile(path: string, flags: number): Promise<FileHandle> {
+  try {
+    return await open(path, flags, 0o600);
+  } catch (error) {
+    // A disk that failed may have been made read-only: what is on it can still be read.
+    if ((flags & constants.O_CREAT) !== 0 || !hasCode(error, "EROFS")) throw error;
+    return open(path, constants.O_RDONLY);
   }
 }
 

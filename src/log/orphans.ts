@@ -1,7 +1,7 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { FoundTopic } from "./catalog.js";
-import { isMissing, temporaryPathOf } from "./durable-files.js";
+import { temporaryPathOf } from "./durable-files.js";
 import { manifestName } from "./manifest.js";
 import type { RecoveredTopic } from "./recovering-topic.js";
 import { indexPathOf, segmentFileName } from "./segment.js";
@@ -14,12 +14,13 @@ const segmentName = /^(\d{20})(?:\.\d+)?\.(?:log|index)$/;
  * wants to know why it is there.
  */
 export async function removeOrphans(topics: readonly RecoveredTopic[]): Promise<void> {
-  for (const { entry, end } of topics) {
-    for (const name of orphansOf(entry, end.segmentBase)) {
-      await unlink(join(entry.directory, name)).catch((error: unknown) => {
-        // Recovery, which may have replaced `topic.json`, has used its place.
-        if (!isMissing(error)) throw error;
-      });
+  for (const { entry, checkpointed, failure } of topics) {
+    // Of one that could not be written everything stays as it is.
+    if (failure !== undefined) continue;
+    for (const name of orphansOf(entry, checkpointed.segmentBase)) {
+      // Recovery, which may have replaced `topic.json`, has used its place. One that cannot be removed counts no more all the
+      // same, and is no reason not to start.
+      await unlink(join(entry.directory, name)).catch(() => undefined);
     }
   }
 }

@@ -77,6 +77,12 @@ export class PendingCommits {
     }
   }
 
+  /** Takes those before `next` out; no commit reaches across it. */
+  removeBefore(next: bigint): void {
+    const from = this.#commits.findIndex(({ base }) => base >= next);
+    this.remove(from < 0 ? this.#commits.length : from);
+  }
+
   /** Takes all out. */
   clear(): void {
     this.remove(this.#commits.length);

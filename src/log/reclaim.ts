@@ -55,8 +55,9 @@ export class Reclaim {
     const { startOffset } = log.files.state;
     const gone = sealedOf(log).filter(({ sealed }) => sealed.next <= startOffset);
     if (gone.length === 0) return;
-    await log.files.replaceSegments(new Map(gone.map((segment) => [segment, undefined])));
+    const problem = await log.files.replaceSegments(new Map(gone.map((segment) => [segment, undefined])));
     log.noteStored(-gone.reduce((sum, { sealed }) => sum + sealed.bytes, 0));
+    assertRemoved(problem);
   }
 
   /**
@@ -131,8 +132,9 @@ export class Reclaim {
     const next = rewritten.kind === "empty" ? undefined : log.files.nextGeneration(segment, rewritten.bytes);
     // Until the old one is gone, both are there.
     log.noteStored(next?.sealed?.bytes ?? 0);
+    let problem: unknown;
     try {
-      await log.files.replaceSegments(new Map([[segment, next]]));
+      problem = await log.files.replaceSegments(new Map([[segment, next]]));
     } catch (error) {
       // A file that may be the one that counts must not be in the way of the next attempt.
       if (next !== undefined && !(await log.files.discard(next))) this.#givenUp.set(log, log.files.segments);
@@ -140,7 +142,13 @@ export class Reclaim {
       throw error;
     }
     log.noteStored(-segment.sealed.bytes);
+    assertRemoved(problem);
   }
+}
+
+/** Files that count no more and are still there are the disk's matter, and no longer the topic's. */
+function assertRemoved(problem: unknown): void {
+  if (problem instanceof Error) throw problem;
 }
 
 /** Those that recovery never writes to: sealed, and wholly below the last checkpoint. */

@@ -5,18 +5,25 @@ import { RecordCorrupt } from "../errors.js";
 import type { FoundTopic } from "./catalog.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
-import { readUpTo, syncDirectory, writeFully } from "./durable-files.js";
+import { isExhausted, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
 import type { JournalEntry } from "./journal-format.js";
 import { type Manifest, type ManifestSegment, manifestSegment, writeManifest } from "./manifest.js";
 import { JournalDamaged } from "./replay.js";
+import type { Rescue } from "./rescue.js";
 import { type SegmentEnd, segmentFileName } from "./segment.js";
 
 /** One topic as recovery leaves it. */
 export interface RecoveredTopic {
   readonly entry: FoundTopic;
   readonly end: TopicEnd;
+  /** Where its segments end. */
+  readonly checkpointed: TopicEnd;
   /** Set if its segments are shorter than the checkpoint says. */
   readonly damage: RecordCorrupt | undefined;
+  /** What the disk said, if its segments could not be read or written; the topic takes nothing then. */
+  readonly failure: unknown;
+  /** What its segments lack then, if anything. */
+  readonly rescue: Rescue | undefined;
 }
 
 /** What was cut off behind the last promised commit. */
@@ -47,18 +54,29 @@ export class RecoveringTopic {
   #beyondBytes = 0;
   #runs: Run[] = [];
   #hasNewFile = false;
+  #failure: unknown;
+  /** What is before it came from a rescue file. */
+  #rescuedTo = 0n;
+  /** The second time: what is before it came already. */
+  #addedTo: bigint;
 
   constructor(found: FoundTopic, checkpointed: TopicEnd) {
     this.#found = found;
     this.#checkpointed = checkpointed;
     this.#end = checkpointed;
+    this.#addedTo = checkpointed.next;
     // What the manifest says of later segments is from above the checkpoint: replay says it again.
     this.#segments = found.manifest.segments
       .filter(({ base }) => base < checkpointed.segmentBase)
       .map((segment) => ({ ...segment }));
     const isNamed = found.manifest.segments.some(({ base }) => base === checkpointed.segmentBase);
     if (isNamed || checkpointed.next > 0n) this.#segments.push({ base: checkpointed.segmentBase });
-    const bytes = this.#sizeOf(checkpointed.segmentBase);
+    let bytes = checkpointed.position;
+    try {
+      bytes = this.#sizeOf(checkpointed.segmentBase);
+    } catch (error) {
+      this.#fail(error);
+    }
     this.#checkpointedBytes = bytes;
     if (bytes >= checkpointed.position) return;
     const location = `${this.#activePath}: byte ${bytes}`;
@@ -66,14 +84,37 @@ export class RecoveringTopic {
     this.#damage = new RecordCorrupt(found.manifest.topicId, location, problem);
   }
 
+  get topicId(): string {
+    return this.#found.manifest.topicId;
+  }
+
   get end(): TopicEnd {
     return this.#end;
+  }
+
+  /** True if there is something behind the checkpoint. */
+  get hasNew(): boolean {
+    return this.#end.next > this.#checkpointed.next;
+  }
+
+  /** What the disk said when the segments could not be read or written, if so. Nothing is written to them then. */
+  get failure(): unknown {
+    return this.#failure;
+  }
+
+  /** The same with a commit from the rescue file, which may begin before the checkpoint. */
+  takeRescued(entry: JournalEntry): void {
+    const last = readCommitHeader(entry.commit, 0)?.last;
+    if (last === undefined || last >= this.#end.next) this.take(entry);
+    this.#rescuedTo = this.#end.next;
   }
 
   /** Goes on behind a commit. @throws JournalDamaged if it is not the one that follows */
   take(entry: JournalEntry): void {
     const { segmentBase, position, commit, topicId } = entry;
     const header = readCommitHeader(commit, 0);
+    // The journal may still have it as well.
+    if (header?.topicId === topicId && header.last < this.#rescuedTo) return;
     const rolls = segmentBase !== this.#end.segmentBase;
     const follows = rolls ? position === 0 && segmentBase === this.#end.next : position === this.#end.position;
     if (header === undefined || header.topicId !== topicId || header.base !== this.#end.next || !follows) {
@@ -98,6 +139,10 @@ export class RecoveringTopic {
    * @throws JournalDamaged
    */
   async checkBeyond(): Promise<void> {
+    await this.#orFail(() => this.#checkBeyond());
+  }
+
+  async #checkBeyond(): Promise<void> {
     const { next, segmentBase, position } = this.#end;
     const { startOffset } = this.#found.manifest;
     if (startOffset > next) {
@@ -113,13 +158,21 @@ export class RecoveringTopic {
 
   /** Takes a commit, the second time, to be written where its group says that it belongs. */
   add({ segmentBase, position, commit }: JournalEntry): void {
+    const { last } = readCommitHeader(commit, 0)!;
+    if (last < this.#addedTo) return;
+    this.#addedTo = last + 1n;
     const run = this.#runs.at(-1);
     if (run?.segmentBase === segmentBase) run.commits.push(commit);
     else this.#runs.push({ segmentBase, position, commits: [commit] });
   }
 
-  /** Resolves when what was added since the last time is in its segments, and on disk. */
+  /** Resolves when what was added since the last time is in its segments, and on disk, or the disk has failed. */
   async write(): Promise<void> {
+    await this.#orFail(() => this.#writeRuns());
+    this.#runs = [];
+  }
+
+  async #writeRuns(): Promise<void> {
     const runs = this.#runs;
     this.#runs = [];
     for (const { segmentBase, position, commits } of runs) {
@@ -133,6 +186,10 @@ export class RecoveringTopic {
 
   /** Cuts what is beyond the last promised commit, and makes durable by what the topic's files are found. */
   async finish(): Promise<CutFile | undefined> {
+    return this.#orFail(() => this.#finish());
+  }
+
+  async #finish(): Promise<CutFile | undefined> {
     const { segmentBase, position } = this.#end;
     if (this.#beyondBytes > 0) await this.#durably(segmentBase, (file) => file.truncate(position));
     // It may also say more than was checkpointed: that a segment is sealed in which appends are to go on.
@@ -143,9 +200,29 @@ export class RecoveringTopic {
     return this.#beyondBytes > 0 ? { path: this.#activePath, bytes: this.#beyondBytes } : undefined;
   }
 
-  result(): RecoveredTopic {
-    const entry = { ...this.#found, manifest: this.#manifest() };
-    return { entry, end: this.#end, damage: this.#damage };
+  /** @param rescue what its segments lack, if they could not be written */
+  result(rescue: Rescue | undefined): RecoveredTopic {
+    const failure = this.#failure;
+    const manifest = failure === undefined ? this.#manifest() : this.#checkpointedManifest();
+    const entry = { ...this.#found, manifest };
+    const checkpointed = failure === undefined ? this.#end : this.#checkpointed;
+    return { entry, end: this.#end, checkpointed, damage: this.#damage, failure, rescue };
+  }
+
+  /** An error of the disk concerns this topic alone; one that passes keeps the server from starting until it has. */
+  async #orFail<T>(task: () => Promise<T>): Promise<T | undefined> {
+    if (this.#failure !== undefined) return undefined;
+    try {
+      return await task();
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!isSystemError(error) || isExhausted(error)) throw error;
+    this.#failure ??= error;
   }
 
   get #activePath(): string {
@@ -181,6 +258,16 @@ export class RecoveringTopic {
     if (await holdsCommit(path, position, this.#found.manifest.topicId, next)) {
       throw new JournalDamaged(path, position, `offset ${next} had been durable, and the journal does not have it`);
     }
+  }
+
+  /** As if nothing had come behind the checkpoint. */
+  #checkpointedManifest(): Manifest {
+    const { manifest } = this.#found;
+    const { segmentBase } = this.#checkpointed;
+    return {
+      ...manifest,
+      segments: [...manifest.segments.filter(({ base }) => base < segmentBase), { base: segmentBase }],
+    };
   }
 
   #manifest(): Manifest {

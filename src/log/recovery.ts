@@ -1,11 +1,15 @@
+import { readdir, unlink } from "node:fs/promises";
+import { join } from "node:path";
 import { OperatorError, type RecordCorrupt } from "../errors.js";
 import type { Catalog } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { inParallel } from "./in-parallel.js";
 import type { JournalPlace } from "./journal.js";
 import type { JournalEntry, Sequence } from "./journal-format.js";
+import type { Manifest } from "./manifest.js";
 import { type CutFile, type RecoveredTopic, RecoveringTopic } from "./recovering-topic.js";
-import { JournalDamaged, type TornTail, replay } from "./replay.js";
+import { JournalDamaged, type TornTail, confirmGroup, replay } from "./replay.js";
+import { type Rescue, RescueWriter, isRescueName, readRescue, rescuePath } from "./rescue.js";
 
 /** What a start found, for the operator's log. */
 export interface RecoveryReport {
@@ -18,6 +22,17 @@ export interface RecoveryReport {
   /** Bytes beyond the last promised commit, by file. */
   readonly cut: readonly CutFile[];
   readonly damaged: readonly RecordCorrupt[];
+  /** Topics whose segments could not be read or written: they take nothing, and lose nothing. */
+  readonly failed: readonly FailedTopic[];
+}
+
+/** A topic that takes nothing until the next start, and why. */
+export interface FailedTopic {
+  readonly tenant: string;
+  readonly topic: string;
+  readonly topicId: string;
+  /** What the disk said. */
+  readonly error: unknown;
 }
 
 /** What the store goes on with. */
@@ -43,14 +58,26 @@ export async function recover(journalDirectory: string, catalog: Catalog, pendin
   const started = performance.now();
   const before = await readCheckpoint(journalDirectory);
   const topics = openTopics(before, catalog);
-  const replayTo = (visit: (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void): Promise<Replayed> =>
-    replayInto(topics, catalog.deleted, journalDirectory, before, visit);
+  // What rescue files have was in the journal before.
+  const replayTo = async (visit: Visit, visitRescued = visit): Promise<Replayed> => {
+    for (const [topicId, next] of before.rescues) {
+      const topic = topics.get(topicId);
+      if (topic === undefined) continue;
+      for (const entry of await readRescue(journalDirectory, topicId, next)) await visitRescued(topic, entry);
+    }
+    return replayInto(topics, catalog.deleted, journalDirectory, before, visit);
+  };
   // First without writing anything: what cannot be right must show while everything is still as it was found.
-  const { sequence, place, groups, commits, torn } = await replayTo((topic, entry) => topic.take(entry));
+  const { sequence, place, groups, commits, torn, lastAt } = await replayTo(
+    (topic, entry) => topic.take(entry),
+    (topic, entry) => topic.takeRescued(entry),
+  );
   for (const topic of topics.values()) await topic.checkBeyond();
 
   // After a clean stop there is nothing to write.
-  if (groups > 0) {
+  if (groups > 0 || before.rescues.size > 0) {
+    // A kill, or a failed sync, may have left it in the page cache alone. Once segments have what it says, it must stay.
+    if (groups > 0) await confirmGroup(journalDirectory, lastAt, place);
     const rewriting = new Rewriting(pendingBytes);
     const again = await replayTo((topic, entry) => rewriting.add(topic, entry));
     await rewriting.write();
@@ -64,13 +91,53 @@ export async function recover(journalDirectory: string, catalog: Catalog, pendin
     const file = await topic.finish();
     if (file !== undefined) cut.push(file);
   });
-  const ends = new Map([...topics].map(([topicId, topic]) => [topicId, topic.end]));
-  const checkpoint = { sequence, place, ends };
+  const rescued = await rescueFailed([...topics.values()], journalDirectory, replayTo);
+  const recovered = [...topics].map(([topicId, topic]) => topic.result(rescued.get(topicId)));
+  const ends = new Map(recovered.map(({ entry, checkpointed }) => [entry.manifest.topicId, checkpointed]));
+  const rescues = new Map([...rescued].map(([topicId, { next }]) => [topicId, next]));
+  const checkpoint = { sequence, place, ends, rescues };
   await writeCheckpoint(journalDirectory, checkpoint);
-  const recovered = [...topics.values()].map((topic) => topic.result());
+  await removeRescues(journalDirectory, rescues);
+  const failed = recovered
+    .filter(({ failure }) => failure !== undefined)
+    .map(({ entry: { manifest }, failure: error }) => ({ ...nameOf(manifest), error }));
   const damaged = recovered.map(({ damage }) => damage).filter((damage) => damage !== undefined);
   const milliseconds = Math.round(performance.now() - started);
-  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn, cut, damaged } };
+  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn, cut, damaged, failed } };
+}
+
+function nameOf({ tenant, topic, topicId }: Manifest): Pick<Manifest, "tenant" | "topic" | "topicId"> {
+  return { tenant, topic, topicId };
+}
+
+/** Keeps what the segments lack of topics that failed: the journal will not have it any more. */
+async function rescueFailed(
+  topics: readonly RecoveringTopic[],
+  journalDirectory: string,
+  replayTo: (visit: Visit) => Promise<Replayed>,
+): Promise<ReadonlyMap<string, Rescue>> {
+  const writers = new Map<string, RescueWriter>();
+  const rescues = new Map<string, Rescue>();
+  const failed = topics.filter(({ failure, hasNew }) => failure !== undefined && hasNew);
+  if (failed.length === 0) return rescues;
+  try {
+    for (const { topicId } of failed) writers.set(topicId, await RescueWriter.create(journalDirectory, topicId));
+    await replayTo((topic, entry) => writers.get(topic.topicId)?.add(entry));
+    for (const [topicId, writer] of writers) rescues.set(topicId, await writer.finish());
+    return rescues;
+  } catch (error) {
+    for (const writer of writers.values()) await writer.discard();
+    throw error;
+  }
+}
+
+/** Removes those that the checkpoint does not speak of; what cannot be removed counts no more all the same. */
+async function removeRescues(journalDirectory: string, kept: ReadonlyMap<string, bigint>): Promise<void> {
+  const paths = new Set([...kept.keys()].map((topicId) => rescuePath(journalDirectory, topicId)));
+  for (const name of await readdir(journalDirectory)) {
+    const path = join(journalDirectory, name);
+    if (isRescueName(name) && !paths.has(path)) await unlink(path).catch(() => undefined);
+  }
 }
 
 function openTopics(checkpoint: Checkpoint, catalog: Catalog): Map<string, RecoveringTopic> {
@@ -111,12 +178,16 @@ class Rewriting {
   }
 }
 
+type Visit = (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void;
+
 interface Replayed {
   readonly sequence: Sequence;
   readonly place: JournalPlace;
   readonly groups: number;
   readonly commits: number;
   readonly torn: TornTail | undefined;
+  /** Where the last group begins, in the file of `place`. */
+  readonly lastAt: number;
 }
 
 async function replayInto(
@@ -124,11 +195,12 @@ async function replayInto(
   deleted: ReadonlySet<string>,
   journalDirectory: string,
   before: Checkpoint,
-  visit: (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void,
+  visit: Visit,
 ): Promise<Replayed> {
   let { sequence, place } = before;
   let groups = 0;
   let commits = 0;
+  let lastAt = 0;
   const replayed = replay(journalDirectory, before.sequence, before.place);
   let step = await replayed.next();
   for (; step.done !== true; step = await replayed.next()) {
@@ -146,6 +218,7 @@ async function replayInto(
     groups++;
     sequence = step.value.sequence;
     place = step.value.end;
+    lastAt = step.value.position;
   }
-  return { sequence, place, groups, commits, torn: step.value };
+  return { sequence, place, groups, commits, torn: step.value, lastAt };
 }

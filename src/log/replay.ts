@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { OperatorError } from "../errors.js";
-import { readUpTo } from "./durable-files.js";
+import { readUpTo, writeFully } from "./durable-files.js";
 import type { JournalPlace } from "./journal.js";
 import {
   type JournalEntry,
@@ -22,6 +22,8 @@ import {
 export interface ReplayedGroup {
   readonly sequence: Sequence;
   readonly entries: readonly JournalEntry[];
+  /** Where it begins, in the file of `end`. */
+  readonly position: number;
   /** Where the group behind it would begin. */
   readonly end: JournalPlace;
 }
@@ -34,8 +36,9 @@ export interface TornTail {
 
 /** The journal cannot be what was written: acknowledged records may be missing. Nothing was changed. */
 export class JournalDamaged extends OperatorError {
-  constructor(path: string, position: number, problem: string) {
-    super(`${path}: byte ${position}: ${problem}. Nothing was changed: keep the data directory and restore a backup`);
+  constructor(path: string, position: number, problem: string, cause?: unknown) {
+    const advice = "Nothing was changed: keep the data directory and restore a backup";
+    super(`${path}: byte ${position}: ${problem}. ${advice}`, [], cause === undefined ? undefined : { cause });
     this.name = "JournalDamaged";
   }
 }
@@ -113,6 +116,20 @@ export async function* replay(
   return undefined;
 }
 
+/**
+ * Makes sure that the group between `position` and `end` is on disk, and not in the page cache alone: it is written once
+ * more, because after a failed sync the kernel may take what it has for clean.
+ */
+export async function confirmGroup(directory: string, position: number, end: JournalPlace): Promise<void> {
+  const file = await open(join(directory, journalFileName(end.file)), "r+");
+  try {
+    await writeFully(file, await readUpTo(file, position, end.position - position), position);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
 async function readFileHeader(file: FileHandle, path: string): Promise<JournalFileHeader> {
   const header = decodeFileHeader(await readUpTo(file, 0, blockBytes));
   if (header === undefined) throw new JournalDamaged(path, 0, "the file header is damaged or of an unknown version");
@@ -138,7 +155,7 @@ function intactGroup(
   const payload = bytes.subarray(start, end);
   if (crc32(payload) !== header.payloadChecksum) return undefined;
   const entries = decodeEntries(payload, header.entries);
-  return entries && { sequence: expected, entries, end: { file: first, position: nextBlock(end) } };
+  return entries && { sequence: expected, entries, position, end: { file: first, position: nextBlock(end) } };
 }
 
 /** A group header of this file, behind `position`, that says that `next` had been durable. */

@@ -119,9 +119,15 @@ export class Segment {
   /** Resolves when what was written is on disk; the index is saved along, but not synced. */
   async sync(): Promise<void> {
     await this.#files.sync(this.path);
-    // Entries go behind those that are in the file already.
-    await this.#loadIndex();
-    await this.#index.save(this.#files, indexPathOf(this.path), this.topicId);
+    try {
+      // Entries go behind those that are in the file already.
+      await this.#loadIndex();
+      await this.#index.save(this.#files, indexPathOf(this.path), this.topicId);
+    } catch {
+      // Only a hint: the next checkpoint tries again, and until then the entries are in memory. The file is let go of: what
+      // could not be written to it must not be waited for.
+      await this.#files.forget(indexPathOf(this.path));
+    }
   }
 
   /**

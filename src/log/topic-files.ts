@@ -1,9 +1,12 @@
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
+import type { TopicEnd } from "./checkpoint.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
 import { FileWork } from "./file-work.js";
 import { type Manifest, manifestSegment, readManifest, writeManifest } from "./manifest.js";
+import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
+import type { Rescue } from "./rescue.js";
 import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "./segment.js";
 
 /** One for all: most topics never have anything under way. */
@@ -26,6 +29,7 @@ export class TopicFiles {
   /** Base of the last segment that was synced and is in `topic.json`; -1 if there is none. */
   #syncedBase: bigint;
   #changing = nothing;
+  #rescue: Rescue | undefined;
 
   /** @param position bytes in the active segment */
   constructor(open: OpenFiles, directory: string, manifest: Manifest, position: number) {
@@ -58,6 +62,32 @@ export class TopicFiles {
   roll(base: bigint, sealedBytes: number): void {
     this.#segments.at(-1)?.seal({ next: base, bytes: sealedBytes });
     this.#segments.push(new Segment(this.#open, this.directory, this.identity.topicId, base, undefined));
+  }
+
+  /** What is not in the segments, because they could not be written; it is all behind them. */
+  get rescue(): Rescue | undefined {
+    return this.#rescue;
+  }
+
+  /** Gathers what a rescue file has from `offset` on. @throws RecordCorrupt */
+  async readRescue(rescue: Rescue, offset: bigint, gatherer: Gatherer): Promise<void> {
+    await rescue.read(this.#open, offset, gatherer);
+  }
+
+  /**
+   * Goes back to what was checkpointed: what is behind it in the segments counts no more, and is read from the rescue file.
+   * That one may take the place of an earlier one, with more.
+   */
+  async fallBack({ segmentBase, position }: TopicEnd, rescue: Rescue): Promise<void> {
+    if (this.#rescue !== undefined) await this.#open.forget(rescue.path);
+    const left = this.#segments.filter(({ base }) => base >= segmentBase);
+    if (this.#rescue === undefined) {
+      const found = { bytes: position, sealed: undefined };
+      const active = new Segment(this.#open, this.directory, this.identity.topicId, segmentBase, found);
+      this.#segments = [...this.#segments.filter(({ base }) => base < segmentBase), active];
+    }
+    this.#rescue = rescue;
+    for (const { path } of left) await this.#forget(path);
   }
 
   /** Runs work on the files beside other work. Once they are gone, does nothing and gives undefined. */
@@ -94,11 +124,15 @@ export class TopicFiles {
   /**
    * Durably takes sealed segments out of the list, or puts others in their places, and only then removes their files. A
    * reader that is in one of them finishes, or looks again.
+   *
+   * @returns why files could not be removed that count no more, if so; the next start tries again
    */
-  async replaceSegments(replaced: ReadonlyMap<Segment, Segment | undefined>): Promise<void> {
-    await this.#work.run(async () => {
+  async replaceSegments(replaced: ReadonlyMap<Segment, Segment | undefined>): Promise<unknown> {
+    return this.#work.run(async () => {
       await this.#replaceManifest({ replaced });
-      for (const { path } of replaced.keys()) await this.#remove(path);
+      let problem: unknown;
+      for (const { path } of replaced.keys()) await this.#remove(path).catch((error: unknown) => (problem ??= error));
+      return problem;
     });
   }
 
@@ -125,10 +159,8 @@ export class TopicFiles {
   /** Runs `remove`, which takes the directory away, when nobody works on the files any more. If it fails, all goes on. */
   async end(remove: () => Promise<void>): Promise<void> {
     await this.#work.end(remove);
-    for (const { path } of this.#segments) {
-      await this.#open.forget(path);
-      await this.#open.forget(indexPathOf(path));
-    }
+    for (const { path } of this.#segments) await this.#forget(path);
+    if (this.#rescue !== undefined) await this.#open.forget(this.#rescue.path);
   }
 
   #replaceManifest(by: {
@@ -149,6 +181,11 @@ export class TopicFiles {
     });
     this.#changing = done.catch(() => undefined);
     return done;
+  }
+
+  async #forget(segmentPath: string): Promise<void> {
+    await this.#open.forget(segmentPath);
+    await this.#open.forget(indexPathOf(segmentPath));
   }
 
   async #remove(segmentPath: string): Promise<void> {

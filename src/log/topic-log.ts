@@ -1,5 +1,13 @@
-import { LogClosed, OffsetOutOfRange, RecordCorrupt, StorageFull, TopicNotFound, UnexpectedOffset } from "../errors.js";
-import { isExhausted } from "./durable-files.js";
+import {
+  LogClosed,
+  OffsetOutOfRange,
+  RecordCorrupt,
+  StorageFull,
+  TopicNotFound,
+  TopicStorageFailed,
+  UnexpectedOffset,
+} from "../errors.js";
+import { isExhausted, isSystemError } from "./durable-files.js";
 import type { RecordBatch } from "../wire/records.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { Gatherer } from "./gatherer.js";
@@ -14,6 +22,7 @@ import type {
   RecordFrames,
   TopicSettings,
 } from "./port.js";
+import type { Rescue } from "./rescue.js";
 import { lastIndexWhere, lastIndexWhereAsync } from "./search.js";
 import type { Segment } from "./segment.js";
 import type { StorageAccount } from "./storage-account.js";
@@ -53,10 +62,12 @@ export class TopicLog implements CommitLog {
   #flushing = nothing;
   #longWork: { readonly controller: AbortController; readonly done: Promise<void> } | undefined;
   #damage: RecordCorrupt | undefined;
+  /** Set once segments could not be written: nothing is written to them any more. */
+  #failure: TopicStorageFailed | undefined;
   /** Made when it is needed: most topics are idle. */
   #topicIdBytes: Buffer | undefined;
   /** Why every call is refused. */
-  #refusal: LogClosed | TopicNotFound | undefined;
+  #refusal: LogClosed | TopicNotFound | TopicStorageFailed | undefined;
 
   constructor(files: TopicFiles, appender: Appender, account: StorageAccount, end: TopicEnd) {
     const { topicId, tenant, topic, createdMs } = files.identity;
@@ -108,6 +119,11 @@ export class TopicLog implements CommitLog {
     return this.#damage !== undefined;
   }
 
+  /** Why it takes nothing until a restart, if its segments could not be written. */
+  get failure(): TopicStorageFailed | undefined {
+    return this.#failure;
+  }
+
   /** True once it is deleted, about to be, or closed. */
   get isRefusing(): boolean {
     return this.#refusal !== undefined;
@@ -118,9 +134,40 @@ export class TopicLog implements CommitLog {
     this.#damage = damage;
   }
 
+  /**
+   * Writes nothing more to the segments, and refuses appends from now on; false if it did so before. What was admitted is
+   * still answered. Readers go on: what is pending stays in memory until it is rescued.
+   */
+  fail(): boolean {
+    if (this.#failure !== undefined) return false;
+    this.#failure = new TopicStorageFailed(this.topicId);
+    this.#longWork?.controller.abort();
+    return true;
+  }
+
+  /** Refuses every call from now on: nobody knows whether the topic is deleted. */
+  failWhole(): void {
+    this.fail();
+    this.#refusal = undefined;
+    this.#refuse(this.#failure!);
+  }
+
+  /** Resolves when nothing is written to the segments any more, once it has failed. */
+  async settled(): Promise<void> {
+    await this.#flushing;
+  }
+
+  /** Reads from the rescue file from now on what is behind the checkpoint. It must have all that is not pending. */
+  async fallBack(rescue: Rescue): Promise<void> {
+    const done = this.files.fallBack(this.checkpointed, rescue);
+    this.#pending.removeBefore(rescue.next);
+    await done;
+  }
+
   async append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend> {
     this.#assertOpen();
     if (this.#damage !== undefined) throw this.#damage;
+    if (this.#failure !== undefined) throw this.#failure;
     this.#appender.admit(this.tenant, batch);
     if (options.expectedOffset !== undefined && options.expectedOffset !== this.#next) {
       throw new UnexpectedOffset(options.expectedOffset, this.#next);
@@ -138,8 +185,11 @@ export class TopicLog implements CommitLog {
       const range = this.range();
       if (offset < range.base || offset >= range.next) throw new OffsetOutOfRange(offset, range.base, range.next);
       const gatherer = new Gatherer(offset, limits);
-      const written = this.#pending.base ?? range.next;
-      if (offset >= written) this.#pending.read(offset, gatherer);
+      const { rescue } = this.files;
+      const written = rescue?.base ?? this.#pending.base ?? range.next;
+      if (rescue !== undefined && offset >= written && offset < rescue.next) {
+        await this.files.readRescue(rescue, offset, gatherer);
+      } else if (offset >= written) this.#pending.read(offset, gatherer);
       else await this.#readSegments(offset, limits, gatherer);
       if (!gatherer.isEmpty) return gatherer.finish();
       // Of what was written when we looked, compaction has left nothing behind the offset: what came later has it.
@@ -163,7 +213,8 @@ export class TopicLog implements CommitLog {
       const { segments } = this.files;
       // Looked at first: while segments are searched, what is pending may move there and be missed in both places.
       const pending = this.#pending.find((commit) => BigInt(commit.timeMs) >= timeMs);
-      let found = { offset: pending?.base ?? this.#end.next, timeMs: pending?.timeMs };
+      const behind = this.files.rescue?.commitAt(timeMs) ?? pending;
+      let found = { offset: behind?.base ?? this.#end.next, timeMs: behind?.timeMs };
       // It is in the last segment that begins before that time, or it is the first of those behind that one.
       for (const segment of segments.slice(Math.max(0, await lastBefore(segments, timeMs)))) {
         const commit = await segment.commitAt(timeMs);
@@ -192,7 +243,7 @@ export class TopicLog implements CommitLog {
     this.#assertOpen();
     const { base, next } = this.range();
     if (offset > next) throw new OffsetOutOfRange(offset, base, next);
-    await orFull(this.files.change(({ startOffset }) => (offset > startOffset ? { startOffset: offset } : undefined)));
+    await this.#change(({ startOffset }) => (offset > startOffset ? { startOffset: offset } : undefined));
     this.#assertOpen();
   }
 
@@ -200,7 +251,7 @@ export class TopicLog implements CommitLog {
     this.#assertOpen();
     const { retentionMs, retentionBytes, retentionRecords, compact } = settings;
     const own = Object.freeze({ retentionMs, retentionBytes, retentionRecords, compact });
-    await orFull(this.files.change(() => ({ settings: own })));
+    await this.#change(() => ({ settings: own }));
     this.#assertOpen();
   }
 
@@ -221,11 +272,9 @@ export class TopicLog implements CommitLog {
   publish(commits: readonly DurableCommit[]): void {
     for (const commit of commits) {
       const next = commit.base + BigInt(commit.count);
-      if (this.files.segments.at(-1)?.base !== commit.segmentBase) {
-        this.files.roll(commit.segmentBase, this.#end.position);
-      }
-      const { base, position: at, timeMs, bytes } = commit;
-      this.files.segments.at(-1)!.noteCommit({ base, position: at, timeMs });
+      const { position: at, timeMs, bytes } = commit;
+      // One that was admitted before the segments could not be written any more goes to no segment.
+      if (this.#failure === undefined) this.#noteInSegment(commit);
       this.#pending.add(commit);
       this.#account.add(bytes.length);
       this.#end = { next, segmentBase: commit.segmentBase, position: at + bytes.length, timeMs };
@@ -299,7 +348,12 @@ export class TopicLog implements CommitLog {
     this.#refuse(new LogClosed());
   }
 
-  #refuse(refusal: LogClosed | TopicNotFound): void {
+  #noteInSegment({ base, segmentBase, position, timeMs }: DurableCommit): void {
+    if (this.files.segments.at(-1)?.base !== segmentBase) this.files.roll(segmentBase, this.#end.position);
+    this.files.segments.at(-1)!.noteCommit({ base, position, timeMs });
+  }
+
+  #refuse(refusal: LogClosed | TopicNotFound | TopicStorageFailed): void {
     this.#refusal ??= refusal;
     this.#waiters.fail(this.#refusal);
     this.#longWork?.controller.abort();
@@ -317,9 +371,26 @@ export class TopicLog implements CommitLog {
       try {
         return await look();
       } catch (error) {
-        if (!(error instanceof RecordCorrupt) || (!this.isRefusing && this.files.segments === segments)) throw error;
+        if (!(error instanceof RecordCorrupt)) throw this.#typed(error);
+        if (this.isRefusing || this.files.segments !== segments) continue;
+        // What could not be synced may be gone from the page cache; the journal has it, and soon the rescue file.
+        if (this.#failure !== undefined && this.files.rescue === undefined) throw this.#failure;
+        throw error;
       }
     }
+  }
+
+  /** @throws StorageFull where there is no room for what changes */
+  async #change(change: Parameters<TopicFiles["change"]>[0]): Promise<void> {
+    await this.files.change(change).catch((error: unknown) => {
+      throw this.#typed(error);
+    });
+  }
+
+  /** What a caller is told of an error that the disk gave. */
+  #typed(error: unknown): unknown {
+    if (isExhausted(error)) return new StorageFull();
+    return isSystemError(error) ? new TopicStorageFailed(this.topicId, error) : error;
   }
 
   async #readSegments(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
@@ -336,11 +407,18 @@ export class TopicLog implements CommitLog {
     }
   }
 
+  #hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   async #flushPending(onFlushed: () => void): Promise<void> {
     for (let run = this.#pending.firstRun; run !== undefined; run = this.#pending.firstRun) {
+      if (this.#hasFailed()) return;
       const { segmentBase, commits } = run;
       const segment = this.files.segments.findLast(({ base }) => base === segmentBase)!;
       await segment.write(commits);
+      // Meanwhile a sync may have failed.
+      if (this.#hasFailed()) return;
       // Only now: until the bytes are in the file, readers find them here.
       this.#pending.remove(commits.length);
       onFlushed();
@@ -354,13 +432,4 @@ async function lastBefore(segments: readonly Segment[], timeMs: bigint): Promise
     const first = await segment.firstCommit();
     return first !== undefined && BigInt(first.timeMs) < timeMs;
   });
-}
-
-/** @throws StorageFull where there was no room for what changes */
-async function orFull(change: Promise<unknown>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    throw isExhausted(error) ? new StorageFull() : error;
-  }
 }

@@ -36,6 +36,10 @@ export function makeCounts(make: Instruments) {
       "Connections that were refused before HTTP/2, by reason: full, handshake, identity, system.",
       ["reason"],
     ),
+    topicFailures: make.counter(
+      "aclog_topic_failures_total",
+      "Topics that take no records until a restart, because their files could not be written. Nothing is lost.",
+    ),
     cut: make.counter("aclog_connections_cut_total", "Connections that were cut off for a flood of pings or settings."),
     sync: make
       .durations("aclog_journal_sync_duration_seconds", "What the fdatasync of a group took.", diskBuckets)

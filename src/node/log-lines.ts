@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
-import { RecordCorrupt } from "../errors.js";
-import type { ClockJump, RecoveryReport } from "../log/index.js";
+import { RecordCorrupt, TopicStorageFailed } from "../errors.js";
+import type { ClockJump, FailedTopic, RecoveryReport } from "../log/index.js";
 import { formatPrincipal } from "../names.js";
 import {
   type CallObserver,
@@ -45,6 +45,11 @@ function lineOf({ requestId, method, peer, principal }: StartedCall, code: numbe
 export function logInternal(logger: Logger, error: unknown, method: string, requestId: string | undefined): void {
   if (error instanceof RecordCorrupt)
     logger.error({ requestId, method, location: error.location }, "stored records are damaged");
+  else if (error instanceof TopicStorageFailed && error.cause !== undefined)
+    logger.error(
+      { requestId, method, ...error.facts, err: error.cause },
+      "a topic's files could not be read or written",
+    );
   else if (isInternal(error)) logger.error({ requestId, err: error, method }, "a call failed for a reason of ours");
 }
 
@@ -66,6 +71,14 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
       "a topic is shorter than it was: it takes no more records, the rest can be read",
     );
   }
+}
+
+/** Once for each topic: what callers are told of it later is not logged again. */
+export function logTopicFailure(logger: Logger, { error, ...topic }: FailedTopic): void {
+  logger.error(
+    { ...topic, err: error },
+    "a topic's files could not be written: it takes no more records until a restart, and none is lost",
+  );
 }
 
 /** Nothing is deleted for it. */

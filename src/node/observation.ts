@@ -4,7 +4,15 @@ import type { Action, Authorizer, Denial } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
-import { logCalls, logClockJump, logInternal, logRecovery, logRefusedRequest, logStray } from "./log-lines.js";
+import {
+  logCalls,
+  logClockJump,
+  logInternal,
+  logRecovery,
+  logRefusedRequest,
+  logStray,
+  logTopicFailure,
+} from "./log-lines.js";
 import { type Asked, Metrics } from "./metrics.js";
 import { TenantMetrics } from "./tenant-metrics.js";
 
@@ -61,6 +69,10 @@ export class Observation {
       onFailure: (error) => {
         logger.fatal({ err: error }, "the journal failed: nothing is acknowledged until a restart; reading goes on");
         onFailure();
+      },
+      onTopicFailure: (failed) => {
+        logTopicFailure(logger, failed);
+        counts.topicFailures.inc();
       },
       onClockJump: (jump) => {
         logClockJump(logger, jump);

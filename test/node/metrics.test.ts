@@ -46,6 +46,7 @@ const tenantFamilies: typeof families = {
   aclog_tenant_records_total: ["COUNTER", "tenant", "direction"],
   aclog_tenant_stored_bytes: ["GAUGE", "tenant"],
   aclog_tenant_topics: ["GAUGE", "tenant"],
+  aclog_topic_failures_total: ["COUNTER"],
 };
 
 /** The labels of a family's samples, sorted. */

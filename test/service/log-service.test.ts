@@ -18,6 +18,7 @@ beforeAll(async () => {
   store = await FileStore.open(directory, defaultFileStoreOptions, {
     onRecovered: () => undefined,
     onFailure: () => undefined,
+    onTopicFailure: () => undefined,
     onClockJump: () => undefined,
     onMaintenanceProblem: () => undefined,
   });

@@ -36,7 +36,13 @@ function keyedBatch(records) {
 
 let failures = 0;
 const quiet = () => undefined;
-const events = { onRecovered: quiet, onFailure: () => failures++, onClockJump: quiet, onMaintenanceProblem: quiet };
+const events = {
+  onRecovered: quiet,
+  onFailure: () => failures++,
+  onTopicFailure: quiet,
+  onClockJump: quiet,
+  onMaintenanceProblem: quiet,
+};
 let store;
 try {
   store = await FileStore.open(directory, JSON.parse(optionsText), events);

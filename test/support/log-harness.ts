@@ -11,7 +11,7 @@ import { FileStore } from "../../src/log/file-store.js";
 import type { FileStoreEvents, FileStoreOptions } from "../../src/log/file-store-options.js";
 import type { MaintenanceProblem } from "../../src/log/maintenance.js";
 import type { CommitLog, ReadLimits } from "../../src/log/port.js";
-import type { RecoveryReport } from "../../src/log/recovery.js";
+import type { FailedTopic, RecoveryReport } from "../../src/log/recovery.js";
 import type { ClockJump } from "../../src/log/retention-clock.js";
 import { logPackageDefinition } from "../../src/wire/definition.js";
 import type { ConsumeRequest } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
@@ -61,6 +61,8 @@ export interface OpenStore extends AsyncDisposable {
   readonly report: RecoveryReport;
   /** What onFailure was called with. */
   readonly failures: readonly unknown[];
+  /** What onTopicFailure was called with. */
+  readonly failedTopics: readonly FailedTopic[];
   /** What onClockJump was called with. */
   readonly jumps: readonly ClockJump[];
   /** What onMaintenanceProblem was called with. */
@@ -74,17 +76,19 @@ export async function openStore(
 ): Promise<OpenStore> {
   let report: RecoveryReport | undefined;
   const failures: unknown[] = [];
+  const failedTopics: FailedTopic[] = [];
   const jumps: ClockJump[] = [];
   const problems: MaintenanceProblem[] = [];
   const events: FileStoreEvents = {
     onRecovered: (recovered) => (report = recovered),
     onFailure: (error) => failures.push(error),
+    onTopicFailure: (failed) => failedTopics.push(failed),
     onClockJump: (jump) => jumps.push(jump),
     onMaintenanceProblem: (problem) => problems.push(problem),
   };
   const store = await FileStore.open(path, { ...smallOptions, ...options }, events, clock);
   const close = (): Promise<void> => store[Symbol.asyncDispose]();
-  return { store, report: report!, failures, jumps, problems, [Symbol.asyncDispose]: close };
+  return { store, report: report!, failures, failedTopics, jumps, problems, [Symbol.asyncDispose]: close };
 }
 
 /** A batch as the server gets it: encoded by protobufjs, read by the walker. */

@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -50,6 +50,9 @@ bench: build ## measure it beside a bare grpc-js server (BENCH="--seconds 1 --js
 bench-peers: build ## the same, beside NATS JetStream, Redis Streams and etcd too
 	@bench/peers/install.sh
 	@node bench/run.mjs --peers $(BENCH)
+
+durability-model: build ## 100,000 random histories of crashes and failing disks; what each rule of the log keeps away (HISTORIES=, SEED=)
+	@HISTORIES=$${HISTORIES:-100000} SEED=$${SEED:-1} $(BIN)/vitest run test/durability-model --reporter=dot
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

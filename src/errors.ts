@@ -240,7 +240,8 @@ export class JournalFailed extends ServiceError {
   readonly reason = "JOURNAL_FAILED";
 
   constructor(cause: unknown) {
-    super("the journal failed: nothing can be stored until the server is restarted", {}, { cause });
+    const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? ` (${cause.code})` : "";
+    super(`the journal failed${code}: nothing can be stored until the server is restarted`, {}, { cause });
   }
 }
 

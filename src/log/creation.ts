@@ -3,6 +3,7 @@ import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { type CatalogEntry, creating, topicDirectory } from "./catalog.js";
 import { SharedSyncs } from "./shared-syncs.js";
+import { isExhausted, isMissing } from "./durable-files.js";
 import { type Manifest, writeManifest } from "./manifest.js";
 import type { TopicSettings } from "./port.js";
 
@@ -20,6 +21,8 @@ export class Creation {
   readonly #syncs = new SharedSyncs();
   /** Directories of tenants that are on disk, whatever was so before this process. */
   readonly #durable = new Set<string>();
+  /** By tenant and name, topics whose creation failed and left something: what has to succeed before there is another. */
+  readonly #left = new Map<string, () => Promise<void>>();
 
   constructor(tenantsDirectory: string) {
     this.#tenantsDirectory = tenantsDirectory;
@@ -39,19 +42,37 @@ export class Creation {
     const manifest: Manifest = { ...created, topicId, ...state };
     const directory = topicDirectory(this.#tenantsDirectory, manifest);
     const topics = dirname(directory);
+    const key = `${created.tenant}/${created.topic}`;
+    await this.#left.get(key)?.();
+    this.#left.delete(key);
     await this.#makeTenant(topics);
     const temporary = `${directory}${creating}`;
+    let isNamed = false;
     try {
       await mkdir(temporary, { mode: 0o700 });
       await writeManifest(temporary, manifest);
       await rename(temporary, directory);
+      isNamed = true;
       await this.#syncs.sync(topics);
     } catch (error) {
-      // Left behind, it would be a second topic of that name.
-      for (const made of [temporary, directory]) await rm(made, { recursive: true, force: true });
+      const undo = (): Promise<void> => this.#undo(temporary, directory);
+      // After a failed sync of its name, a power cut may show it whatever is done now: the next start decides.
+      const isInDoubt = isNamed && !isExhausted(error);
+      const undone = isInDoubt ? Promise.reject(error) : undo();
+      await undone.catch(() => this.#left.set(key, isInDoubt ? () => Promise.reject(error) : undo));
       throw error;
     }
     return { directory, manifest };
+  }
+
+  /** Left behind, it would be a second topic of that name. */
+  async #undo(temporary: string, directory: string): Promise<void> {
+    // Under this name a start removes it, however much of it is there; it has to be durable before anything goes.
+    await rename(directory, temporary).catch((error: unknown) => {
+      if (!isMissing(error)) throw error;
+    });
+    await this.#syncs.sync(dirname(directory));
+    await rm(temporary, { recursive: true, force: true });
   }
 
   async #makeTenant(topics: string): Promise<void> {

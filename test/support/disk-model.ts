@@ -59,6 +59,11 @@ export class DiskModel {
     this.#onStep = onStep;
   }
 
+  /** From now on looks with `onStep`. */
+  onStep(onStep: (what: string) => Promise<void>): void {
+    this.#onStep = onStep;
+  }
+
   /** From now on calls fail as `faults` says. A sync that fails loses what it should have made durable. */
   failBy(faults: Faults): void {
     this.#faults = faults;

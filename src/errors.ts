@@ -17,6 +17,10 @@ export type Reason =
   | "TOPIC_EXISTS"
   | "TOPIC_ID_MISMATCH"
   | "UNEXPECTED_OFFSET"
+  | "PRODUCER_SEQUENCE_GAP"
+  | "PRODUCER_SEQUENCE_REUSED"
+  | "PRODUCER_SEQUENCE_FORGOTTEN"
+  | "PRODUCER_FENCED"
   | "OFFSET_OUT_OF_RANGE"
   | "LIMIT_EXCEEDED"
   | "QUOTA_EXCEEDED"
@@ -29,8 +33,7 @@ export type Reason =
   | "LOG_CLOSED"
   | "SHUTTING_DOWN"
   | "CONNECTION_TOO_OLD"
-  | "CANCELLED"
-  | "NOT_IMPLEMENTED";
+  | "CANCELLED";
 
 export abstract class ServiceError extends Error {
   abstract readonly reason: Reason;
@@ -115,6 +118,58 @@ export class UnexpectedOffset extends ServiceError {
       expected: `${expected}`,
       actual: `${actual}`,
     });
+  }
+}
+
+/** A producer's batch does not begin where the one before it ended, or, where none is known of, not at 0. */
+export class ProducerSequenceGap extends ServiceError {
+  readonly reason = "PRODUCER_SEQUENCE_GAP";
+
+  constructor(expected: bigint, actual: bigint) {
+    super(`the producer's next sequence is ${expected}, not ${actual}`, {
+      expected: `${expected}`,
+      actual: `${actual}`,
+    });
+  }
+}
+
+/** A sequence that the producer has used already, with other records or another number of them. */
+export class ProducerSequenceReused extends ServiceError {
+  readonly reason = "PRODUCER_SEQUENCE_REUSED";
+
+  /** @param expected the producer's next sequence */
+  constructor(expected: bigint, actual: bigint) {
+    super(`sequence ${actual} of the producer was used for other records; the next one is ${expected}`, {
+      expected: `${expected}`,
+      actual: `${actual}`,
+    });
+  }
+}
+
+/** The batch was stored, and so many of the producer have followed that its offset is not known any more. */
+export class ProducerSequenceForgotten extends ServiceError {
+  readonly reason = "PRODUCER_SEQUENCE_FORGOTTEN";
+
+  /**
+   * @param expected the producer's next sequence
+   * @param oldest the first one that is still known
+   */
+  constructor(expected: bigint, actual: bigint, oldest: bigint) {
+    super(`sequence ${actual} of the producer was stored; where is known only from sequence ${oldest} on`, {
+      expected: `${expected}`,
+      actual: `${actual}`,
+      oldest: `${oldest}`,
+    });
+  }
+}
+
+/** A producer with the same id and a higher epoch has taken over. */
+export class ProducerFenced extends ServiceError {
+  readonly reason = "PRODUCER_FENCED";
+
+  /** @param epoch the one that holds */
+  constructor(epoch: number, actual: number) {
+    super(`the producer's epoch is ${epoch}: ${actual} has ended`, { epoch: `${epoch}`, actual: `${actual}` });
   }
 }
 
@@ -277,16 +332,6 @@ export class Cancelled extends ServiceError {
 
   constructor() {
     super("the call was cancelled");
-  }
-}
-
-export class NotImplemented extends ServiceError {
-  readonly reason = "NOT_IMPLEMENTED";
-  override readonly field: string;
-
-  constructor(field: string) {
-    super(`${field}: not implemented by this server`, { field });
-    this.field = field;
   }
 }
 

@@ -5,11 +5,11 @@ import type { Clock } from "./clock.js";
 import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
 import type { FreeSpace } from "./free-space.js";
-import { type PlacedBatch, encodeGroup, sizeOf } from "./group-encoder.js";
+import { type EncodedGroup, type PlacedBatch, encodeGroup, sizeOf } from "./group-encoder.js";
 import type { Journal, JournalPlace } from "./journal.js";
 import { type Sequence, groupHeaderBytes } from "./journal-format.js";
-import type { DurableCommit } from "./pending-commits.js";
 import type { Appended } from "./port.js";
+import type { NumberedBatch } from "./producer.js";
 import type { SegmentSizes } from "./segment-size.js";
 import type { Slabs } from "./slabs.js";
 import type { StoreObserver } from "./store-observer.js";
@@ -117,12 +117,12 @@ export class GroupCommit implements Appender {
     if (!this.#space.hasRoomFor(this.#waitingBytes + bytes)) throw new StorageFull();
   }
 
-  enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended> {
+  enqueue(log: TopicLog, batch: RecordBatch, offset: bigint, numbered: NumberedBatch | undefined): Promise<Appended> {
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(log.tenant) ?? { waiting: [], first: 0, bytes: 0 };
       this.#queues.set(log.tenant, queue);
       const bytes = sizeOf(batch);
-      queue.waiting.push({ log, batch, offset, bytes, resolve, reject });
+      queue.waiting.push({ log, batch, offset, numbered, bytes, resolve, reject });
       queue.bytes += bytes;
       this.#waitingBytes += bytes;
       this.#waitingBatches++;
@@ -207,7 +207,7 @@ export class GroupCommit implements Appender {
       const bytes = encoded.end - encoded.start;
       await this.#room(bytes);
       const sequence = await this.#journal.append(encoded.slab.bytes, encoded.start, encoded.end, encoded.entries);
-      this.#publish(encoded.commits, { sequence, place: this.#journal.place });
+      this.#publish(encoded, { sequence, place: this.#journal.place });
       for (const waiting of group) answer(waiting);
       const { syncSeconds } = this.#journal;
       this.#observer?.onGroup({ commits: encoded.entries, bytes, syncSeconds });
@@ -253,10 +253,10 @@ export class GroupCommit implements Appender {
     }
   }
 
-  #publish(commits: ReadonlyMap<TopicLog, readonly DurableCommit[]>, published: Published): void {
+  #publish({ commits, numbered }: EncodedGroup, published: Published): void {
     this.#published = published;
     for (const [log, own] of commits) {
-      log.publish(own);
+      log.publish(own, numbered.get(log));
       this.#flusher.add(log);
     }
     this.#onPublished(commits.keys());

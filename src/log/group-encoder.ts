@@ -2,6 +2,7 @@ import { type RecordBatch, framesThatFit, writeFrames } from "../wire/records.js
 import { commitHeaderBytes, maxCommitFramesBytes, sealCommit } from "./commit.js";
 import { blockBytes, entryHeaderBytes, groupHeaderBytes, writeEntryHeader } from "./journal-format.js";
 import type { DurableCommit } from "./pending-commits.js";
+import type { NumberedBatch } from "./producer.js";
 import { type SegmentSizes, segmentBytesOf } from "./segment-size.js";
 import type { Slab, Slabs } from "./slabs.js";
 import type { TopicLog } from "./topic-log.js";
@@ -11,6 +12,8 @@ export interface PlacedBatch {
   readonly log: TopicLog;
   readonly batch: RecordBatch;
   readonly offset: bigint;
+  /** The same batch, if a producer sent it. */
+  readonly numbered: NumberedBatch | undefined;
   /** As sizeOf() gives it. */
   readonly bytes: number;
 }
@@ -24,6 +27,8 @@ export interface EncodedGroup {
   readonly entries: number;
   /** Its commits by topic. */
   readonly commits: ReadonlyMap<TopicLog, readonly DurableCommit[]>;
+  /** Those of its batches that producers sent, by topic, in the order of offsets. */
+  readonly numbered: ReadonlyMap<TopicLog, readonly NumberedBatch[]>;
 }
 
 /** Records of one topic that go into one commit: stretches of consecutive batches. */
@@ -61,7 +66,18 @@ export function encodeGroup(
   const start = slab.filled;
   const commits = writeEntries(plans, slab, start + groupHeaderBytes);
   slab.filled = start + size;
-  return { slab, start, end: slab.filled, entries: plans.length, commits };
+  return { slab, start, end: slab.filled, entries: plans.length, commits, numbered: numberedIn(batches) };
+}
+
+function numberedIn(batches: readonly PlacedBatch[]): Map<TopicLog, NumberedBatch[]> {
+  const found = new Map<TopicLog, NumberedBatch[]>();
+  for (const { log, numbered } of batches) {
+    if (numbered === undefined) continue;
+    const own = found.get(log);
+    if (own === undefined) found.set(log, [numbered]);
+    else own.push(numbered);
+  }
+  return found;
 }
 
 /** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */

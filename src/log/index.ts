@@ -6,6 +6,7 @@ export { MemoryStore, type MemoryStoreOptions, defaultMemoryStoreOptions } from 
 export type {
   AppendOptions,
   Appended,
+  BatchProducer,
   CommitLog,
   LogStore,
   OffsetRange,

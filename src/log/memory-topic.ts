@@ -1,5 +1,5 @@
 import { OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
-import type { RecordBatch } from "../wire/records.js";
+import { type RecordBatch, checksumOf } from "../wire/records.js";
 import { KeyTable } from "./compact-keys.js";
 import { Gatherer } from "./gatherer.js";
 import { type Block, blocksOf, bytesOf, inStretches, noteKeys, withoutSuperseded } from "./memory-records.js";
@@ -12,6 +12,8 @@ import type {
   RecordFrames,
   TopicSettings,
 } from "./port.js";
+import { findBatch } from "./producer.js";
+import { ProducerTable } from "./producer-table.js";
 import { lastIndexWhere } from "./search.js";
 import { Waiters } from "./waiters.js";
 
@@ -39,6 +41,8 @@ export class MemoryTopic implements CommitLog {
   /** In offset order; compaction leaves gaps in them and between them. */
   #blocks: Block[] = [];
   #settings: TopicSettings;
+  /** Made when it is needed. */
+  #producers: ProducerTable | undefined;
   #base = 0n;
   #next = 0n;
   #lastTimestampMs = 0;
@@ -70,6 +74,15 @@ export class MemoryTopic implements CommitLog {
 
   async append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend> {
     this.#expectHere();
+    const { producer } = options;
+    const checksum = producer === undefined ? 0 : checksumOf(batch);
+    if (producer !== undefined) {
+      const stored = findBatch(this.#producers?.get(producer), producer, batch.count, checksum);
+      if (stored !== undefined) {
+        return { durable: Promise.resolve({ offset: stored, count: batch.count }), isRepeated: true };
+      }
+    }
+    options.mayTake?.();
     this.#host.admit(this.tenant, batch);
     if (options.expectedOffset !== undefined && options.expectedOffset !== this.#next) {
       throw new UnexpectedOffset(options.expectedOffset, this.#next);
@@ -79,6 +92,10 @@ export class MemoryTopic implements CommitLog {
     for (const block of blocksOf(batch, offset, this.#lastTimestampMs)) {
       this.#blocks.push(block);
       this.#account(bytesOf(block));
+    }
+    if (producer !== undefined) {
+      this.#producers ??= new ProducerTable();
+      this.#producers.note({ producer, count: batch.count, checksum, offset });
     }
     this.#next += BigInt(batch.count);
     this.#waiters.wake(this.#next);
@@ -143,6 +160,7 @@ export class MemoryTopic implements CommitLog {
   close(reason: Error): void {
     this.#gone = reason;
     this.#blocks = [];
+    this.#producers = undefined;
     this.#account(-this.#storedBytes);
     this.#waiters.fail(reason);
   }

@@ -9,7 +9,33 @@ import type { RecordBatch } from "../wire/records.js";
 export interface AppendOptions {
   /** Append only if the batch gets exactly this offset. */
   readonly expectedOffset?: bigint | undefined;
+  /** Whose batch it is, if it is not to be stored twice. */
+  readonly producer?: BatchProducer | undefined;
+  /** Asked before a batch is taken that is not there already; what it throws refuses the batch. */
+  readonly mayTake?: (() => void) | undefined;
 }
+
+/**
+ * Who sends a batch, and which of its batches it is. Producers are known by principal and id together: another
+ * principal's producer with the same id is another producer.
+ */
+export interface BatchProducer {
+  readonly principal: string;
+  /** A string of as many characters as the id has bytes, 1 to 64. */
+  readonly id: string;
+  /** Raised by who takes over from an earlier producer with the same id; an unsigned number of 32 bits. */
+  readonly epoch: number;
+  /** The number of the batch's first record among all of this producer; this and the next one fit in 64 bits. */
+  readonly sequence: bigint;
+}
+
+/** How much a topic knows of its producers. Published in docs/errors.md. */
+export const producerLimits = {
+  /** Of each producer, how many of its last batches are known again. */
+  batches: 64,
+  /** Of each topic. Beyond it the one goes that was not used for longest, of the principal that has most. */
+  producers: 1024,
+} as const;
 
 export interface Appended {
   /** Of the first record. */
@@ -21,6 +47,8 @@ export interface Appended {
 export interface PendingAppend {
   /** Resolves once the batch is on disk and visible. @throws JournalFailed */
   readonly durable: Promise<Appended>;
+  /** True for a batch of a producer that was taken before, and is not stored again. */
+  readonly isRepeated?: true;
 }
 
 export interface ReadLimits {
@@ -94,6 +122,11 @@ export interface CommitLog {
    * Decides at once whether the batch is taken: a batch that is refused leaves nothing behind, and batches get their
    * offsets in the order of the calls.
    *
+   * A batch of a producer that is there already, among the last `producerLimits.batches` of that producer, is not stored again:
+   * it gets the offset that it has, and waits to be durable like the first time. That is found out before anything that
+   * could refuse it.
+   *
+   * @throws ProducerSequenceGap, ProducerSequenceReused, ProducerSequenceForgotten, ProducerFenced
    * @throws UnexpectedOffset, BacklogFull, LimitExceeded, StorageFull, JournalFailed, RecordCorrupt, LogClosed
    */
   append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend>;

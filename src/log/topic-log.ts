@@ -8,7 +8,7 @@ import {
   UnexpectedOffset,
 } from "../errors.js";
 import { isExhausted, isSystemError } from "./durable-files.js";
-import type { RecordBatch } from "../wire/records.js";
+import { type RecordBatch, checksumOf } from "../wire/records.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { Gatherer } from "./gatherer.js";
 import { type DurableCommit, PendingCommits } from "./pending-commits.js";
@@ -22,18 +22,21 @@ import type {
   RecordFrames,
   TopicSettings,
 } from "./port.js";
+import type { NumberedBatch } from "./producer.js";
 import type { Rescue } from "./rescue.js";
 import { lastIndexWhere, lastIndexWhereAsync } from "./search.js";
 import type { Segment } from "./segment.js";
 import type { StorageAccount } from "./storage-account.js";
 import type { TopicFiles } from "./topic-files.js";
+import { TopicProducers } from "./topic-producers.js";
 import { Waiters } from "./waiters.js";
 
 /** What a topic's log needs of the journal: admission, and a place in the queue. */
 export interface Appender {
   /** @throws the reason why nothing of this size can be taken at the moment */
   admit(tenant: string, batch: RecordBatch): void;
-  enqueue(log: TopicLog, batch: RecordBatch, offset: bigint): Promise<Appended>;
+  /** @param numbered the same batch, if a producer sent it */
+  enqueue(log: TopicLog, batch: RecordBatch, offset: bigint, numbered: NumberedBatch | undefined): Promise<Appended>;
 }
 
 /** One for all: most topics never have anything under way. */
@@ -56,6 +59,8 @@ export class TopicLog implements CommitLog {
   #end: TopicEnd;
   /** The offset that the next admitted batch gets. */
   #next: bigint;
+  /** Made when it is needed. */
+  #producers: TopicProducers | undefined;
   /** Batches that are admitted and not answered. */
   #unanswered = 0;
   #onAnswered: (() => void) | undefined;
@@ -168,13 +173,23 @@ export class TopicLog implements CommitLog {
     this.#assertOpen();
     if (this.#damage !== undefined) throw this.#damage;
     if (this.#failure !== undefined) throw this.#failure;
+    const { producer } = options;
+    const checksum = producer === undefined ? 0 : checksumOf(batch);
+    if (producer !== undefined) {
+      this.#producers ??= new TopicProducers();
+      const durable = this.#producers.find(producer, batch.count, checksum);
+      if (durable !== undefined) return { durable, isRepeated: true };
+    }
+    options.mayTake?.();
     this.#appender.admit(this.tenant, batch);
     if (options.expectedOffset !== undefined && options.expectedOffset !== this.#next) {
       throw new UnexpectedOffset(options.expectedOffset, this.#next);
     }
     const offset = this.#next;
     this.#next += BigInt(batch.count);
-    const durable = this.#appender.enqueue(this, batch, offset);
+    const numbered = producer && { producer, count: batch.count, checksum, offset };
+    const durable = this.#appender.enqueue(this, batch, offset, numbered);
+    if (numbered !== undefined) this.#producers!.noteAdmitted(numbered, durable);
     // Whoever appended may have gone away; a failing journal is not an error that nobody handled.
     durable.catch(() => undefined);
     return { durable };
@@ -268,8 +283,13 @@ export class TopicLog implements CommitLog {
     if (this.#unanswered === 0) this.#onAnswered?.();
   }
 
-  /** Makes commits of a durable group visible, in order, and wakes who waits for them. */
-  publish(commits: readonly DurableCommit[]): void {
+  /**
+   * Makes commits of a durable group visible, in order, and wakes who waits for them.
+   *
+   * @param numbered those of its batches that producers sent
+   */
+  publish(commits: readonly DurableCommit[], numbered: readonly NumberedBatch[] = []): void {
+    if (numbered.length > 0) this.#producers!.noteDurable(numbered);
     for (const commit of commits) {
       const next = commit.base + BigInt(commit.count);
       const { position: at, timeMs, bytes } = commit;

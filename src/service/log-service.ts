@@ -1,5 +1,5 @@
-import { Cancelled, OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
-import type { Appended, CommitLog, ReadLimits, RecordBatch, RecordFrames } from "../log/index.js";
+import { Cancelled, OffsetOutOfRange, ProducerSequenceGap, UnexpectedOffset } from "../errors.js";
+import type { Appended, BatchProducer, CommitLog, ReadLimits, RecordBatch, RecordFrames } from "../log/index.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
 import { type Traffic, noTraffic } from "./traffic.js";
 
@@ -52,26 +52,34 @@ export class LogService {
    *
    * @param mayCreate asked only if the topic is missing
    * @param hasGone whether the caller has given up
-   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset, QuotaExceeded and whatever else refuses the batch; then
-   *   nothing is stored
+   * A batch that its producer has sent before is not stored again: it is answered as it was the first time.
+   *
+   * @throws TopicNotFound, TopicIdMismatch, UnexpectedOffset, QuotaExceeded, what `append` throws of producers, and
+   *   whatever else refuses the batch; then nothing is stored
    */
   async produce(
     target: TopicTarget,
     records: RecordBatch,
-    options: { expectedOffset: bigint | undefined; mayCreate: () => boolean; hasGone?: () => boolean },
+    options: {
+      expectedOffset: bigint | undefined;
+      producer?: BatchProducer | undefined;
+      mayCreate: () => boolean;
+      hasGone?: () => boolean;
+    },
   ): Promise<Produced> {
-    const { expectedOffset } = options;
+    const { expectedOffset, producer } = options;
     const log = await this.#logs.findOrCreate(target, () => {
       if (!options.mayCreate()) return false;
       // A refused batch leaves nothing behind, and an empty topic would be something.
+      if (producer !== undefined && producer.sequence !== 0n) throw new ProducerSequenceGap(0n, producer.sequence);
       if (expectedOffset !== undefined && expectedOffset !== 0n) throw new UnexpectedOffset(expectedOffset, 0n);
       this.#logs.admit(target.tenant, records);
       return true;
     });
     // Making the topic takes a while: for who has given up meanwhile nothing is stored.
     if (options.hasGone?.() === true) throw new Cancelled();
-    const { durable } = await this.#logs.append(log, records, { expectedOffset });
-    this.#traffic.produced(log.tenant, records.count, records.source.length);
+    const { durable, isRepeated } = await this.#logs.append(log, records, { expectedOffset, producer });
+    if (isRepeated !== true) this.#traffic.produced(log.tenant, records.count, records.source.length);
     return { topicId: log.topicId, durable };
   }
 

@@ -83,8 +83,12 @@ export class TenantLogs {
   /** As `log.append`, and within the limits of the tenant whose topic it is. @throws QuotaExceeded */
   async append(log: CommitLog, batch: RecordBatch, options: AppendOptions): Promise<PendingAppend> {
     // No await between the two: what the one finds free, nobody else can take before the other does.
-    this.#checkLimits(log.tenant, batch);
-    return log.append(batch, options);
+    if (options.producer === undefined) {
+      this.#checkLimits(log.tenant, batch);
+      return log.append(batch, options);
+    }
+    // A batch that is there already takes nothing.
+    return log.append(batch, { ...options, mayTake: () => this.#checkLimits(log.tenant, batch) });
   }
 
   /** Refuses what no log of the tenant would take at the moment. @throws as `LogStore.admit`, QuotaExceeded */

@@ -1,4 +1,5 @@
 import type { ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
+import { formatPrincipal } from "../names.js";
 import type { ConsumedRecords, LogService, Produced, StartAt } from "../service/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ImportResponse } from "../wire/generated/log/v1/ImportResponse.js";
@@ -61,6 +62,7 @@ export function logRoutes(
       const target = { tenant: access.tenant, topic: access.topic, topicId: request.topicId ?? boundTo };
       const produced = await service.produce(target, request.records, {
         expectedOffset: request.expectedOffset,
+        producer: request.producer && { principal: formatPrincipal(access.principal), ...request.producer },
         mayCreate: () => admitted.mayCreate(),
         hasGone,
       });

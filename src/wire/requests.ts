@@ -1,4 +1,5 @@
-import { InvalidField, NotImplemented } from "../errors.js";
+import { InvalidField } from "../errors.js";
+import { type ProducerFields, checkSequence, readProducer } from "./producer-fields.js";
 import { WireReader, wireType } from "./reader.js";
 import { RecordCollector, type RecordBatch, expectType } from "./records.js";
 import {
@@ -11,6 +12,7 @@ import {
   uint32,
 } from "./request-fields.js";
 
+export type { ProducerFields } from "./producer-fields.js";
 export { type TopicSelector, UnreadableRequest } from "./request-fields.js";
 
 /**
@@ -22,6 +24,8 @@ export interface ProduceRequest extends TopicSelector {
   readonly kind: "produce";
   readonly records: RecordBatch;
   readonly expectedOffset: bigint | undefined;
+  /** Who counts its batches, so that a retry is not stored twice. */
+  readonly producer: ProducerFields | undefined;
   readonly requestId: bigint | undefined;
   /** What the request takes on the wire. */
   readonly bytes: number;
@@ -56,6 +60,7 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
       const records = new RecordCollector(bytes);
       const selector = new SelectorFields();
       let expectedOffset: bigint | undefined;
+      let producer: ProducerFields | undefined;
       readFields(bytes, [2, 7], (reader, field, type) => {
         switch (field) {
           case 1:
@@ -72,7 +77,8 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
             expectedOffset = readNumber(reader, field, type);
             break;
           case 5:
-            throw new NotImplemented("producer");
+            producer = readProducer(reader, type);
+            break;
           case 6:
             requestId = readNumber(reader, field, type);
             break;
@@ -83,11 +89,15 @@ export function readProduceRequest(bytes: Buffer): ProduceRequest | UnreadableRe
             reader.skip(type);
         }
       });
+      const names = selector.finish();
+      const batch = records.finish();
+      if (producer !== undefined) checkSequence(producer, batch.count);
       return Object.freeze({
         kind: "produce" as const,
-        ...selector.finish(),
-        records: records.finish(),
+        ...names,
+        records: batch,
         expectedOffset,
+        producer,
         requestId,
         bytes: bytes.length,
       });

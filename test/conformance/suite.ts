@@ -4,6 +4,7 @@ import { closing } from "./closing.js";
 import { compaction } from "./compacting.js";
 import type { Capabilities, OpenEngine } from "./engine.js";
 import { againstModel } from "./model.js";
+import { producing } from "./producing.js";
 import { reading } from "./reading.js";
 import { removing } from "./removing.js";
 import { reopening } from "./reopening.js";
@@ -16,6 +17,7 @@ import { waiting } from "./waiting.js";
  */
 export function describeCommitLog(name: string, open: OpenEngine, capabilities: Capabilities): void {
   describe(`${name}: appending`, () => appending(open, capabilities));
+  describe(`${name}: producers`, () => producing(open, capabilities));
   describe(`${name}: reading`, () => reading(open));
   describe(`${name}: waiting`, () => waiting(open));
   describe(`${name}: topics`, () => topics(open));

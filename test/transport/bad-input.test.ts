@@ -97,11 +97,12 @@ const produces: readonly (readonly [string, Buffer, readonly [string, string], s
     "records[0]",
   ],
   ["65,537 records", concat(...new Array<Buffer>(65_537).fill(Buffer.from([0x0a, 0x00])), topicA), tooMuch, "records"],
+  ["a producer without an id", concat(oneRecord, topicA, bytesField(5, Buffer.alloc(0))), invalid, "producer.id"],
   [
-    "a producer",
-    concat(oneRecord, topicA, bytesField(5, Buffer.alloc(0))),
-    ["UNIMPLEMENTED", "NOT_IMPLEMENTED"],
-    "producer",
+    "a producer's last sequence",
+    concat(oneRecord, topicA, bytesField(5, concat(bytesField(1, Buffer.from("p")), varintField(3, 2n ** 64n - 1n)))),
+    invalid,
+    "producer.sequence",
   ],
 ];
 

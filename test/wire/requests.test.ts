@@ -1,9 +1,18 @@
+import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { InvalidField, LimitExceeded, MalformedMessage, NotImplemented, ServiceError } from "../../src/errors.js";
+import { InvalidField, LimitExceeded, MalformedMessage, ServiceError } from "../../src/errors.js";
 import { consumeLimits, readConsumeRequest, readProduceRequest, UnreadableRequest } from "../../src/wire/requests.js";
 import type { Record as WireRecord } from "../../src/wire/generated/log/v1/Record.js";
-import { frameEnd, framesThatFit, limits, type RecordBatch, varintSize, writeFrames } from "../../src/wire/records.js";
+import {
+  checksumOf,
+  frameEnd,
+  framesThatFit,
+  limits,
+  type RecordBatch,
+  varintSize,
+  writeFrames,
+} from "../../src/wire/records.js";
 import { consumeRequestType, consumeResponseType, produceRequestType } from "../support/log-harness.js";
 import { bytesField, concat, tag, varint, varintField } from "../support/protobuf.js";
 
@@ -53,6 +62,78 @@ const recordField = {
   offset: (offset: bigint) => varintField(2, offset),
   timestamp: (timestamp: bigint) => varintField(7, timestamp),
 };
+
+describe("a producer", () => {
+  const one = bytesField(1, recordField.value(hex("61")));
+  const maxSequence = 2n ** 64n - 1n;
+
+  test("comes back as protobufjs encoded it: any id of 1 to 64 bytes, any epoch, any sequence that leaves room", () => {
+    const producer = fc.record({
+      id: fc.uint8Array({ minLength: 1, maxLength: 64 }).map((array) => Buffer.from(array)),
+      epoch: fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.constantFrom(0, 1, 2 ** 31, 2 ** 32 - 1)),
+      sequence: fc.oneof(
+        fc.bigInt({ min: 0n, max: maxSequence - 2n }),
+        fc.constantFrom(0n, 2n ** 53n, maxSequence - 2n),
+      ),
+    });
+    fc.assert(
+      fc.property(producer, ({ id, epoch, sequence }) => {
+        const records = [{ value: hex("61") }, {}];
+        const request = accepted(produceRequestType.serialize({ records, producer: { id, epoch, sequence } }));
+        expect(request.producer).toEqual({ id: id.toString("latin1"), epoch, sequence });
+        expect(Object.isFrozen(request.producer)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("is none where there is none, and may have fields that nobody knows", () => {
+    expect(accepted(one).producer).toBeUndefined();
+    const known = concat(bytesField(1, hex("00")), bytesField(9, hex("ff")), varintField(3, 7n));
+    expect(accepted(concat(bytesField(5, known), one)).producer).toEqual({ id: "\0", epoch: 0, sequence: 7n });
+  });
+
+  test("has room for the sequence behind its batch, and not for one more", () => {
+    const request = (sequence: bigint) =>
+      readProduceRequest(concat(one, one, bytesField(5, concat(bytesField(1, hex("70")), varintField(3, sequence)))));
+    expect(request(maxSequence - 2n)).toMatchObject({ producer: { sequence: maxSequence - 2n } });
+    expect(request(maxSequence - 1n)).toMatchObject({ error: { reason: "INVALID_FIELD", field: "producer.sequence" } });
+  });
+});
+
+describe("the checksum of a batch", () => {
+  /** The records as fields of a request, one behind the other, as any client but an odd one sends them. */
+  const plain = (records: readonly Buffer[]) => concat(...records.map((content) => bytesField(1, content)));
+
+  test("is that of its records as fields of a request, wherever they are in it and whatever else is there", () => {
+    const content = fc.record({ value: bytes(200), key: fc.option(bytes(20)) }).map(({ value, key }) => ({
+      client: concat(recordField.value(value), ...(key === null ? [] : [recordField.key(key)])),
+      spread: concat(
+        recordField.offset(7n),
+        recordField.value(value),
+        recordField.timestamp(8n),
+        ...(key === null ? [] : [recordField.key(key)]),
+      ),
+    }));
+    fc.assert(
+      fc.property(fc.array(fc.tuple(content, fc.nat({ max: 2 })), { minLength: 1, maxLength: 9 }), (records) => {
+        const expected = crc32(plain(records.map(([{ client }]) => client)));
+        const sent = records.map(([{ client, spread }, kind]) =>
+          concat(bytesField(1, kind === 1 ? spread : client), kind === 2 ? varintField(20, 5n) : Buffer.alloc(0)),
+        );
+        expect(checksumOf(accepted(concat(...sent)).records)).toBe(expected);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("is another for the same bytes with other boundaries", () => {
+    const sums = [["ab", "c"], ["a", "bc"], ["abc"], ["", "abc"], ["abc", ""]].map((values) =>
+      checksumOf(accepted(plain(values.map((value) => recordField.value(Buffer.from(value))))).records),
+    );
+    expect(new Set(sums).size).toBe(sums.length);
+  });
+});
 
 describe("a batch", () => {
   test("that protobufjs encodes comes back as it was, with offset and timestamp of the server", () => {
@@ -266,6 +347,8 @@ describe("a request to produce", () => {
   const one = bytesField(1, recordField.value(hex("61")));
   const inRecord = (...parts: Buffer[]) => bytesField(1, concat(...parts));
   const inHeader = (...parts: Buffer[]) => inRecord(bytesField(6, concat(...parts)));
+  /** With an id. */
+  const inProducer = (...parts: Buffer[]) => bytesField(5, concat(bytesField(1, hex("70")), ...parts));
   const refused: readonly [string, Buffer, new (...args: never[]) => ServiceError, string][] = [
     ["no records", bytesField(2, Buffer.from("orders")), InvalidField, "records"],
     ["field number 0", concat(one, hex("00 00")), MalformedMessage, "request"],
@@ -301,7 +384,57 @@ describe("a request to produce", () => {
     ["a topic behind a byte order mark", concat(one, bytesField(2, hex("ef bb bf 61"))), InvalidField, "topic"],
     ["a tenant that climbs", concat(one, bytesField(3, Buffer.from(".."))), InvalidField, "tenant"],
     ["a topic id of 15 bytes", concat(one, bytesField(7, Buffer.alloc(15))), InvalidField, "topic_id"],
-    ["a producer", concat(one, bytesField(5, hex(""))), NotImplemented, "producer"],
+    ["a producer as a varint", concat(one, varintField(5, 1n)), MalformedMessage, "producer"],
+    ["a producer twice", concat(one, inProducer(), bytesField(5, hex(""))), MalformedMessage, "request"],
+    ["a producer without an id", concat(one, bytesField(5, hex(""))), InvalidField, "producer.id"],
+    [
+      "a producer's id of 65 bytes",
+      concat(one, bytesField(5, bytesField(1, Buffer.alloc(65)))),
+      InvalidField,
+      "producer.id",
+    ],
+    ["a producer's id twice", concat(one, inProducer(bytesField(1, hex("61")))), MalformedMessage, "producer"],
+    [
+      "a producer's epoch twice",
+      concat(one, inProducer(varintField(2, 1n), varintField(2, 1n))),
+      MalformedMessage,
+      "producer",
+    ],
+    [
+      "a producer's sequence twice",
+      concat(one, inProducer(varintField(3, 1n), varintField(3, 1n))),
+      MalformedMessage,
+      "producer",
+    ],
+    ["a producer's id as a varint", concat(one, bytesField(5, varintField(1, 1n))), MalformedMessage, "producer"],
+    ["a producer's epoch as bytes", concat(one, inProducer(bytesField(2, hex("01")))), MalformedMessage, "producer"],
+    [
+      "a producer's sequence as fixed64",
+      concat(one, inProducer(tag(3, 1), Buffer.alloc(8))),
+      MalformedMessage,
+      "producer",
+    ],
+    [
+      "a producer's epoch of 33 bits",
+      concat(one, inProducer(varintField(2, 2n ** 32n))),
+      InvalidField,
+      "producer.epoch",
+    ],
+    ["an overlong producer's sequence", concat(one, inProducer(hex("18 80 00"))), MalformedMessage, "producer"],
+    [
+      "a producer's sequence of 65 bits",
+      concat(one, inProducer(hex("18 ff ff ff ff ff ff ff ff ff 02"))),
+      MalformedMessage,
+      "producer",
+    ],
+    ["a group in a producer", concat(one, inProducer(hex("23 24"))), MalformedMessage, "producer"],
+    ["a truncated producer", concat(one, bytesField(5, hex("0a 02 61"))), MalformedMessage, "producer"],
+    [
+      "a producer's last sequence",
+      concat(one, inProducer(varintField(3, 2n ** 64n - 1n))),
+      InvalidField,
+      "producer.sequence",
+    ],
     ["an unknown field in a record", inRecord(varintField(8, 1n)), InvalidField, "records[0]"],
     ["a reserved field in a record", concat(one, inRecord(bytesField(3, hex("61")))), InvalidField, "records[1]"],
     [

@@ -1,10 +1,12 @@
 import { crc32 } from "node:zlib";
 import { writeVarint, varintSize } from "../wire/records.js";
+import { maxSectionBytes } from "./producer-section.js";
 import { type FramesHeader, isSparse } from "./record-frame.js";
 import { writeUint64 } from "./uint64.js";
 
 /**
- * A commit on disk: a header, as field 2047 of a ConsumeResponse, and then the frames of its records (docs/format.md).
+ * A commit on disk: a header, as field 2047 of a ConsumeResponse, then what it says of producers, if it does, as another
+ * field (producer-section.ts), and then the frames of its records (docs/format.md).
  * The checksum covers the header's other fields and all frames; a second one, of the header alone, lets a reader hop from
  * header to header without reading the frames. The header names its topic, so that bytes of another topic are never
  * taken for this one's.
@@ -13,7 +15,7 @@ export interface CommitHeader extends FramesHeader {
   readonly topicId: string;
   /** When it was committed, in milliseconds since 1970. */
   readonly timeMs: number;
-  /** Bytes from the start of the commit to its first frame. */
+  /** Bytes from the start of the commit to its first frame: the header itself, and the producers' section, if there is one. */
   readonly headerBytes: number;
   /** Bytes of its frames. */
   readonly framesBytes: number;
@@ -39,7 +41,7 @@ const headerChecksumStart = 4;
 const headerChecksumAt = 60;
 const tagAndLength = 2 + varintSize(bodyBytes);
 
-/** Bytes of a commit's header, from its first byte to its first frame. */
+/** Bytes of a commit's header. Where producers sent some of it, a section about them follows; then come the frames. */
 export const commitHeaderBytes = tagAndLength + bodyBytes;
 
 /** Frames of one commit beyond this go to the next, so that a commit can be checked whole on every read. */
@@ -47,12 +49,21 @@ export const maxCommitFramesBytes = 256 * 1024;
 
 /**
  * Writes the header in front of frames that are already in place, and seals both with the checksum. The frames begin
- * at `position + commitHeaderBytes` and take `framesBytes`. Without `last`, the commit is dense.
+ * at `position + commitHeaderBytes`, or behind the producers' section that is there and takes `producersBytes`, and take
+ * `framesBytes`. Without `last`, the commit is dense.
  */
 export function sealCommit(
   target: Buffer,
   position: number,
-  commit: { topicId: Buffer; base: bigint; last?: bigint; count: number; timeMs: number; framesBytes: number },
+  commit: {
+    topicId: Buffer;
+    base: bigint;
+    last?: bigint;
+    count: number;
+    timeMs: number;
+    framesBytes: number;
+    producersBytes?: number;
+  },
 ): void {
   const lastIfDense = commit.base + BigInt(commit.count) - 1n;
   const last = commit.last ?? lastIfDense;
@@ -66,23 +77,26 @@ export function sealCommit(
   target.writeUInt32LE(commit.count, body + 40);
   target.writeUInt32LE(commit.framesBytes, body + 44);
   writeUint64(target, commit.timeMs, body + 48);
-  target.writeUInt32LE(0, body + 56);
+  const producersBytes = commit.producersBytes ?? 0;
+  target.writeUInt32LE(producersBytes, body + 56);
   target.writeUInt32LE(
     crc32(target.subarray(body + headerChecksumStart, body + headerChecksumAt)),
     body + headerChecksumAt,
   );
-  const end = position + commitHeaderBytes + commit.framesBytes;
+  const end = position + commitHeaderBytes + producersBytes + commit.framesBytes;
   target.writeUInt32LE(crc32(target.subarray(body + 4, end)), body);
 }
 
-/** Reads the header at `position`; undefined unless it is complete and intact. The frames are not looked at. */
+/** Reads the header at `position`; undefined unless it is complete and intact. What is behind it is not looked at. */
 export function readCommitHeader(buffer: Buffer, position: number): CommitHeader | undefined {
   if (buffer.length - position < commitHeaderBytes) return undefined;
   if (buffer[position] !== tagByte0 || buffer[position + 1] !== tagByte1) return undefined;
   if (buffer[position + 2] !== bodyBytes) return undefined;
   const body = position + tagAndLength;
   const version = buffer.readUInt32LE(body + 4);
-  if ((version !== denseVersion && version !== sparseVersion) || buffer.readUInt32LE(body + 56) !== 0) return undefined;
+  const producersBytes = buffer.readUInt32LE(body + 56);
+  if (version !== denseVersion && version !== sparseVersion) return undefined;
+  if (producersBytes > maxSectionBytes) return undefined;
   const headerChecksum = crc32(buffer.subarray(body + headerChecksumStart, body + headerChecksumAt));
   if (headerChecksum !== buffer.readUInt32LE(body + headerChecksumAt)) return undefined;
   const base = buffer.readBigUInt64LE(body + 24);
@@ -96,7 +110,7 @@ export function readCommitHeader(buffer: Buffer, position: number): CommitHeader
     last,
     count,
     timeMs: Number(buffer.readBigUInt64LE(body + 48)),
-    headerBytes: commitHeaderBytes,
+    headerBytes: commitHeaderBytes + producersBytes,
     framesBytes: buffer.readUInt32LE(body + 44),
     checksum: buffer.readUInt32LE(body),
   };

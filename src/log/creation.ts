@@ -37,6 +37,7 @@ export class Creation {
       startOffset: 0n,
       compactedTo: 0n,
       ageMark: undefined,
+      producers: undefined,
       segments,
     };
     const manifest: Manifest = { ...created, topicId, ...state };

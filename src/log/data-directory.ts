@@ -14,7 +14,9 @@ export const layout = {
   clock: "clock.json",
 } as const;
 
-const format = { format: "aclog", version: 1 } as const;
+const format = { format: "aclog", version: 2 } as const;
+/** An aclog that knows only these takes what producers leave in commits for damage. */
+const earlierVersions: readonly unknown[] = [1];
 
 /** A data directory that this process alone may write to, until it is closed or the process ends, however it ends. */
 export class DataDirectory implements AsyncDisposable {
@@ -22,10 +24,12 @@ export class DataDirectory implements AsyncDisposable {
   /** True if nothing was ever stored here. */
   readonly isNew: boolean;
   readonly #lock: FileHandle;
+  #isCurrent: boolean;
 
-  private constructor(path: string, isNew: boolean, lock: FileHandle) {
+  private constructor(path: string, found: "nothing" | "earlier" | "current", lock: FileHandle) {
     this.path = path;
-    this.isNew = isNew;
+    this.isNew = found === "nothing";
+    this.#isCurrent = found === "current";
     this.#lock = lock;
   }
 
@@ -37,17 +41,22 @@ export class DataDirectory implements AsyncDisposable {
     const lock = await open(join(path, layout.lock), "a", 0o600);
     try {
       if (!tryLock(lock.fd)) throw new OperatorError(`the data directory ${path} is in use by another process`);
-      return new DataDirectory(path, await isNewDirectory(path), lock);
+      return new DataDirectory(path, await findFormat(path), lock);
     } catch (error) {
       await lock.close();
       throw error;
     }
   }
 
-  /** Makes the empty directory an aclog one. The last step of creation: without it, the next start begins again. */
-  async markCreated(): Promise<void> {
+  /**
+   * Says that the directory is of this format: one that was empty, and one that an earlier aclog wrote. The last step of a
+   * creation, without which the next start begins again; and of a start that found everything sound.
+   */
+  async markCurrent(): Promise<void> {
+    if (this.#isCurrent) return;
     await replaceFile(join(this.path, layout.format), `${JSON.stringify(format)}\n`);
-    await syncDirectory(join(this.path, ".."));
+    if (this.isNew) await syncDirectory(join(this.path, ".."));
+    this.#isCurrent = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -82,7 +91,7 @@ const beginnings: ReadonlySet<string> = new Set([
   "lost+found",
 ]);
 
-async function isNewDirectory(path: string): Promise<boolean> {
+async function findFormat(path: string): Promise<"nothing" | "earlier" | "current"> {
   const file = join(path, layout.format);
   let text: string;
   try {
@@ -94,7 +103,7 @@ async function isNewDirectory(path: string): Promise<boolean> {
       if (isMissing(unreadable)) return [];
       throw unreadable;
     });
-    if (tenants.length === 0) return true;
+    if (tenants.length === 0) return "nothing";
     throw new OperatorError(`${file} is missing, although ${path} holds topics; nothing was changed`);
   }
   let found: unknown;
@@ -104,10 +113,9 @@ async function isNewDirectory(path: string): Promise<boolean> {
     throw new OperatorError(`${file} is damaged: not JSON; nothing was changed`);
   }
   const { format: name, version } = (found ?? {}) as { format?: unknown; version?: unknown };
-  if (name !== format.format || version !== format.version) {
-    throw new OperatorError(
-      `${file} says ${JSON.stringify(found)}, and this aclog reads ${JSON.stringify(format)}; nothing was changed`,
-    );
-  }
-  return false;
+  if (name === format.format && version === format.version) return "current";
+  if (name === format.format && earlierVersions.includes(version)) return "earlier";
+  throw new OperatorError(
+    `${file} says ${JSON.stringify(found)}, and this aclog reads ${JSON.stringify(format)}; nothing was changed`,
+  );
 }

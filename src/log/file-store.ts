@@ -154,7 +154,7 @@ export class FileStore implements LogStore {
         await Journal.open(journalDirectory, checkpoint.sequence + 1n, { fileBytes, maxFiles }),
       );
       await retentionClock.start();
-      if (data.isNew) await data.markCreated();
+      await data.markCurrent();
       const space = await FreeSpace.open(path, fileBytes * maxFiles);
       const files = closers.add(new OpenFiles(options.openFiles));
       const parts = { journal, space, files, clock, retentionClock, checkpoint };

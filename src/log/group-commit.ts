@@ -10,6 +10,7 @@ import type { Journal, JournalPlace } from "./journal.js";
 import { type Sequence, groupHeaderBytes } from "./journal-format.js";
 import type { Appended } from "./port.js";
 import type { NumberedBatch } from "./producer.js";
+import { mostBytesOfOne } from "./producer-section.js";
 import type { SegmentSizes } from "./segment-size.js";
 import type { Slabs } from "./slabs.js";
 import type { StoreObserver } from "./store-observer.js";
@@ -107,10 +108,10 @@ export class GroupCommit implements Appender {
     return this.#waitingBytes;
   }
 
-  admit(tenant: string, batch: RecordBatch): void {
+  admit(tenant: string, batch: RecordBatch, sectionBytes = 0): void {
     if (this.#closed) throw new LogClosed();
     if (this.#journal.failure !== undefined) throw this.#journal.failure;
-    const bytes = sizeOf(batch);
+    const bytes = sizeOf(batch, sectionBytes);
     const most = this.#journal.maxGroupBytes - groupHeaderBytes;
     if (bytes > most) throw new LimitExceeded("records", "the largest batch of this server", most, bytes, "bytes");
     if ((this.#queues.get(tenant)?.bytes ?? 0) + bytes > maxTenantBytes) throw new BacklogFull(maxTenantBytes);
@@ -121,7 +122,7 @@ export class GroupCommit implements Appender {
     return new Promise((resolve, reject) => {
       const queue = this.#queues.get(log.tenant) ?? { waiting: [], first: 0, bytes: 0 };
       this.#queues.set(log.tenant, queue);
-      const bytes = sizeOf(batch);
+      const bytes = sizeOf(batch, numbered && mostBytesOfOne(numbered.producer));
       queue.waiting.push({ log, batch, offset, numbered, bytes, resolve, reject });
       queue.bytes += bytes;
       this.#waitingBytes += bytes;
@@ -164,12 +165,15 @@ export class GroupCommit implements Appender {
   #take(): Waiting[] {
     const group: Waiting[] = [];
     const mostBatches = this.#batchesAtATime();
-    const most = Math.min(maxGroupBytes, this.#journal.maxGroupBytes - groupHeaderBytes);
+    const mostOfJournal = this.#journal.maxGroupBytes - groupHeaderBytes;
+    const most = Math.min(maxGroupBytes, mostOfJournal);
     let bytes = 0;
+    const tables = new Tables();
     for (let [entry] = this.#queues; entry !== undefined; [entry] = this.#queues) {
       const [tenant, queue] = entry;
       const next = queue.waiting[queue.first]!;
-      if (group.length > 0 && (bytes + next.bytes > most || group.length >= mostBatches)) break;
+      const isFull = bytes + next.bytes > most || bytes + next.bytes + tables.with(next.log) > mostOfJournal;
+      if (group.length > 0 && (isFull || group.length >= mostBatches)) break;
       group.push(next);
       bytes += next.bytes;
       queue.waiting[queue.first++] = undefined;
@@ -253,13 +257,28 @@ export class GroupCommit implements Appender {
     }
   }
 
-  #publish({ commits, numbered }: EncodedGroup, published: Published): void {
+  #publish({ commits, sections }: EncodedGroup, published: Published): void {
     this.#published = published;
     for (const [log, own] of commits) {
-      log.publish(own, numbered.get(log));
+      log.publish(own, sections.get(log));
       this.#flusher.add(log);
     }
     this.#onPublished(commits.keys());
+  }
+}
+
+/** What the tables of producers take, at most, that the topics of a group may have to say. Few groups have any. */
+class Tables {
+  readonly #logs = new Set<TopicLog>();
+  #bytes = 0;
+
+  /** In bytes, with that of the log. */
+  with(log: TopicLog): number {
+    if (log.producers !== undefined && !this.#logs.has(log)) {
+      this.#logs.add(log);
+      this.#bytes += log.producers.tableBytes;
+    }
+    return this.#bytes;
   }
 }
 

@@ -6,6 +6,7 @@ import type { NumberedBatch } from "./producer.js";
 import { type SegmentSizes, segmentBytesOf } from "./segment-size.js";
 import type { Slab, Slabs } from "./slabs.js";
 import type { TopicLog } from "./topic-log.js";
+import type { PlacedSection } from "./topic-producers.js";
 
 /** A batch that has its offset. */
 export interface PlacedBatch {
@@ -27,8 +28,8 @@ export interface EncodedGroup {
   readonly entries: number;
   /** Its commits by topic. */
   readonly commits: ReadonlyMap<TopicLog, readonly DurableCommit[]>;
-  /** Those of its batches that producers sent, by topic, in the order of offsets. */
-  readonly numbered: ReadonlyMap<TopicLog, readonly NumberedBatch[]>;
+  /** What it says of producers, by topic. */
+  readonly sections: ReadonlyMap<TopicLog, PlacedSection>;
 }
 
 /** Records of one topic that go into one commit: stretches of consecutive batches. */
@@ -41,14 +42,20 @@ interface CommitPlan {
   framesBytes: number;
   segmentBase: bigint;
   position: number;
+  /** What it says of producers, as bytes. */
+  section: Buffer | undefined;
 }
 
-/** Bytes that a batch keeps in memory; in the journal it takes no more than that. */
-export function sizeOf(batch: RecordBatch): number {
+/**
+ * Bytes that a batch keeps in memory; in the journal it takes no more than that.
+ *
+ * @param sectionBytes what its commit has to say of producers, at most
+ */
+export function sizeOf(batch: RecordBatch, sectionBytes = 0): number {
   const framesBytes = batch.source.length + 24 * batch.count;
   // A commit ends where the next record does not fit, so that two in a row are always more than a full one.
   const commits = 1 + Math.ceil((2 * framesBytes) / maxCommitFramesBytes);
-  return framesBytes + commits * (entryHeaderBytes + commitHeaderBytes);
+  return framesBytes + commits * (entryHeaderBytes + commitHeaderBytes) + sectionBytes;
 }
 
 /** Builds one group of all batches, in their order within each topic, committed at `nowMs` or when the topic ended. */
@@ -60,24 +67,14 @@ export function encodeGroup(
 ): EncodedGroup {
   const plans = planCommits(batches, nowMs);
   placeCommits(plans, sizes);
+  const sections = addSections(plans, batches);
   let size = groupHeaderBytes;
-  for (const plan of plans) size += entryHeaderBytes + commitHeaderBytes + plan.framesBytes;
+  for (const plan of plans) size += entryHeaderBytes + commitBytesOf(plan);
   const slab = slabs.withRoomFor(size + blockBytes);
   const start = slab.filled;
   const commits = writeEntries(plans, slab, start + groupHeaderBytes);
   slab.filled = start + size;
-  return { slab, start, end: slab.filled, entries: plans.length, commits, numbered: numberedIn(batches) };
-}
-
-function numberedIn(batches: readonly PlacedBatch[]): Map<TopicLog, NumberedBatch[]> {
-  const found = new Map<TopicLog, NumberedBatch[]>();
-  for (const { log, numbered } of batches) {
-    if (numbered === undefined) continue;
-    const own = found.get(log);
-    if (own === undefined) found.set(log, [numbered]);
-    else own.push(numbered);
-  }
-  return found;
+  return { slab, start, end: slab.filled, entries: plans.length, commits, sections };
 }
 
 /** Fills commits with the batches of each topic, in order; a commit may hold several batches, a batch several commits. */
@@ -105,6 +102,7 @@ function planCommits(batches: readonly PlacedBatch[], now: number): CommitPlan[]
           framesBytes: bytes,
           segmentBase: 0n,
           position: 0,
+          section: undefined,
         };
         plans.push(plan);
         open.set(log, plan);
@@ -130,24 +128,63 @@ function placeCommits(plans: readonly CommitPlan[], sizes: SegmentSizes): void {
   }
 }
 
+/**
+ * Puts what a group says of a topic's producers into the topic's last commit: the place of a commit does not depend on what
+ * the commits before it say. A table comes along where a segment begins, and every now and then within one.
+ */
+function addSections(plans: readonly CommitPlan[], batches: readonly PlacedBatch[]): Map<TopicLog, PlacedSection> {
+  const sections = new Map<TopicLog, PlacedSection>();
+  const last = new Map<TopicLog, { readonly plan: CommitPlan; readonly begins: boolean }>();
+  for (const plan of plans) {
+    if (plan.log.producers === undefined) continue;
+    last.set(plan.log, { plan, begins: plan.position === 0 || last.get(plan.log)?.begins === true });
+  }
+  if (last.size === 0) return sections;
+  const numbered = numberedIn(batches);
+  for (const [log, { plan, begins }] of last) {
+    const section = log.producers?.sectionOf(numbered.get(log) ?? [], plan.position, begins);
+    if (section === undefined) continue;
+    plan.section = section.bytes;
+    sections.set(log, section);
+  }
+  return sections;
+}
+
+function numberedIn(batches: readonly PlacedBatch[]): Map<TopicLog, NumberedBatch[]> {
+  const found = new Map<TopicLog, NumberedBatch[]>();
+  for (const { log, numbered } of batches) {
+    if (numbered === undefined) continue;
+    const own = found.get(log);
+    if (own === undefined) found.set(log, [numbered]);
+    else own.push(numbered);
+  }
+  return found;
+}
+
+function commitBytesOf({ framesBytes, section }: CommitPlan): number {
+  return commitHeaderBytes + (section?.length ?? 0) + framesBytes;
+}
+
 function writeEntries(plans: readonly CommitPlan[], slab: Slab, position: number): Map<TopicLog, DurableCommit[]> {
   const { bytes } = slab;
   const commits = new Map<TopicLog, DurableCommit[]>();
   let at = position;
   for (const plan of plans) {
-    const { log, base, count, timeMs, framesBytes, segmentBase, position } = plan;
+    const { log, base, count, timeMs, framesBytes, segmentBase, position, section } = plan;
     const topicId = log.topicIdBytes;
-    const commitBytes = commitHeaderBytes + framesBytes;
-    const start = writeEntryHeader(bytes, at, { topicId, segmentBase, position, commitBytes });
+    const start = writeEntryHeader(bytes, at, { topicId, segmentBase, position, commitBytes: commitBytesOf(plan) });
     at = start + commitHeaderBytes;
+    if (section !== undefined) at += section.copy(bytes, at);
+    const headerBytes = at - start;
     let offset = Number(base);
     for (const { batch, from, to } of plan.slices) {
       at = writeFrames(batch, from, to, offset, timeMs, bytes, at);
       offset += to - from;
     }
-    sealCommit(bytes, start, { topicId, base, count, timeMs, framesBytes });
+    const producersBytes = headerBytes - commitHeaderBytes;
+    sealCommit(bytes, start, { topicId, base, count, timeMs, framesBytes, producersBytes });
     slab.hold();
-    const commit = { segmentBase, position, base, count, timeMs, bytes: bytes.subarray(start, at), slab };
+    const commit = { segmentBase, position, base, count, timeMs, headerBytes, bytes: bytes.subarray(start, at), slab };
     const own = commits.get(log);
     if (own === undefined) commits.set(log, [commit]);
     else own.push(commit);

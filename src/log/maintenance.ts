@@ -80,8 +80,9 @@ export class Maintenance {
     patience.abort();
   }
 
-  #seal(log: TopicLog): Promise<void> {
-    return this.#commits.betweenGroups(() => {
+  async #seal(log: TopicLog): Promise<void> {
+    await log.loadProducers();
+    await this.#commits.betweenGroups(() => {
       if (log.isRefusing || log.failure !== undefined) return;
       log.seal();
       this.#checkpointer.noteSealed(log);

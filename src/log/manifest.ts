@@ -22,6 +22,8 @@ export interface Manifest {
   readonly compactedTo: bigint;
   /** Set while the times of new records say nothing, because the wall clock has to catch up with those before. */
   readonly ageMark: AgeMark | undefined;
+  /** Set once a producer has stored something. */
+  readonly producers: ProducersMark | undefined;
   /** In offset order, with gaps where compaction left nothing; the last one is active. */
   readonly segments: readonly ManifestSegment[];
 }
@@ -30,6 +32,13 @@ export interface Manifest {
 export interface AgeMark {
   readonly offset: bigint;
   readonly livedMs: number;
+}
+
+/** What was known of producers when the topic ended at `from`; what came then is in the commits behind it. */
+export interface ProducersMark {
+  readonly from: bigint;
+  /** A section with a table (producer-section.ts), as base64; not there: nothing, or the segment that is active knows all of it. */
+  readonly table?: string;
 }
 
 export interface ManifestSegment {
@@ -62,6 +71,7 @@ const schema = z.strictObject({
   startOffset: offset,
   compactedTo: offset.default(0n),
   ageMark: z.strictObject({ offset, livedMs: z.number() }).optional(),
+  producers: z.strictObject({ from: offset, table: z.string().optional() }).optional(),
   segments: z
     .array(
       z.strictObject({
@@ -101,7 +111,7 @@ export function readManifestSync(directory: string): Manifest {
 
 function parseManifest(text: string): Manifest {
   const read = schema.parse(readCheckedJson(text));
-  const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark } = read;
+  const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark, producers } = read;
   return {
     tenant,
     topic,
@@ -111,8 +121,13 @@ function parseManifest(text: string): Manifest {
     startOffset,
     compactedTo,
     ageMark,
+    producers: producers && marked(producers.from, producers.table),
     segments: read.segments.map(({ base, generation, sealed }) => manifestSegment(base, generation ?? 0, sealed)),
   };
+}
+
+function marked(from: bigint, table: string | undefined): ProducersMark {
+  return { from, ...(table === undefined ? {} : { table }) };
 }
 
 function unreadable(path: string, cause: unknown): OperatorError {

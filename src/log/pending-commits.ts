@@ -1,4 +1,3 @@
-import { commitHeaderBytes } from "./commit.js";
 import type { Gatherer } from "./gatherer.js";
 import { lastIndexWhere } from "./search.js";
 import type { Slab } from "./slabs.js";
@@ -11,6 +10,8 @@ export interface DurableCommit {
   readonly base: bigint;
   readonly count: number;
   readonly timeMs: number;
+  /** Bytes in front of the first frame. */
+  readonly headerBytes: number;
   /** Header and frames. */
   readonly bytes: Buffer;
   /** Where these bytes are. */
@@ -48,10 +49,10 @@ export class PendingCommits {
   read(offset: bigint, gatherer: Gatherer): void {
     const first = lastIndexWhere(this.#commits, (commit) => commit.base <= offset);
     for (let index = first; index < this.#commits.length; index++) {
-      const { bytes, base, count, slab } = this.#commits[index]!;
+      const { bytes, headerBytes, base, count, slab } = this.#commits[index]!;
       const last = base + BigInt(count) - 1n;
       slab.lend();
-      if (!gatherer.take(bytes, commitHeaderBytes, bytes.length, { base, last, count })) return;
+      if (!gatherer.take(bytes, headerBytes, bytes.length, { base, last, count })) return;
     }
   }
 

@@ -12,9 +12,21 @@ export class ProducerTable {
   /** By principal, and by id. */
   readonly #principals = new Map<string, Map<string, Producer>>();
   #size = 0;
+  #nameBytes = 0;
+  #batches = 0;
 
   get size(): number {
     return this.#size;
+  }
+
+  /** Bytes of all names. */
+  get nameBytes(): number {
+    return this.#nameBytes;
+  }
+
+  /** Those that are known, of all producers. */
+  get batches(): number {
+    return this.#batches;
   }
 
   get({ principal, id }: ProducerName): Producer | undefined {
@@ -31,16 +43,22 @@ export class ProducerTable {
   note(batch: NumberedBatch): void {
     const { principal, id } = batch.producer;
     const known = this.get(batch.producer);
+    const knownBatches = known?.batches ?? 0;
     const producer = withBatch(known, batch);
-    if (producer !== known) this.set({ principal, id }, producer);
+    if (producer === known) this.#batches += producer.batches - knownBatches;
+    else this.set({ principal, id }, producer);
     if (this.#size > producerLimits.producers) this.#removeOne();
   }
 
   set({ principal, id }: ProducerName, producer: Producer): void {
     let producers = this.#principals.get(principal);
     if (producers === undefined) this.#principals.set(principal, (producers = new Map<string, Producer>()));
-    if (!producers.has(id)) this.#size++;
+    const known = producers.get(id);
     producers.set(id, producer);
+    this.#batches += producer.batches - (known?.batches ?? 0);
+    if (known !== undefined) return;
+    this.#size++;
+    this.#nameBytes += principal.length + id.length;
   }
 
   #removeOne(): void {
@@ -58,8 +76,10 @@ export class ProducerTable {
     }
     const { principal, id } = name!;
     const producers = this.#principals.get(principal)!;
+    this.#batches -= producers.get(id)!.batches;
     producers.delete(id);
     this.#size--;
+    this.#nameBytes -= principal.length + id.length;
     if (producers.size === 0) this.#principals.delete(principal);
   }
 }

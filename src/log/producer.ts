@@ -15,6 +15,9 @@ export interface NumberedBatch extends KnownBatch {
   readonly producer: BatchProducer;
 }
 
+/** One that has none yet. */
+export type SentBatch = Omit<NumberedBatch, "offset">;
+
 /** What fits in the lower half of a number that is kept exactly. */
 const twoTo32 = 2 ** 32;
 const leastBatches = 2;

@@ -7,6 +7,7 @@ import { isMissing, readInto, writeAllFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
+import { type ProducerSection, decodeSection } from "./producer-section.js";
 import { type IndexEntry, SparseIndex, indexIntervalBytes, loadIndex } from "./sparse-index.js";
 
 /**
@@ -47,6 +48,15 @@ interface Chunk {
   readonly bytes: Buffer;
   /** Of the memory that it was read into. */
   readonly lease: Lease;
+}
+
+/** What a commit says of producers. */
+export interface FoundSection {
+  readonly section: ProducerSection;
+  /** Of the commit. */
+  readonly position: number;
+  /** The commit's first offset. */
+  readonly base: bigint;
 }
 
 export function isSealed(segment: Segment): segment is Segment & SealedSegment {
@@ -180,6 +190,47 @@ export class Segment {
     return found?.position ?? this.written;
   }
 
+  /**
+   * What commits say of producers, in order: those that begin before `end`, from the last one on that is known to begin at
+   * `position` or before it; the first of them is at the position and has the base that come back.
+   *
+   * @throws RecordCorrupt
+   */
+  async sectionsFrom(
+    position: number,
+    end: number,
+  ): Promise<{ readonly position: number; readonly base: bigint; readonly sections: readonly FoundSection[] }> {
+    return this.#withHint(
+      (index) => index.floorPosition(position),
+      async (hint) => {
+        const found: { readonly header: CommitHeader; readonly position: number; bytes: Buffer | undefined }[] = [];
+        await this.#headers(hint, (header, at, chunk, inChunk) => {
+          if (at >= end) return true;
+          if (header.headerBytes === commitHeaderBytes) return false;
+          const part = chunk.subarray(inChunk + commitHeaderBytes, inChunk + header.headerBytes);
+          // A copy: the chunk is read into again.
+          const isWhole = part.length === header.headerBytes - commitHeaderBytes;
+          found.push({ header, position: at, bytes: isWhole ? Buffer.from(part) : undefined });
+          return false;
+        });
+        const sections: FoundSection[] = [];
+        for (const { header, position, bytes } of found) {
+          const section = decodeSection(bytes ?? (await this.#sectionBytes(header, position)));
+          if (section === undefined) throw this.#corrupt(position, "what the commit says of producers is damaged");
+          sections.push({ section, position, base: header.base });
+        }
+        return { position: hint?.position ?? 0, base: hint?.base ?? this.base, sections };
+      },
+    );
+  }
+
+  async #sectionBytes({ headerBytes }: CommitHeader, position: number): Promise<Buffer> {
+    const { bytes, lease } = await this.#chunk(position + commitHeaderBytes, headerBytes - commitHeaderBytes);
+    const own = Buffer.from(bytes);
+    lease.release();
+    return own;
+  }
+
   /** Looks from the nearest hint on; from the ones before it as long as it is the index that is wrong, not the file. */
   async #withHint<T>(
     nearest: (index: SparseIndex) => number,
@@ -288,7 +339,7 @@ export class Segment {
    */
   async #headers(
     hint: Hint | undefined,
-    matches: (header: CommitHeader, position: number) => boolean,
+    matches: (header: CommitHeader, position: number, chunk: Buffer, at: number) => boolean,
     length: (position: number) => number = () => indexIntervalBytes,
   ): Promise<{ header: CommitHeader; position: number; chunk: Chunk; at: number } | undefined> {
     let position = hint?.position ?? 0;
@@ -303,7 +354,7 @@ export class Segment {
         if (said !== undefined && (header.base !== hint?.base || header.timeMs !== said)) {
           throw this.#corrupt(position, "the index has another offset or time for this commit");
         }
-        if (matches(header, position)) return { header, position, chunk, at };
+        if (matches(header, position, chunk.bytes, at)) return { header, position, chunk, at };
         expected = header.last + 1n;
         at += header.headerBytes + header.framesBytes;
         position += header.headerBytes + header.framesBytes;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { TopicEnd } from "./checkpoint.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
 import { FileWork } from "./file-work.js";
-import { type Manifest, manifestSegment, readManifest, writeManifest } from "./manifest.js";
+import { type Manifest, type ProducersMark, manifestSegment, readManifest, writeManifest } from "./manifest.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { Rescue } from "./rescue.js";
@@ -13,7 +13,7 @@ import { type SealedSegment, Segment, indexPathOf, segmentFileName } from "./seg
 const nothing: Promise<unknown> = Promise.resolve();
 
 /** What a manifest says beside names and segments: all of it changes durably or not at all. */
-export type TopicState = Pick<Manifest, "settings" | "startOffset" | "compactedTo" | "ageMark">;
+export type TopicState = Pick<Manifest, "settings" | "startOffset" | "compactedTo" | "ageMark" | "producers">;
 
 /**
  * What one topic has on disk: its segments, and the `topic.json` that names them. Every change of `topic.json` goes
@@ -30,14 +30,17 @@ export class TopicFiles {
   #syncedBase: bigint;
   #changing = nothing;
   #rescue: Rescue | undefined;
+  /** Of the last segment that was begun without a commit: no commit of it says what was known of producers before. */
+  #producers: ProducersMark | undefined;
 
   /** @param position bytes in the active segment */
   constructor(open: OpenFiles, directory: string, manifest: Manifest, position: number) {
-    const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark, segments } = manifest;
+    const { tenant, topic, topicId, createdMs, settings, segments } = manifest;
+    const { startOffset, compactedTo, ageMark, producers } = manifest;
     this.directory = directory;
     this.identity = { tenant, topic, topicId, createdMs };
     this.#open = open;
-    this.#state = { settings, startOffset, compactedTo, ageMark };
+    this.#state = { settings, startOffset, compactedTo, ageMark, producers };
     this.#segments = segments.map(
       ({ base, generation, sealed }) =>
         new Segment(open, directory, topicId, base, { bytes: sealed?.bytes ?? position, sealed, generation }),
@@ -58,8 +61,13 @@ export class TopicFiles {
     return this.#segments;
   }
 
-  /** Seals the active segment, if there is one, and begins the next. The end of the sealed one may not be written yet. */
-  roll(base: bigint, sealedBytes: number): void {
+  /**
+   * Seals the active segment, if there is one, and begins the next. The end of the sealed one may not be written yet.
+   *
+   * @param producers what is known of them, where no commit of the new segment is going to say it
+   */
+  roll(base: bigint, sealedBytes: number, producers?: ProducersMark): void {
+    this.#producers = producers;
     this.#segments.at(-1)?.seal({ next: base, bytes: sealedBytes });
     this.#segments.push(new Segment(this.#open, this.directory, this.identity.topicId, base, undefined));
   }
@@ -111,7 +119,7 @@ export class TopicFiles {
       for (const segment of newFiles) segment.isNewFile = false;
       const last = unsynced.at(-1);
       if (last === undefined || last.base === this.#syncedBase) return;
-      await this.#replaceManifest({});
+      await this.#replaceManifest({ change: ({ producers }) => ({ producers: this.#producersAt(last, producers) }) });
       this.#syncedBase = last.base;
     });
   }
@@ -161,6 +169,13 @@ export class TopicFiles {
     await this.#work.end(remove);
     for (const { path } of this.#segments) await this.#forget(path);
     if (this.#rescue !== undefined) await this.#open.forget(this.#rescue.path);
+  }
+
+  /** What is to be kept of producers beside the commits of the segment. */
+  #producersAt({ base }: Segment, known: ProducersMark | undefined): ProducersMark | undefined {
+    if (this.#producers?.from === base) return this.#producers;
+    // The first commits of a segment that another was sealed for say all of it again.
+    return known !== undefined && known.from < base ? { from: known.from } : known;
   }
 
   #replaceManifest(by: {

@@ -22,21 +22,28 @@ import type {
   RecordFrames,
   TopicSettings,
 } from "./port.js";
-import type { NumberedBatch } from "./producer.js";
+import { type NumberedBatch, type SentBatch, findBatch } from "./producer.js";
+import { mostBytesOfOne } from "./producer-section.js";
+import { ProducerTable } from "./producer-table.js";
 import type { Rescue } from "./rescue.js";
 import { lastIndexWhere, lastIndexWhereAsync } from "./search.js";
 import type { Segment } from "./segment.js";
 import type { StorageAccount } from "./storage-account.js";
 import type { TopicFiles } from "./topic-files.js";
-import { TopicProducers } from "./topic-producers.js";
+import { type PlacedSection, TopicProducers } from "./topic-producers.js";
 import { Waiters } from "./waiters.js";
 
 /** What a topic's log needs of the journal: admission, and a place in the queue. */
 export interface Appender {
-  /** @throws the reason why nothing of this size can be taken at the moment */
-  admit(tenant: string, batch: RecordBatch): void;
+  /**
+   * @param sectionBytes what its commit has to say of producers, at most
+   * @throws the reason why nothing of this size can be taken at the moment
+   */
+  admit(tenant: string, batch: RecordBatch, sectionBytes: number): void;
   /** @param numbered the same batch, if a producer sent it */
   enqueue(log: TopicLog, batch: RecordBatch, offset: bigint, numbered: NumberedBatch | undefined): Promise<Appended>;
+  /** Runs the task when no group is on its way that is made already; not at all once the journal has failed. */
+  betweenGroups(task: () => void): Promise<void>;
 }
 
 /** One for all: most topics never have anything under way. */
@@ -61,6 +68,7 @@ export class TopicLog implements CommitLog {
   #next: bigint;
   /** Made when it is needed. */
   #producers: TopicProducers | undefined;
+  #preparing: Promise<void> | undefined;
   /** Batches that are admitted and not answered. */
   #unanswered = 0;
   #onAnswered: (() => void) | undefined;
@@ -170,24 +178,24 @@ export class TopicLog implements CommitLog {
   }
 
   async append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend> {
-    this.#assertOpen();
-    if (this.#damage !== undefined) throw this.#damage;
-    if (this.#failure !== undefined) throw this.#failure;
+    this.#assertTakes();
     const { producer } = options;
-    const checksum = producer === undefined ? 0 : checksumOf(batch);
-    if (producer !== undefined) {
-      this.#producers ??= new TopicProducers();
-      const durable = this.#producers.find(producer, batch.count, checksum);
-      if (durable !== undefined) return { durable, isRepeated: true };
+    const sent = producer && { producer, count: batch.count, checksum: checksumOf(batch) };
+    while (this.#lacksProducers(sent !== undefined)) {
+      // A batch that is refused leaves nothing behind: it does not make this a topic with producers.
+      if (this.#preparing === undefined && sent !== undefined && this.files.state.producers === undefined) {
+        void this.#find(sent);
+        this.#check(batch, options);
+      }
+      await this.#prepareProducers();
+      this.#assertTakes();
     }
-    options.mayTake?.();
-    this.#appender.admit(this.tenant, batch);
-    if (options.expectedOffset !== undefined && options.expectedOffset !== this.#next) {
-      throw new UnexpectedOffset(options.expectedOffset, this.#next);
-    }
+    const known = sent && this.#find(sent);
+    if (known !== undefined) return { durable: known, isRepeated: true };
+    this.#check(batch, options);
     const offset = this.#next;
     this.#next += BigInt(batch.count);
-    const numbered = producer && { producer, count: batch.count, checksum, offset };
+    const numbered = sent && { ...sent, offset };
     const durable = this.#appender.enqueue(this, batch, offset, numbered);
     if (numbered !== undefined) this.#producers!.noteAdmitted(numbered, durable);
     // Whoever appended may have gone away; a failing journal is not an error that nobody handled.
@@ -286,10 +294,10 @@ export class TopicLog implements CommitLog {
   /**
    * Makes commits of a durable group visible, in order, and wakes who waits for them.
    *
-   * @param numbered those of its batches that producers sent
+   * @param section what they say of producers
    */
-  publish(commits: readonly DurableCommit[], numbered: readonly NumberedBatch[] = []): void {
-    if (numbered.length > 0) this.#producers!.noteDurable(numbered);
+  publish(commits: readonly DurableCommit[], section?: PlacedSection): void {
+    if (section !== undefined) this.#producers?.noteDurable(section);
     for (const commit of commits) {
       const next = commit.base + BigInt(commit.count);
       const { position: at, timeMs, bytes } = commit;
@@ -308,9 +316,22 @@ export class TopicLog implements CommitLog {
    */
   seal(): void {
     const { next, position, timeMs } = this.#end;
-    if (position === 0) return;
-    this.files.roll(next, position);
+    if (position === 0 || this.#lacksProducers(false)) return;
+    this.files.roll(next, position, this.files.state.producers && this.#producers?.markAt(next));
     this.#end = { next, segmentBase: next, position: 0, timeMs };
+  }
+
+  /** What is known of its producers; undefined if there are none, or nobody needed it since the start. */
+  get producers(): TopicProducers | undefined {
+    return this.#producers;
+  }
+
+  /** Reads what an earlier process has left of producers, if that was not done. Without it, the topic is not sealed. */
+  async loadProducers(): Promise<void> {
+    while (this.#lacksProducers(false)) {
+      this.#assertOpen();
+      await this.#prepareProducers();
+    }
   }
 
   /** What is durable and in no segment yet, in bytes. */
@@ -377,6 +398,72 @@ export class TopicLog implements CommitLog {
     this.#refusal ??= refusal;
     this.#waiters.fail(this.#refusal);
     this.#longWork?.controller.abort();
+  }
+
+  /** @throws the reason why nothing is appended at all */
+  #assertTakes(): void {
+    this.#assertOpen();
+    if (this.#damage !== undefined) throw this.#damage;
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** The batch, if it was taken before. @throws the reason why it cannot be the producer's next one */
+  #find({ producer, count, checksum }: SentBatch): Promise<Appended> | undefined {
+    if (this.#producers !== undefined) return this.#producers.find(producer, count, checksum);
+    findBatch(undefined, producer, count, checksum);
+    return undefined;
+  }
+
+  /** @throws the reason why a batch that was not taken before is not taken now */
+  #check(batch: RecordBatch, { producer, expectedOffset, mayTake }: AppendOptions): void {
+    mayTake?.();
+    const ownBytes = producer === undefined ? 0 : mostBytesOfOne(producer);
+    this.#appender.admit(this.tenant, batch, ownBytes + (this.#producers?.tableBytes ?? 0));
+    if (expectedOffset !== undefined && expectedOffset !== this.#next) {
+      throw new UnexpectedOffset(expectedOffset, this.#next);
+    }
+  }
+
+  /** True if an append, with a producer or without one, has to wait for what is known of producers. */
+  #lacksProducers(hasProducer: boolean): boolean {
+    const isMarked = this.files.state.producers !== undefined;
+    if (this.#producers === undefined) return isMarked || hasProducer;
+    return hasProducer && !isMarked;
+  }
+
+  /** Those who wait for the same go on in the order of their calls. */
+  #prepareProducers(): Promise<void> {
+    this.#preparing ??= (
+      this.files.state.producers === undefined ? this.#markProducers() : this.#loadProducers()
+    ).finally(() => (this.#preparing = undefined));
+    return this.#preparing;
+  }
+
+  async #loadProducers(): Promise<void> {
+    const mark = this.files.state.producers!;
+    const active = this.files.segments.at(-1)!;
+    const loaded = await this.files.work(() => TopicProducers.load(active, mark, this.#end));
+    // What a deletion takes away is not lost.
+    this.#assertOpen();
+    this.#producers = loaded;
+  }
+
+  /** Durably says that there are producers from now on: who begins anew after a crash then knows that it has to look. */
+  async #markProducers(): Promise<void> {
+    let from: bigint | undefined;
+    // A group that is made already would begin a segment without saying what is known of producers.
+    await this.#appender.betweenGroups(() => {
+      this.#producers = new TopicProducers(new ProducerTable(), this.#end.position);
+      from = this.#end.next;
+    });
+    if (from === undefined) return;
+    const producers = { from };
+    try {
+      await this.#change(() => ({ producers }));
+    } catch (error) {
+      this.#producers = undefined;
+      throw error;
+    }
   }
 
   #assertOpen(): void {

@@ -12,6 +12,8 @@ export interface Engine extends AsyncDisposable {
   advance(milliseconds: number): void;
   /** Closes the store and opens it again. Asked only of engines that are durable. */
   reopen(): Promise<void>;
+  /** The same as if the process had been killed: the store is told nothing. Asked only of engines that are durable. */
+  crash(): Promise<void>;
   /**
    * Brings everything that the topic holds to where the engine compacts it and lets it go. It may append records with the
    * value `filler` and without a key behind it.

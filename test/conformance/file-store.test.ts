@@ -1,3 +1,4 @@
+import { cpSync } from "node:fs";
 import { append, appendAll, openStore, temporaryDirectory, valuesBatch } from "../support/log-harness.js";
 import { ManualClock } from "../support/manual-clock.js";
 import { type Engine, logOf } from "./engine.js";
@@ -14,11 +15,20 @@ const sizes = {
 };
 
 async function open(): Promise<Engine> {
-  const directory = await temporaryDirectory();
+  let directory = await temporaryDirectory();
   const clock = new ManualClock({ goesOn: true });
   let opened = await openStore(directory.path, sizes, clock);
   const reopen = async (): Promise<void> => {
     await opened[Symbol.asyncDispose]();
+    opened = await openStore(directory.path, sizes, clock);
+  };
+  const crash = async (): Promise<void> => {
+    const found = await temporaryDirectory();
+    // In one go: meanwhile the store does not take another step.
+    cpSync(directory.path, found.path, { recursive: true });
+    await opened[Symbol.asyncDispose]();
+    await directory[Symbol.asyncDispose]();
+    directory = found;
     opened = await openStore(directory.path, sizes, clock);
   };
   const engine: Engine = {
@@ -27,6 +37,7 @@ async function open(): Promise<Engine> {
     },
     advance: (milliseconds) => clock.advance(milliseconds),
     reopen,
+    crash,
     settle: async (tenant, topic) => {
       // A record that fits into no segment begins one of its own: what is before it is sealed, and a close makes a checkpoint.
       await appendAll(logOf(engine, topic, tenant), ["filler".padEnd(sizes.segmentBytes, ".")]);

@@ -13,6 +13,7 @@ async function open(): Promise<Engine> {
     store,
     advance: (milliseconds) => void (passed += milliseconds),
     reopen: () => Promise.reject(new Error("nothing outlives this store")),
+    crash: () => Promise.reject(new Error("nothing outlives this store")),
     settle: () => Promise.resolve(),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };

@@ -236,7 +236,7 @@ export function producing(open: OpenEngine, { refused }: Capabilities): void {
       const log = await engine.store.open("acme", "orders");
       expect(producers).toBe(1024);
       const all = Array.from({ length: producers }, (_, index) => producerOf(log, id(index)));
-      for (const { send } of all) await stored(send(0, ["0"]));
+      await Promise.all(all.map(({ send }) => stored(send(0, ["0"]))));
       // Used again, it is the last to go.
       await stored(all[0]!.send(1, ["1"]));
       for (const extra of ["x", "y"]) await stored(producerOf(log, extra).send(0, ["0"]));
@@ -254,7 +254,7 @@ export function producing(open: OpenEngine, { refused }: Capabilities): void {
       const few = Array.from({ length: 3 }, (_, index) => producerOf(log, id(index), "globex/few"));
       for (const { send } of few) await stored(send(0, ["few"]));
       const many = Array.from({ length: producers + 5 }, (_, index) => producerOf(log, id(index), "acme/many"));
-      for (const { send } of many) await stored(send(0, ["many"]));
+      await Promise.all(many.map(({ send }) => stored(send(0, ["many"]))));
       expect(await stored(quiet.send(0, ["quiet"]))).toEqual({ offset: 0n, count: 1 });
       for (const { send } of few) await expect(send(2, ["few"])).rejects.toMatchObject(gap(1, 2));
       for (const gone of many.slice(0, 9)) await expect(gone.send(1, ["1"])).rejects.toMatchObject(gap(0, 1));

@@ -4,6 +4,7 @@ import { closing } from "./closing.js";
 import { compaction } from "./compacting.js";
 import type { Capabilities, OpenEngine } from "./engine.js";
 import { againstModel } from "./model.js";
+import { producersAgainstModel } from "./producing-model.js";
 import { producing } from "./producing.js";
 import { reading } from "./reading.js";
 import { removing } from "./removing.js";
@@ -25,5 +26,8 @@ export function describeCommitLog(name: string, open: OpenEngine, capabilities: 
   describe(`${name}: compaction`, () => compaction(open, capabilities));
   describe(`${name}: closing`, () => closing(open, capabilities));
   if (capabilities.durable) describe(`${name}: reopening`, () => reopening(open));
-  describe(`${name}: against a model`, () => againstModel(open, capabilities));
+  describe(`${name}: against a model`, () => {
+    againstModel(open, capabilities);
+    producersAgainstModel(open, capabilities);
+  });
 }

@@ -364,7 +364,7 @@ describe("a start is refused, and changes nothing,", () => {
     ["without format.json beside topics", (data) => rm(join(data, "format.json"))],
     ["with an empty format.json", json("")],
     ["with a format.json that is not an object", json("7")],
-    ["with a format.json of a future version", json('{"format":"aclog","version":2}')],
+    ["with a format.json of a future version", json('{"format":"aclog","version":3}')],
     ["with a format.json of something else", json('{"format":"other","version":1}')],
     ["without a checkpoint", (data) => rm(join(data, "journal/checkpoint"))],
     ["with an empty checkpoint", (data) => truncate(join(data, "journal/checkpoint"), 0)],

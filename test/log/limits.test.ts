@@ -50,9 +50,11 @@ function emptyTopic(files: OpenFiles, directory: string): TopicLog {
     startOffset: 0n,
     compactedTo: 0n,
     ageMark: undefined,
+    producers: undefined,
     segments: [],
   };
-  const appender = { admit: () => undefined, enqueue: () => Promise.reject(new Error("not used")) };
+  const unused = (): Promise<never> => Promise.reject(new Error("not used"));
+  const appender = { admit: () => undefined, enqueue: unused, betweenGroups: unused };
   return new TopicLog(new TopicFiles(files, directory, manifest, 0), appender, new StorageAccount(), emptyEnd);
 }
 
@@ -298,7 +300,8 @@ describe("a search by time", () => {
       // Two segments share a time, and then comes a gap.
       const timeMs = 1000 + 10 * Math.floor(Number(base) / 2);
       sealCommit(bytes, 0, { topicId: log.topicIdBytes, base, count: 1, timeMs, framesBytes: 0 });
-      log.publish([{ base, segmentBase: base, position: 0, count: 1, timeMs, bytes, slab: slabOfOne() }]);
+      const place = { base, segmentBase: base, position: 0, count: 1, timeMs };
+      log.publish([{ ...place, headerBytes: commitHeaderBytes, bytes, slab: slabOfOne() }]);
     }
     await log.flush(() => undefined);
     for (const [time, offset] of [
@@ -386,7 +389,16 @@ describe("a checkpoint", () => {
     const log = emptyTopic(files, directory.path);
     const publish = (base: bigint, segmentBase: bigint, position: number) =>
       log.publish([
-        { base, segmentBase, position, count: 1, timeMs: 1, bytes: Buffer.alloc(10, 1), slab: slabOfOne() },
+        {
+          base,
+          segmentBase,
+          position,
+          count: 1,
+          timeMs: 1,
+          headerBytes: 0,
+          bytes: Buffer.alloc(10, 1),
+          slab: slabOfOne(),
+        },
       ]);
     const checkpoint = async (): Promise<string[]> => {
       synced.length = 0;

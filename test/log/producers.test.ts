@@ -282,7 +282,9 @@ describe("damage to what is known of producers", () => {
       await opened.store.maintain();
     }
     const [path] = await pathsEndingWith(directory.path, "topic.json");
-    const manifest = JSON.parse(await readFile(path!, "utf8")) as { producers: { from: string; table?: string } };
+    // As it was before it had a checksum, which would notice any change.
+    const text = (await readFile(path!, "utf8")).replace(/,\n {2}"checksum": ".*"/, "");
+    const manifest = JSON.parse(text) as { producers: { from: string; table?: string } };
     expect(manifest.producers.from).toBe("1");
     for (const producers of [{ from: "1", table: "AAAA" }, { from: "0" }]) {
       await writeFile(path!, JSON.stringify({ ...manifest, producers }));

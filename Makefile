@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -53,6 +53,9 @@ bench-peers: build ## the same, beside NATS JetStream, Redis Streams and etcd to
 
 durability-model: build ## 100,000 random histories of crashes and failing disks; what each rule of the log keeps away (HISTORIES=, SEED=)
 	@HISTORIES=$${HISTORIES:-100000} SEED=$${SEED:-1} $(BIN)/vitest run test/durability-model --reporter=dot
+
+disk-faults: build ## fail every N-th call of the engine on its disk, in process: all N of what make test tries a few of
+	@ACLOG_DISK_FAULTS=all $(BIN)/vitest run test/log/disk-faults.test.ts
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

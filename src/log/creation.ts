@@ -59,8 +59,11 @@ export class Creation {
       const undo = (): Promise<void> => this.#undo(temporary, directory);
       // After a failed sync of its name, a power cut may show it whatever is done now: the next start decides.
       const isInDoubt = isNamed && !isExhausted(error);
-      const undone = isInDoubt ? Promise.reject(error) : undo();
-      await undone.catch(() => this.#left.set(key, isInDoubt ? () => Promise.reject(error) : undo));
+      const refuse = async (): Promise<void> => {
+        throw error;
+      };
+      const settle = isInDoubt ? refuse : undo;
+      await settle().catch(() => this.#left.set(key, settle));
       throw error;
     }
     return { directory, manifest };

@@ -38,6 +38,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_replay_duration_seconds: ["GAUGE"],
   aclog_replay_groups: ["GAUGE"],
   aclog_stray_requests_total: ["COUNTER", "code"],
+  aclog_topic_failures_total: ["COUNTER"],
   aclog_waiting_readers: ["GAUGE"],
 };
 const tenantFamilies: typeof families = {
@@ -46,7 +47,6 @@ const tenantFamilies: typeof families = {
   aclog_tenant_records_total: ["COUNTER", "tenant", "direction"],
   aclog_tenant_stored_bytes: ["GAUGE", "tenant"],
   aclog_tenant_topics: ["GAUGE", "tenant"],
-  aclog_topic_failures_total: ["COUNTER"],
 };
 
 /** The labels of a family's samples, sorted. */

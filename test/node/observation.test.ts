@@ -1,6 +1,7 @@
 import { readdir, truncate } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { TopicStorageFailed } from "../../src/errors.js";
 import { Observation } from "../../src/node/observation.js";
 import { LogLines, startTestNode } from "../support/test-node.js";
 
@@ -55,6 +56,21 @@ test("a journal that fails is told at once: to the log, to health, and to whoeve
   observation.storeEvents(() => told++).onFailure(new Error("EIO"));
   expect(log.lines).toMatchObject([{ level: 60, err: { message: "EIO" } }]);
   expect(told).toBe(1);
+});
+
+test("a topic whose files cannot be written is told of with file and error, and counted; what callers are told of it is not", async () => {
+  const { log, observation, metric } = observed();
+  const error = Object.assign(new Error("EIO: i/o error, fsync '/data/1.log'"), { code: "EIO" });
+  const failed = { tenant: "acme", topic: "orders", topicId: "ab", error };
+  observation.storeEvents(() => undefined).onTopicFailure(failed);
+  observation.onInternalError(new TopicStorageFailed("ab"), "/log.v1.Log/Produce", "id");
+  expect(log.lines).toMatchObject([
+    { level: 50, tenant: "acme", topic: "orders", topicId: "ab", err: { code: "EIO", message: error.message } },
+  ]);
+  expect(await metric("aclog_topic_failures_total")).toBe(1);
+  // A call that meets the disk itself says what it met.
+  observation.onInternalError(new TopicStorageFailed("ab", error), "/log.v1.Log/Consume", "id");
+  expect(log.lines.slice(1)).toMatchObject([{ level: 50, requestId: "id", topicId: "ab", err: { code: "EIO" } }]);
 });
 
 test("a start says which topic is shorter than it was; that one takes nothing more, the others do", async () => {

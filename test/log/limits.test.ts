@@ -353,6 +353,25 @@ describe("open files", () => {
     expect(syncs, "the write ended after the sync had begun").toBe(2);
   });
 
+  test("are read on a disk that has been made read-only, as the kernel does with one that fails", async ({ skip }) => {
+    await using directory = await temporaryDirectory();
+    const [disk, view] = [join(directory.path, "disk"), join(directory.path, "view")];
+    await mkdir(disk);
+    await mkdir(view);
+    await writeFile(join(disk, "file"), "stored");
+    const isMounted = runs("mount", "--bind", disk, view) && runs("mount", "-o", "remount,ro,bind", view);
+    try {
+      if (!isMounted) return skip("not checked: a read-only disk needs the right to mount");
+      await using files = new OpenFiles(2);
+      const path = join(view, "file");
+      expect(await files.read(path, (file) => file.readFile("utf8"))).toBe("stored");
+      const another = files.write(join(view, "another"), () => Promise.resolve());
+      await expect(another).rejects.toMatchObject({ code: "EROFS" });
+    } finally {
+      runs("umount", view);
+    }
+  });
+
   test("are synced before they are closed to make room", async () => {
     await using directory = await temporaryDirectory();
     await using files = new OpenFiles(1);

@@ -20,11 +20,12 @@ export interface ProduceRequest {
    */
   'tenant'?: (string);
   /**
-   * Append only if the batch gets exactly this offset, else FAILED_PRECONDITION with the actual next offset.
+   * Append only if the batch gets exactly this offset, else FAILED_PRECONDITION with the actual next offset. Not looked at
+   * for a producer's batch that is stored already.
    */
   'expectedOffset'?: (number | string | bigint);
   /**
-   * Not implemented yet: a request that sets it is refused with UNIMPLEMENTED.
+   * Set: a batch that is sent again is not stored again.
    */
   'producer'?: (_log_v1_Producer | null);
   /**
@@ -56,11 +57,12 @@ export interface ProduceRequestOutput {
    */
   'tenant': (string);
   /**
-   * Append only if the batch gets exactly this offset, else FAILED_PRECONDITION with the actual next offset.
+   * Append only if the batch gets exactly this offset, else FAILED_PRECONDITION with the actual next offset. Not looked at
+   * for a producer's batch that is stored already.
    */
   'expectedOffset'?: (bigint);
   /**
-   * Not implemented yet: a request that sets it is refused with UNIMPLEMENTED.
+   * Set: a batch that is sent again is not stored again.
    */
   'producer': (_log_v1_ProducerOutput | null);
   /**

@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -56,6 +56,10 @@ durability-model: build ## 100,000 random histories of crashes and failing disks
 
 disk-faults: build ## fail every N-th call of the engine on its disk, in process: all N of what make test tries a few of
 	@ACLOG_DISK_FAULTS=all $(BIN)/vitest run test/log/disk-faults.test.ts
+
+faults: build ## every system call of the store fails, is cut short or is the last one (test/faults/README.md)
+	@test/faults/install.sh
+	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/faults.test.ts
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

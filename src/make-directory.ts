@@ -3,18 +3,25 @@ import { dirname, resolve } from "node:path";
 
 /**
  * Like `mkdir -p`: what is there already may stay. Node's own recursive mkdir never ends where a file system says "no
- * such file" about a name whose parent exists, as /proc does; here no step is tried more than twice.
+ * such file" about a name whose parent exists, as /proc does; here no step is tried more than twice. And where the disk is
+ * full, or fails, Node's says ENOENT instead.
  *
  * @param mode of each directory that is made
+ * @returns true if it was not there
  * @throws the system's error of the step that failed: EEXIST where a file is in the way, ENOENT where none can be made
  */
-export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
+export async function makeDirectory(path: string, mode = 0o777): Promise<boolean> {
   const whole = resolve(path);
   // Up to the nearest one that is there or could be made, and down again.
   const missing: string[] = [];
-  for (let at = whole; !(await isMade(at, mode)); at = dirname(at)) missing.push(at);
+  let made = await make(whole, mode);
+  for (let at = whole; made === "impossible"; made = await make(at, mode)) {
+    missing.push(at);
+    at = dirname(at);
+  }
   for (const each of missing.reverse()) {
-    if (!(await isMade(each, mode))) {
+    made = await make(each, mode);
+    if (made === "impossible") {
       throw Object.assign(new Error(`ENOENT: no such file or directory, mkdir '${each}'`), {
         code: "ENOENT",
         syscall: "mkdir",
@@ -22,17 +29,19 @@ export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
       });
     }
   }
+  return made === "made";
 }
 
-/** False when its parent is missing. */
-async function isMade(path: string, mode: number): Promise<boolean> {
+/** Impossible when its parent is missing. */
+async function make(path: string, mode: number): Promise<"made" | "there" | "impossible"> {
   try {
     await mkdir(path, { mode });
-    return true;
+    return "made";
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT" && dirname(path) !== path) return false;
+    if (error instanceof Error && "code" in error && error.code === "ENOENT" && dirname(path) !== path)
+      return "impossible";
     // Which error an existing directory gives depends on where it is: a read-only disk says so first.
-    if (await isDirectory(path)) return true;
+    if (await isDirectory(path)) return "there";
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeDirectory } from "../make-directory.js";
 import { type CatalogEntry, creating, topicDirectory } from "./catalog.js";
 import { SharedSyncs } from "./shared-syncs.js";
 import { isExhausted, isMissing } from "./durable-files.js";
@@ -80,8 +81,8 @@ export class Creation {
   }
 
   async #makeTenant(topics: string): Promise<void> {
-    const made = await mkdir(topics, { recursive: true, mode: 0o700 });
-    if (made === undefined && this.#durable.has(topics)) return;
+    const isNew = await makeDirectory(topics, 0o700);
+    if (!isNew && this.#durable.has(topics)) return;
     for (const parent of [dirname(topics), this.#tenantsDirectory]) await this.#syncs.sync(parent);
     this.#durable.add(topics);
   }

@@ -1,7 +1,7 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { LogClosed, StorageFull, TopicExists, TopicNotFound, TopicStorageFailed } from "../errors.js";
 import { Closers } from "../lifecycle.js";
+import { makeDirectory } from "../make-directory.js";
 import type { RecordBatch } from "../wire/records.js";
 import { type CatalogEntry, readCatalog, removeLeftovers } from "./catalog.js";
 import { type Checkpoint, writeCheckpoint } from "./checkpoint.js";
@@ -343,8 +343,8 @@ export class FileStore implements LogStore {
 }
 
 async function create(path: string, journalDirectory: string): Promise<Recovery> {
-  await mkdir(journalDirectory, { recursive: true, mode: 0o700 });
-  await mkdir(join(path, layout.tenants), { recursive: true, mode: 0o700 });
+  await makeDirectory(journalDirectory, 0o700);
+  await makeDirectory(join(path, layout.tenants), 0o700);
   // The journal's first file is made by whoever opens it; until format.json is there, this is done again.
   const place = { file: 1n, position: blockBytes };
   const checkpoint: Checkpoint = { sequence: 0n, place, ends: new Map(), rescues: new Map() };

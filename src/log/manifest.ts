@@ -103,7 +103,8 @@ export async function readManifest(directory: string): Promise<Manifest> {
 export function readManifestSync(directory: string): Manifest {
   const path = join(directory, manifestName);
   try {
-    return parseManifest(readFileSync(path, "utf8"));
+    // Told the encoding, Node 20 would end the process where the file cannot be closed.
+    return parseManifest(readFileSync(path).toString());
   } catch (error) {
     throw unreadable(path, error);
   }

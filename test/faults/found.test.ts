@@ -25,3 +25,7 @@ test("on a full disk, the first start says that there is no space, and not that 
   const outcome = await tried("mkdir any 2 ENOSPC once", /^mkdir of directory .*\/journal$/);
   expect(outcome.reasons).toEqual(["open: ENOSPC"]);
 });
+
+test("a topic.json that cannot be closed does not end the process by an assertion", async () => {
+  await tried("close manifest 1 EIO once recovery", /^close of manifest .*\/topic\.json$/);
+});

@@ -1,4 +1,5 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
+import { constants } from "node:os";
 import { dirname } from "node:path";
 
 /** Writes all of `bytes` at `position`. A short write is not an error of the disk, so the rest follows. */
@@ -99,7 +100,12 @@ export function isSystemError(error: unknown): boolean {
 
 /** True for the errors that pass when something is given back: space on the disk, a quota, open files. */
 export function isExhausted(error: unknown): boolean {
-  return ["ENOSPC", "EDQUOT", "EMFILE", "ENFILE"].some((code) => hasCode(error, code));
+  return ["ENOSPC", "EMFILE", "ENFILE"].some((code) => hasCode(error, code)) || isOverQuota(error);
+}
+
+/** Node has no name for EDQUOT, and calls it an unknown error. */
+function isOverQuota(error: unknown): boolean {
+  return error instanceof Error && "errno" in error && error.errno === -constants.errno.EDQUOT;
 }
 
 /** True for an error of the operating system with that code, as in `EIO`. */

@@ -29,3 +29,10 @@ test("on a full disk, the first start says that there is no space, and not that 
 test("a topic.json that cannot be closed does not end the process by an assertion", async () => {
   await tried("close manifest 1 EIO once recovery", /^close of manifest .*\/topic\.json$/);
 });
+
+test("a quota that is used up only pauses writing, as a full disk does, although Node has no name for it", async () => {
+  const outcome = await tried("write manifest 3 EDQUOT once", /^write of manifest /);
+  expect(outcome.reasons).toEqual(["create: STORAGE_FULL"]);
+  const segment = await tried("write segment 2 EDQUOT once", /^write of segment /);
+  expect(segment.ended).toBe(false);
+});

@@ -6,7 +6,13 @@ import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
 import { Connections } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
-import { FileStore, type FileStoreOptions, type LogStore, defaultFileStoreOptions } from "../log/index.js";
+import {
+  FileStore,
+  type FileStoreEvents,
+  type FileStoreOptions,
+  type LogStore,
+  defaultFileStoreOptions,
+} from "../log/index.js";
 import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
 import { TenantLogs } from "../tenancy/tenant-logs.js";
@@ -56,7 +62,7 @@ export async function startNode(
     const authorizer = await CasbinAuthorizer.open(config.policyDir, observation);
     const health = new Health();
     const events = observation.storeEvents(() => health.setServing(false));
-    const store: FileStore = closers.add(await FileStore.open(config.dataDir, storage, events));
+    const store: FileStore = closers.add(await openStore(config.dataDir, storage, events));
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
     const isTight = (tenant: string): boolean => store.usage(tenant).bytes > limitsOf(tenant).storage_bytes * tightPart;
@@ -111,6 +117,16 @@ export async function startNode(
     // Half a node must not keep files or ports.
     await closers[Symbol.asyncDispose]();
     throw error;
+  }
+}
+
+/** @throws OperatorError with the directory's name also where the system says only what it could not do, and not to what */
+async function openStore(path: string, storage: FileStoreOptions, events: FileStoreEvents): Promise<FileStore> {
+  try {
+    return await FileStore.open(path, storage, events);
+  } catch (error) {
+    if (!(error instanceof Error) || !("syscall" in error) || "path" in error) throw error;
+    throw new OperatorError(`the data directory ${path} cannot be used: ${error.message}`, [], { cause: error });
   }
 }
 

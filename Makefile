@@ -59,7 +59,7 @@ disk-faults: build ## fail every N-th call of the engine on its disk, in process
 
 faults: build ## every system call of the store fails, is cut short or is the last one (test/faults/README.md)
 	@test/faults/install.sh
-	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/faults.test.ts
+	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/$(if $(FAULTS),faults.test.ts,)
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -60,6 +60,12 @@ disk-faults: build ## fail every N-th call of the engine on its disk, in process
 faults: build ## every system call of the store fails, is cut short or is the last one (test/faults/README.md)
 	@test/faults/install.sh
 	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/$(if $(FAULTS),faults.test.ts,)
+
+crash: build ## kill the server again and again, and look for what is lost (CRASH="--cycles 20 --seed 7")
+	@node test/campaigns/crash.mjs $(CRASH)
+
+powercut: build ## the same with the power of its disk, as root
+	@node test/campaigns/powercut.mjs $(CRASH)
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

@@ -1,4 +1,4 @@
-import { TopicNotFound } from "../errors.js";
+import { JournalFailed, StorageFull, TopicNotFound } from "../errors.js";
 import { type CommitLog, type TopicSettings, defaultTopicSettings } from "../log/index.js";
 import { defaultTopic } from "../names.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
@@ -88,7 +88,7 @@ export class TopicService {
     const { tenant, prefix, after, isShown } = wanted;
     const isOnPage = (topic: string): boolean => topic > after && topic.startsWith(prefix) && isShown(topic);
     // It always exists, so it is on the list; but a list makes nothing for a caller who may not see it.
-    if (isOnPage(defaultTopic)) await this.#logs.find({ tenant, topic: defaultTopic, topicId: undefined });
+    if (isOnPage(defaultTopic)) await this.#makeDefault(tenant);
     const picked = await this.#browsing.pick(
       wanted.caller,
       () => this.#logs.all(tenant),
@@ -97,6 +97,15 @@ export class TopicService {
       signal,
     );
     return { topics: picked.slice(0, wanted.size).flatMap(stateIfThere), isLast: picked.length <= wanted.size };
+  }
+
+  /** Where nothing can be made, as on a full disk, there is a list all the same. */
+  async #makeDefault(tenant: string): Promise<void> {
+    try {
+      await this.#logs.find({ tenant, topic: defaultTopic, topicId: undefined });
+    } catch (error) {
+      if (!(error instanceof StorageFull || error instanceof JournalFailed)) throw error;
+    }
   }
 }
 

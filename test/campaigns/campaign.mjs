@@ -22,7 +22,10 @@ export class Campaign {
   #seed;
   #ledger;
   #records;
+  /** Its disk is gone, and what calls end with then is not judged. */
   #isBroken = false;
+  /** Streams end as the kernel lets them. */
+  #isKilled = false;
   #starts = [];
   #moments = { "under load": 0, "while starting": 0, "while stopping": 0 };
   #checks = { whole: 0, new: 0 };
@@ -101,12 +104,14 @@ export class Campaign {
       await server.kill();
       return;
     }
+    this.#isBroken = false;
+    this.#isKilled = false;
     const load = new Load({
       place: this.#place,
       ledger: this.#ledger,
       records: this.#records,
       random,
-      mayFail: () => this.#isBroken,
+      mayFail: (error) => this.#isBroken || (this.#isKilled && /RST_STREAM/.test(error.message)),
     });
     load.start();
     // From the first answer on to long after the first checkpoints; whatever becomes of it, the crash comes.
@@ -120,7 +125,6 @@ export class Campaign {
     } else this.#moments["under load"]++;
     await this.#crashed(server, random);
     await this.#inTime(load.stop(), "a call has no end, although the server has gone");
-    this.#isBroken = false;
   }
 
   /** Mostly in recovery, which is the last part of a start. */
@@ -140,6 +144,7 @@ export class Campaign {
   }
 
   async #crashed(server, random) {
+    this.#isKilled = true;
     await this.#crash(server, random, () => (this.#isBroken = true));
   }
 

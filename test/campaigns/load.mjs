@@ -4,6 +4,7 @@
  * is told before and after each of it.
  */
 import { setTimeout as delay } from "node:timers/promises";
+import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { Metadata, credentials } from "@grpc/grpc-js";
 import { LogStub } from "../../dist/wire/definition.js";
@@ -37,6 +38,8 @@ export class Load {
     this.#records = records;
     this.#random = random;
     this.#mayFail = mayFail;
+    // Every lane that pauses listens.
+    setMaxListeners(0, this.#over.signal);
   }
 
   /** Begins, with one tenant in the background. */

@@ -7,7 +7,8 @@ import { type Manifest, readManifestSync } from "./manifest.js";
 
 /** Behind the name of a topic's directory until all of it is there. */
 export const creating = ".creating";
-const deleted = ".deleted";
+/** Behind it once the topic is deleted. */
+export const deleted = ".deleted";
 
 /** A topic's directory and what its `topic.json` says. */
 export interface CatalogEntry {
@@ -75,7 +76,8 @@ export async function renameDeleted(directory: string): Promise<string> {
   return gone;
 }
 
-function isLeftover(directory: string): boolean {
+/** True for the directory of a creation that was cut short, or of a topic that is deleted. */
+export function isLeftover(directory: string): boolean {
   return directory.endsWith(creating) || directory.endsWith(deleted);
 }
 
@@ -83,7 +85,8 @@ function foundIn(directory: string): FoundTopic {
   return { directory, manifest: readManifestSync(directory), files: readdirSync(directory) };
 }
 
-function topicDirectories(tenantsDirectory: string): string[] {
+/** Every directory at a place where topics are, leftovers included. */
+export function topicDirectories(tenantsDirectory: string): string[] {
   const directories: string[] = [];
   for (const tenant of namesIn(tenantsDirectory)) {
     const topics = topicsDirectory(tenantsDirectory, tenant);

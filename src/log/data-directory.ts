@@ -26,7 +26,7 @@ export class DataDirectory implements AsyncDisposable {
   readonly #lock: FileHandle;
   #isCurrent: boolean;
 
-  private constructor(path: string, found: "nothing" | "earlier" | "current", lock: FileHandle) {
+  private constructor(path: string, found: FoundFormat, lock: FileHandle) {
     this.path = path;
     this.isNew = found === "nothing";
     this.#isCurrent = found === "current";
@@ -37,15 +37,28 @@ export class DataDirectory implements AsyncDisposable {
   static async open(path: string): Promise<DataDirectory> {
     await makeDirectory(path, 0o700);
     await refuseForeign(path);
+    return DataDirectory.#locked(path, findFormat);
+  }
+
+  static async #locked(path: string, find: (path: string) => Promise<FoundFormat>): Promise<DataDirectory> {
     // Opened without truncating or creating anything else: a refused second process leaves no trace.
     const lock = await open(join(path, layout.lock), "a", 0o600);
     try {
       if (!tryLock(lock.fd)) throw new OperatorError(`the data directory ${path} is in use by another process`);
-      return new DataDirectory(path, await findFormat(path), lock);
+      return new DataDirectory(path, await find(path), lock);
     } catch (error) {
       await lock.close();
       throw error;
     }
+  }
+
+  /**
+   * Takes the directory whatever its format.json says, for who mends it.
+   *
+   * @throws OperatorError when another process has it
+   */
+  static async openToRepair(path: string): Promise<DataDirectory> {
+    return DataDirectory.#locked(path, () => Promise.resolve("earlier"));
   }
 
   /**
@@ -91,7 +104,14 @@ const beginnings: ReadonlySet<string> = new Set([
   "lost+found",
 ]);
 
-async function findFormat(path: string): Promise<"nothing" | "earlier" | "current"> {
+/** What a directory's format.json says of it. */
+export type FoundFormat = "nothing" | "earlier" | "current";
+
+/**
+ * Nothing if nothing was ever stored there.
+ * @throws OperatorError when it is of another format, damaged, or a loss
+ */
+export async function findFormat(path: string): Promise<FoundFormat> {
   const file = join(path, layout.format);
   let text: string;
   try {

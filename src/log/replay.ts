@@ -36,9 +36,17 @@ export interface TornTail {
 
 /** The journal cannot be what was written: acknowledged records may be missing. Nothing was changed. */
 export class JournalDamaged extends OperatorError {
+  readonly path: string;
+  /** In bytes. */
+  readonly position: number;
+  readonly problem: string;
+
   constructor(path: string, position: number, problem: string, cause?: unknown) {
     const advice = "Nothing was changed: keep the data directory and restore a backup";
     super(`${path}: byte ${position}: ${problem}. ${advice}`, [], cause === undefined ? undefined : { cause });
+    this.path = path;
+    this.position = position;
+    this.problem = problem;
     this.name = "JournalDamaged";
   }
 }

@@ -191,7 +191,8 @@ export class RetentionClock implements AsyncDisposable {
   }
 }
 
-async function readSaved(path: string): Promise<z.infer<typeof schema> | undefined> {
+/** What is saved there; undefined if nothing is. @throws OperatorError when it is damaged or of another format */
+export async function readSaved(path: string): Promise<z.infer<typeof schema> | undefined> {
   try {
     return schema.parse(readCheckedJson(await readFile(path, "utf8")));
   } catch (error) {

@@ -132,7 +132,8 @@ export interface CommitLog {
   append(batch: RecordBatch, options: AppendOptions): Promise<PendingAppend>;
 
   /**
-   * Records from `offset` on, as many as the limits and the storage layout allow, at least one.
+   * Records from `offset` on, as many as the limits and the storage layout allow, at least one; none, and the end of the
+   * range as `next`, where a repair could save nothing from `offset` on.
    *
    * @throws OffsetOutOfRange outside [base, next)
    * @throws RecordCorrupt when the stored bytes are not what was written

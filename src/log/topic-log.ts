@@ -128,6 +128,12 @@ export class TopicLog implements CommitLog {
     return this.files.segments.reduce((sum, { sealed }) => sum + (sealed?.bytes ?? 0), this.#end.position);
   }
 
+  /** True if nothing was appended behind the last sealed segment: what that does not have is in no file. */
+  get #endsInGap(): boolean {
+    const { next, segmentBase, position } = this.#end;
+    return segmentBase === next && position === 0;
+  }
+
   get isDamaged(): boolean {
     return this.#damage !== undefined;
   }
@@ -217,6 +223,8 @@ export class TopicLog implements CommitLog {
       if (!gatherer.isEmpty) return gatherer.finish();
       // Of what was written when we looked, compaction has left nothing behind the offset: what came later has it.
       if (written < range.next) return this.read(written, limits);
+      // A repair has left nothing of the last records: whoever reads on waits for the next one.
+      if (this.#endsInGap) return { offset: range.next, count: 0, next: range.next, parts: [], lease: undefined };
       throw new RecordCorrupt(this.topicId, this.files.directory, `offset ${offset} is missing, and all behind it`);
     });
   }

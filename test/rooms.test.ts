@@ -9,6 +9,7 @@ import { expect, test } from "vitest";
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   wire: [],
   log: ["wire"],
+  repair: ["log"],
   tenancy: ["log", "wire"],
   identity: [],
   authz: [],
@@ -19,7 +20,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ["wire"],
   node: ["wire", "log", "tenancy", "identity", "authz", "service", "transport", "pki", "config", "client"],
   matrix: ["node", "client", "authz", "pki", "config", "wire"],
-  cli: ["node", "client", "authz", "pki", "config", "matrix"],
+  cli: ["node", "client", "authz", "pki", "config", "matrix", "repair"],
 };
 const open = [
   "errors",

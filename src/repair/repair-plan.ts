@@ -1,0 +1,238 @@
+import { join, relative } from "node:path";
+import { readCheckpoint, type Checkpoint } from "../log/checkpoint.js";
+import { layout } from "../log/data-directory.js";
+import { type Manifest, manifestName } from "../log/manifest.js";
+import { readSaved } from "../log/retention-clock.js";
+import { expectedSegments } from "./expected-segments.js";
+import { formatTopic, type TopicName } from "./findings.js";
+import { type SalvagedJournal, salvageJournal } from "./journal-salvage.js";
+import { nameIn, rebuiltManifest } from "./rebuilt-manifest.js";
+import { type Survey, type SurveyedTopic, asideName, formatProblem, has, survey } from "./survey.js";
+import { type OnProgress, Tally } from "./tally.js";
+import { type TopicPlan, planSealed, planWhole } from "./topic-plan.js";
+import { isOlder } from "./verify-layout.js";
+import { verifyJournal } from "./verify-journal.js";
+import { verifySegment } from "./verify-segment.js";
+
+/** What is to be done so that a server starts and serves what is left. */
+export interface RepairPlan {
+  readonly topics: readonly TopicPlan[];
+  /** Set where journal and checkpoint have to begin anew. */
+  readonly restart: Restart | undefined;
+  /** True if format.json, or clock.json, cannot be read. */
+  readonly format: boolean;
+  readonly clock: boolean;
+  /** What nobody can know any more, in words. */
+  readonly unknown: readonly string[];
+  /** What has to be said by whoever runs it, before anything is done. */
+  readonly questions: readonly string[];
+}
+
+/** A new checkpoint that says where every topic ends, and a new journal behind it. */
+export interface Restart {
+  readonly journal: SalvagedJournal;
+  readonly why: readonly string[];
+  /** Topics that have no directory, and where the checkpoint says that they ended. */
+  readonly missing: ReadonlyMap<string, bigint>;
+}
+
+export interface PlanOptions {
+  /** Names for topics whose own cannot be read, by id. */
+  readonly names?: ReadonlyMap<string, string>;
+  readonly onProgress?: OnProgress;
+}
+
+/** True if there is nothing to do. */
+export function isEmpty({ topics, restart, format, clock, questions }: RepairPlan): boolean {
+  const isTopicEmpty = ({ changesManifest, rewrites, removed }: TopicPlan): boolean =>
+    !changesManifest && rewrites.length === 0 && removed.length === 0;
+  return topics.every(isTopicEmpty) && restart === undefined && !format && !clock && questions.length === 0;
+}
+
+/** Judges the directory, which nobody may be using, and changes nothing. */
+export async function planRepair(data: string, options: PlanOptions = {}): Promise<RepairPlan> {
+  const found = await survey(data);
+  const checkpoint = found.checkpoint ?? (await checkpointAside(data));
+  const unknown: string[] = [];
+  const { topics, questions } = await named(found.topics, checkpoint, options.names ?? new Map(), unknown);
+  const why = await reasonsToRestart(data, { ...found, checkpoint }, topics);
+  const tally = new Tally(options.onProgress);
+  const plans: TopicPlan[] = [];
+  const journal = await salvageJournal(data, checkpoint?.sequence ?? 0n);
+  for (const { topic, manifest } of topics) {
+    const { topicId } = topic.name;
+    const sources = {
+      manifest,
+      end: checkpoint?.ends.get(topicId),
+      journal: journal.runs.get(topicId) ?? [],
+      given: journal.given.get(topicId) ?? 0n,
+      onCommit: ({ header, bytes }: { header: { count: number }; bytes: Buffer }) =>
+        tally.commit(header.count, bytes.length),
+    };
+    plans.push(why.length > 0 ? await planWhole(topic, sources) : await planSealed(topic, sources));
+  }
+  const missing = missingTopics({ ...found, checkpoint }, journal);
+  if (checkpoint === undefined) {
+    unknown.push(
+      "without the checkpoint nobody knows how far each topic had come: what neither its segments nor the journal have is not " +
+        "missed, and offsets go on behind the highest that is there",
+    );
+  }
+  return {
+    topics: plans,
+    restart: why.length > 0 ? { journal, why, missing } : undefined,
+    format: (await formatProblem(data)) !== undefined,
+    clock: !(await isClockReadable(data)),
+    unknown,
+    questions,
+  };
+}
+
+async function checkpointAside(data: string): Promise<Checkpoint | undefined> {
+  return readCheckpoint(join(data, layout.journal, asideName)).catch(() => undefined);
+}
+
+interface NamedTopic {
+  readonly topic: SurveyedTopic;
+  readonly manifest: Manifest;
+}
+
+/** Topics with a `topic.json`, which is made anew where it cannot be read, or is from before what the checkpoint says. */
+async function named(
+  found: readonly SurveyedTopic[],
+  checkpoint: Checkpoint | undefined,
+  names: ReadonlyMap<string, string>,
+  unknown: string[],
+): Promise<{ readonly topics: readonly NamedTopic[]; readonly questions: readonly string[] }> {
+  const topics: NamedTopic[] = [];
+  const questions: string[] = [];
+  const taken = new Set<string>();
+  // Those that say their names themselves come first.
+  for (const topic of [...found].sort((a, b) => Number(a.manifest === undefined) - Number(b.manifest === undefined))) {
+    const { topicId, tenant } = topic.name;
+    const end = checkpoint?.ends.get(topicId);
+    const name = names.get(topicId) ?? topic.manifest?.topic ?? (await nameIn(topic.directory));
+    if (name === undefined || taken.has(`${tenant}/${name}`)) {
+      const problem = name === undefined ? "its name cannot be read" : `another topic is called ${tenant}/${name}`;
+      questions.push(`topic ${topicId} of ${tenant}: ${problem}; say it with --name ${topicId}=NAME`);
+      continue;
+    }
+    taken.add(`${tenant}/${name}`);
+    const { manifest } = topic;
+    if (manifest !== undefined && (end === undefined || !isOlder(manifest, end))) {
+      topics.push({ topic, manifest: manifest.topic === name ? manifest : { ...manifest, topic: name } });
+      continue;
+    }
+    topics.push({ topic, manifest: await rebuiltManifest(topic, name, end) });
+    if (manifest !== undefined) continue;
+    const source = names.has(topicId)
+      ? ""
+      : ", a name that was read from the damaged file and that nothing vouches for";
+    unknown.push(
+      `${tenant}/${name} (${topicId})${source}: its settings and its start are lost; records are kept for ever until ` +
+        "aclog topics update says otherwise, and such as had been removed may be readable again",
+    );
+  }
+  return { topics, questions };
+}
+
+/** Why journal and checkpoint cannot stay as they are, if so. */
+async function reasonsToRestart(
+  data: string,
+  found: Survey,
+  topics: readonly NamedTopic[],
+): Promise<readonly string[]> {
+  const why: string[] = [];
+  if (has(join(data, layout.journal), asideName)) why.push("an earlier repair did not come to its end");
+  else if (found.checkpointProblem !== undefined) why.push(`the checkpoint: ${found.checkpointProblem}`);
+  const { checkpoint, checkpointProblem } = found;
+  if (checkpoint === undefined || checkpointProblem !== undefined) return why;
+  const withManifests = topics.map(({ topic, manifest }) => ({ ...topic, manifest }));
+  const { findings } = await verifyJournal(data, { ...found, topics: withManifests });
+  for (const { severity, path, position, found: what } of findings) {
+    if (severity === "damage") why.push(`${path}: byte ${position ?? 0}: ${what}`);
+  }
+  for (const { topic, manifest } of topics) {
+    const end = checkpoint.ends.get(topic.name.topicId);
+    const active = expectedSegments(manifest, end).find(({ isSealed }) => !isSealed);
+    if (active === undefined) continue;
+    const place = { data, directory: topic.directory, topic: topic.name };
+    const verified = await verifySegment(place, active, 0, new Tally());
+    const damaged = verified.findings.find(({ severity }) => severity === "damage");
+    if (damaged !== undefined) why.push(`${damaged.path}: byte ${damaged.position ?? 0}: ${damaged.found}`);
+  }
+  for (const topicId of missingTopics(found, undefined).keys())
+    why.push(`the directory of topic ${topicId} is missing`);
+  return why;
+}
+
+function missingTopics(
+  { checkpoint, topics, deleted }: Survey,
+  journal: SalvagedJournal | undefined,
+): ReadonlyMap<string, bigint> {
+  const there = new Set(topics.map(({ name }) => name.topicId));
+  const missing = new Map<string, bigint>();
+  const note = (topicId: string, next: bigint): void => {
+    if (there.has(topicId) || deleted.has(topicId)) return;
+    const known = missing.get(topicId) ?? 0n;
+    missing.set(topicId, next > known ? next : known);
+  };
+  for (const [topicId, { next }] of checkpoint?.ends ?? []) note(topicId, next);
+  for (const [topicId, next] of journal?.given ?? []) note(topicId, next);
+  return missing;
+}
+
+async function isClockReadable(data: string): Promise<boolean> {
+  return readSaved(join(data, layout.clock)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** What is to be done, in words, one step each. */
+export function stepsOf(data: string, plan: RepairPlan): readonly { readonly path: string; readonly does: string }[] {
+  const steps: { path: string; does: string }[] = [];
+  const at = (path: string): string => relative(data, path);
+  if (plan.format) steps.push({ path: layout.format, does: "is written anew" });
+  if (plan.clock) steps.push({ path: layout.clock, does: "is taken away: all records age from the next start on" });
+  for (const { name, directory, manifest, changesManifest, rewrites, removed } of plan.topics) {
+    for (const path of removed) steps.push({ path: at(path), does: `${formatTopic(name)}: is taken away` });
+    for (const { base, generation, runs } of rewrites) {
+      const commits = runs.reduce((sum, { bytes }) => sum + bytes, 0);
+      const does = `${formatTopic(name)}: the segment from offset ${base} is written anew as generation ${generation}, ${commits} bytes`;
+      steps.push({ path: at(directory), does });
+    }
+    if (changesManifest)
+      steps.push({ path: at(join(directory, manifestName)), does: `is written anew, as ${nameOf(manifest)}` });
+  }
+  if (plan.restart === undefined) return steps;
+  for (const [topicId, next] of plan.restart.missing) {
+    steps.push({
+      path: layout.tenants,
+      does: `topic ${topicId}, which has no directory, is given up; it went up to offset ${next}`,
+    });
+  }
+  const why = plan.restart.why.join("; ");
+  steps.push({
+    path: layout.journal,
+    does: `what it holds is in the segments then; it and the checkpoint begin anew (${why})`,
+  });
+  return steps;
+}
+
+function nameOf({ tenant, topic }: Pick<Manifest, "tenant" | "topic">): string {
+  return `${tenant}/${topic}`;
+}
+
+/** What cannot be brought back, of which topic. */
+export function lossesOf(
+  data: string,
+  plan: RepairPlan,
+): readonly { readonly topic: TopicName; readonly loss: TopicPlan["losses"][number] }[] {
+  return plan.topics.flatMap(({ name, manifest, losses }) =>
+    losses.map((loss) => ({
+      topic: { ...name, topic: manifest.topic },
+      loss: { ...loss, path: relative(data, loss.path) },
+    })),
+  );
+}

@@ -9,6 +9,7 @@ import { inWords, reportFailure } from "./failure.js";
 import { addHelp } from "./help.js";
 import { addImport } from "./import.js";
 import { addOffsets } from "./offsets.js";
+import { addLog } from "./log.js";
 import { addMatrix } from "./matrix.js";
 import { watchOutput } from "./output.js";
 import { addPolicy } from "./policy.js";
@@ -27,6 +28,7 @@ const commands = [
   addCerts,
   addPolicy,
   addMatrix,
+  addLog,
   addCompletion,
 ] as const;
 

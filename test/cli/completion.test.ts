@@ -48,6 +48,12 @@ const completed = [
     ["aclog", "import", "--format", "="],
     ["lines", "json"],
   ],
+  [
+    ["aclog", "log", "re"],
+    ["repair", "reindex"],
+  ],
+  [["aclog", "log", "verify", "--data", ""], ["-o dirnames"]],
+  [["aclog", "log", "dump", ""], ["-o default"]],
   [["aclog", "completion", "z"], ["zsh"]],
   [["aclog", "help", "pol"], ["policy"]],
   [["aclog", "topics", "help", "l"], ["list"]],

@@ -30,6 +30,11 @@ const commands = [
   ["policy"],
   ["policy", "check"],
   ["matrix"],
+  ["log"],
+  ["log", "verify"],
+  ["log", "dump"],
+  ["log", "repair"],
+  ["log", "reindex"],
   ["completion"],
 ] as const;
 for (const command of commands) {
@@ -37,7 +42,7 @@ for (const command of commands) {
     const { code, stdout, stderr } = await run([...command, "--help"]);
     assert.deepEqual([code, stderr], [0, ""]);
     assert.match(stdout, /^Usage: aclog/);
-    if (command.length !== 1 || !["topics", "offsets", "certs", "policy"].includes(command[0]))
+    if (command.length !== 1 || !["topics", "offsets", "certs", "policy", "log"].includes(command[0]))
       assert.match(stdout, /Examples?:\n {2}aclog /);
   });
 }
@@ -89,6 +94,15 @@ const wrong = [
   ["a size of nothing", ["produce", "--batch-bytes", "0"], /at least 1,/],
   ["nowhere to truncate", ["topics", "truncate", "orders"], /required option '--before <OFFSET>' not specified/],
   ["no group to move", ["offsets", "commit", "--offset", "1"], /required option '--group <GROUP>' not specified/],
+  ["a mistyped command of log", ["log", "verfy"], /Did you mean verify/],
+  [
+    "a directory that is not there",
+    ["log", "verify", "--data", "/nonexistent"],
+    /--data: \/nonexistent cannot be read/,
+  ],
+  ["a directory of other things", ["log", "verify", "--data", "/"], /--data: \/ is no data directory/],
+  ["nothing to look into", ["log", "dump"], /name a file, or a topic with --topic/],
+  ["a topic's name without its id", ["log", "repair", "--name", "orders"], /It is a topic's id/],
   ["a shell that nobody knows", ["completion", "csh"], /Allowed choices are bash, zsh, fish/],
   ["one wrong address of several", ["consume", "--as", "a/b", "--address", "a:1,b"], /--address: "b" is not HOST:PORT/],
   ["an expected offset that is none", ["produce", "--expected-offset", "1.5"], /0 to 2\^64-1/],

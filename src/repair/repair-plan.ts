@@ -78,6 +78,12 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
         "missed, and offsets go on behind the highest that is there",
     );
   }
+  if (why.some((reason) => reason.includes(".wal: byte "))) {
+    unknown.push(
+      "of records that only a group of the journal had which is gone, those are told as lost whose offsets something else shows; " +
+        "whether there were more nobody knows",
+    );
+  }
   return {
     topics: plans,
     restart: why.length > 0 ? { journal, why, missing } : undefined,

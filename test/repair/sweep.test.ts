@@ -106,6 +106,7 @@ test(`whatever is damaged, in ${rounds} ways: the tools come to their end, and n
         );
         if (isTold) counts.lostTold++;
         else counts.lostUntold++;
+        if (!isTold && !report.ok) expect(done.unknown, what).not.toEqual([]);
         // Nothing is lost in silence, but for the window that docs/format.md names: the very last group of the journal.
         const isLast = offset >= stored.length - 5 && told.some((text) => text.includes(".wal"));
         expect(report.ok && !isLast, `${what}: ${name} lost offset ${offset}`).toBe(false);

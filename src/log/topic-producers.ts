@@ -119,6 +119,11 @@ export class TopicProducers {
     return { from, table: encodeSection({ table: this.#durable, batches: [] }).toString("base64") };
   }
 
+  /** True if damage has taken what was known. */
+  get isLost(): boolean {
+    return this.#lost !== undefined;
+  }
+
   get #durable(): ProducerTable | "lost" {
     return this.#lost === undefined ? this.#table : "lost";
   }

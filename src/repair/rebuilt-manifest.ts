@@ -5,6 +5,7 @@ import type { TopicEnd } from "../log/checkpoint.js";
 import { type Manifest, type ManifestSegment, manifestName, manifestSegment } from "../log/manifest.js";
 import { defaultTopicSettings } from "../log/port.js";
 import { segmentFileName } from "../log/segment.js";
+import { speaksOfProducers } from "./producers-mark.js";
 import { scanSegment } from "./segment-scan.js";
 import { segmentOfName } from "./segment-names.js";
 import type { SurveyedTopic } from "./survey.js";
@@ -34,12 +35,14 @@ export async function rebuiltManifest(
   const activeBase = end?.segmentBase ?? (last !== undefined && generations.get(last) === 0 ? last : undefined);
   const segments: ManifestSegment[] = [];
   let behind = 0n;
+  let hasProducers = false;
   for (const [index, base] of bases.entries()) {
-    if (activeBase !== undefined && base >= activeBase) break;
     const generation = generations.get(base)!;
     const path = join(directory, segmentFileName(base, generation));
-    const limit = bases[index + 1] ?? activeBase;
+    const limit = bases[index + 1] ?? (activeBase !== undefined && base < activeBase ? activeBase : undefined);
     const found = await extent({ path, topicId: name.topicId, base, generation, next: limit });
+    hasProducers ||= found.hasProducers;
+    if (activeBase !== undefined && base >= activeBase) continue;
     const next = found.isWhole || limit === undefined ? found.next : limit;
     segments.push(manifestSegment(base, generation, { next, bytes: found.bytes }));
     behind = next;
@@ -54,6 +57,7 @@ export async function rebuiltManifest(
     startOffset: manifest?.startOffset ?? segments[0]!.base,
     compactedTo: 0n,
     ageMark: manifest?.ageMark,
+    producers: manifest?.producers ?? (hasProducers ? { from: segments[0]!.base } : undefined),
     segments,
   };
 }
@@ -64,8 +68,13 @@ async function extent(segment: {
   readonly base: bigint;
   readonly generation: number;
   readonly next: bigint | undefined;
-}): Promise<{ readonly next: bigint; readonly bytes: number; readonly isWhole: boolean }> {
-  let [next, bytes, isWhole] = [segment.base, 0, true];
+}): Promise<{
+  readonly next: bigint;
+  readonly bytes: number;
+  readonly isWhole: boolean;
+  readonly hasProducers: boolean;
+}> {
+  let [next, bytes, isWhole, hasProducers] = [segment.base, 0, true, false];
   for await (const part of scanSegment({ ...segment, bytes: undefined })) {
     if (part.kind === "damage") {
       isWhole = false;
@@ -73,9 +82,10 @@ async function extent(segment: {
     } else {
       next = part.header.last + 1n;
       bytes = part.position + part.bytes.length;
+      hasProducers ||= speaksOfProducers(part);
     }
   }
-  return { next, bytes, isWhole };
+  return { next, bytes, isWhole, hasProducers };
 }
 
 /** The name that stands in a damaged `topic.json`, if one can be made out. Nothing vouches for it. */

@@ -101,7 +101,7 @@ async function carryOut(data: string, directory: DataDirectory, plan: RepairPlan
     if (topic.end !== undefined && topic.end.next > 0n) ends.set(topic.name.topicId, topic.end);
   }
   if (plan.clock) await rm(join(data, layout.clock), { force: true });
-  if (plan.format) await directory.markCreated();
+  if (plan.format) await directory.markCurrent();
   if (plan.restart !== undefined) await beginAnew(journal, plan.restart, ends);
 }
 
@@ -200,7 +200,8 @@ async function beginAnew(directory: string, { journal }: Restart, ends: Readonly
   const sequence = journal.highest + sequencesLeftOut;
   const fresh = await Journal.open(directory, sequence + 1n, { fileBytes: emptyJournalBytes, maxFiles: 2 });
   await fresh[Symbol.asyncDispose]();
-  await writeCheckpoint(directory, { sequence, place: { file: sequence + 1n, position: blockBytes }, ends });
+  const place = { file: sequence + 1n, position: blockBytes };
+  await writeCheckpoint(directory, { sequence, place, ends, rescues: new Map() });
   await rm(join(directory, asideName), { recursive: true });
   await syncDirectory(directory);
 }

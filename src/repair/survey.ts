@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { deleted, isLeftover, topicDirectories } from "../log/catalog.js";
 import { type Checkpoint, readCheckpoint } from "../log/checkpoint.js";
-import { isNewDirectory, layout } from "../log/data-directory.js";
+import { findFormat, layout } from "../log/data-directory.js";
 import { isMissing } from "../log/durable-files.js";
 import { type Manifest, manifestName, readManifest } from "../log/manifest.js";
 import type { TopicName } from "./findings.js";
@@ -104,8 +104,7 @@ export async function requireDataDirectory(data: string): Promise<void> {
  */
 export async function formatProblem(data: string): Promise<string | undefined> {
   try {
-    const isNew = await isNewDirectory(data);
-    return isNew ? "it is missing" : undefined;
+    return (await findFormat(data)) === "nothing" ? "it is missing" : undefined;
   } catch (error) {
     const path = join(data, layout.format);
     const { format, version } = await declared(path);

@@ -1,4 +1,4 @@
-// What a program can tell from an error, and how to try a produce again without storing anything twice.
+// What a program can tell from an error, and how to produce once also when the program itself may be started again.
 //
 //   node examples/errors-and-retries.mjs
 import { setTimeout } from "node:timers/promises";
@@ -9,9 +9,10 @@ const client = connect("acme/root");
 const stranger = connect("acme/nobody");
 
 /**
- * Reads are tried again by themselves, a produce is not: when the connection breaks, nobody knows whether the batch was
- * stored. Its offset tells: stored once at `expectedOffset`, it cannot be stored there a second time. (For a topic with
- * one writer. With several, the batch of another one may be there: read it and look.)
+ * While a client lives it stores nothing twice by itself: it sends again what had no answer, and the server knows it
+ * again. A program that is started anew is another client. Its offset tells: stored once at `expectedOffset`, a batch cannot
+ * be stored there a second time. (For a topic with one writer. With several, the batch of another one may be there: read
+ * it and look.)
  */
 async function produceOnce(records, { topic, expectedOffset }) {
   for (let attempt = 1; ; attempt++) {

@@ -154,14 +154,19 @@ export class Call implements UnderWay, Disposable {
     return this.#cancelled !== undefined;
   }
 
-  /** What to call, once there are certificates to call with. A call that is started has to be given to `started`. */
+  /**
+   * What to call, once there are certificates to call with. A call that is started has to be given to `started`. It may be
+   * asked for again when that is over.
+   */
   async dial(): Promise<Stubs> {
     this.ended.throwIfAborted();
     const identity = this.#connection.identity();
     const known = identity instanceof Promise ? await before(identity, this.ended, this.#deadline) : identity;
     this.ended.throwIfAborted();
-    this.#link = this.#connection.enter(known);
-    return this.#link.stubs;
+    const link = this.#connection.enter(known);
+    this.#link?.leave();
+    this.#link = link;
+    return link.stubs;
   }
 
   /** From here on, whatever ends this call ends `started` too. */
@@ -171,6 +176,21 @@ export class Call implements UnderWay, Disposable {
     started.on?.("error", () => undefined);
     if (this.ended.aborted) started.cancel();
     return started;
+  }
+
+  /** It ends by itself after a while. */
+  get hasDeadline(): boolean {
+    return this.#deadline < Infinity;
+  }
+
+  /** Resolves after so many milliseconds, or when the call ends or is late. */
+  async pause(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<unknown>((resolve) => {
+      this.ended.addEventListener("abort", resolve, { once: true });
+      timer = setTimeout(resolve, Math.min(ms, this.#deadline - Date.now()));
+    });
+    clearTimeout(timer);
   }
 
   get grpcOptions(): GrpcCallOptions {

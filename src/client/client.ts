@@ -2,20 +2,22 @@
 import type { ClientWritableStream } from "@grpc/grpc-js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ImportResponseOutput } from "../wire/generated/log/v1/ImportResponse.js";
-import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
+import { BatchStream } from "./batch-stream.js";
 import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
 import { connectionTo, type ConnectOptions } from "./connect.js";
 import type { Connection } from "./connection.js";
 import { readConsumeResponse, type ConsumeResult } from "./consume-response.js";
 import { alreadyEncoded } from "./encoding.js";
 import { Following } from "./following.js";
+import type { Sending } from "./lane.js";
 import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
 import { optionNames } from "./option-names.js";
 import { Producer } from "./producer.js";
+import { ProducerIds } from "./producer-ids.js";
 import type { ConsumedRecord, RecordInput } from "./records.js";
 import { consumeRequest, type ReadOptions, type TopicOptions } from "./requests.js";
-import { importMessages, produceMessages, sendAll, type Batches, type ImportProgress } from "./sending.js";
+import { importMessages, sendAll, type Batches, type ImportProgress } from "./sending.js";
 import { Topics } from "./topics.js";
 
 export interface ProduceOptions extends TopicOptions, CallOptions {
@@ -88,12 +90,14 @@ export class Client implements AsyncDisposable {
   /** Positions of consumer groups. */
   readonly offsets: Offsets;
   readonly #calls: Calls;
+  readonly #sending: Sending;
   readonly #producer: Producer;
 
   private constructor(connection: Connection) {
     const calls = new Calls(connection);
     this.#calls = calls;
-    this.#producer = new Producer(calls, connection);
+    this.#sending = { connection, ids: new ProducerIds(), wasAnswered: false };
+    this.#producer = new Producer(calls, this.#sending);
     this.topics = new Topics(calls);
     this.offsets = new Offsets(calls);
   }
@@ -109,7 +113,8 @@ export class Client implements AsyncDisposable {
 
   /**
    * Appends one atomic batch. Resolves once it is on the server's disk. Calls that overlap share requests, and are stored
-   * in their order. What may have been stored is never sent again. Throws `QueueFull` while 64 MiB of calls wait.
+   * in their order. What had no answer is sent again until it is late, and stored once however often that is: an error
+   * says so when it is not known whether it is. Throws `QueueFull` while 64 MiB of calls wait.
    */
   produce(records: RecordInput | readonly RecordInput[], options: ProduceOptions = {}): Promise<ProduceResult> {
     return this.#producer.produce(records, options);
@@ -118,6 +123,8 @@ export class Client implements AsyncDisposable {
   /**
    * Appends batch after batch over one stream, without waiting for one answer before sending the next batch, and yields
    * the answers in order. The first refusal throws, after the answers to all earlier batches; nothing later is stored.
+   * Over a lost connection it goes on with another one, and stores each batch once; without a deadline of its own it gives up
+   * after 30 seconds without an answer.
    * Leaving the iteration, or aborting, ends the stream: batches that were not answered may or may not be stored. What
    * `batches` throws is thrown once everything before it is answered. After an end it is asked for one more batch at most.
    */
@@ -128,19 +135,7 @@ export class Client implements AsyncDisposable {
     requireOptions(options, optionNames.produce);
     requireIterable(batches);
     using call = this.#calls.begin(options);
-    const { log } = await call.dial();
-    const { path, responseDeserialize } = logServiceDefinition.ProduceStream;
-    const stream = call.started(log.makeBidiStreamRequest(path, alreadyEncoded, responseDeserialize, call.grpcOptions));
-    // Half-closed also when the source fails, so that due answers still come.
-    const sending = sendAll(produceMessages(batches, options), stream, call.ended).finally(() => stream.end());
-    // It is awaited below. Should the call fail first, what becomes of the rest of the source is of no interest.
-    sending.catch(() => undefined);
-    try {
-      for await (const response of stream) yield toResult(response as ProduceResponseOutput);
-    } catch (error) {
-      throw call.failure(error);
-    }
-    await sending;
+    yield* new BatchStream(call, this.#sending, batches, options).results();
   }
 
   /**
@@ -206,10 +201,6 @@ export class Client implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
-}
-
-function toResult({ offset, count, topicId }: ProduceResponseOutput): ProduceResult {
-  return { offset, count, topicId };
 }
 
 function toImportResult(response: ImportResponseOutput): ImportResult {

@@ -5,6 +5,7 @@
 import { limits, varintSize, writeVarint } from "../wire/records.js";
 import { expected, isContent, requireContent } from "./misuse.js";
 import type { HeaderInput, RecordInput } from "./records.js";
+import type { Numbering } from "./producer-ids.js";
 import { named, uint64, type TopicOptions } from "./requests.js";
 
 /** Records as the first fields of a request. */
@@ -15,8 +16,17 @@ export interface EncodedRecords {
   readonly isBeyondLimits: boolean;
 }
 
-/** Field numbers and wire types of ProduceRequest, Record and Header, as the first byte of each field has them. */
-const tag = { records: 0x0a, topic: 0x12, tenant: 0x1a, expectedOffset: 0x20, requestId: 0x30, topicId: 0x3a };
+/** Field numbers and wire types of ProduceRequest, Producer, Record and Header, as the first byte of each field has them. */
+const tag = {
+  records: 0x0a,
+  topic: 0x12,
+  tenant: 0x1a,
+  expectedOffset: 0x20,
+  producer: 0x2a,
+  requestId: 0x30,
+  topicId: 0x3a,
+};
+const producerTag = { id: 0x0a, epoch: 0x10, sequence: 0x18 };
 const recordTag = { value: 0x0a, key: 0x2a, header: 0x32 };
 const headerTag = { name: 0x0a, value: 0x12 };
 
@@ -72,12 +82,29 @@ export function encodeExpectedOffset(offset: bigint): Buffer {
   return Buffer.from([tag.expectedOffset, ...varint(uint64("expectedOffset", offset))]);
 }
 
-/** @param id a safe integer */
-export function encodeRequestId(id: number): Buffer {
-  const field = Buffer.allocUnsafe(1 + varintSize(id));
-  field[0] = tag.requestId;
-  writeVarint(field, 1, id);
-  return field;
+/**
+ * Which of its producer's batches this is.
+ * @param sequence of its first record, a safe integer
+ * @param requestId a safe integer; undefined for a request without one
+ */
+export function encodeProducer({ id, epoch }: Numbering, sequence: number, requestId?: number): Buffer {
+  const body = 1 + varintSize(id.length) + id.length + 1 + varintSize(epoch) + 1 + varintSize(sequence);
+  const end = 1 + varintSize(body) + body;
+  const fields = Buffer.allocUnsafe(end + (requestId === undefined ? 0 : 1 + varintSize(requestId)));
+  fields[0] = tag.producer;
+  let at = writeVarint(fields, 1, body);
+  fields[at] = producerTag.id;
+  at = writeVarint(fields, at + 1, id.length);
+  fields.set(id, at);
+  at += id.length;
+  fields[at] = producerTag.epoch;
+  at = writeVarint(fields, at + 1, epoch);
+  fields[at] = producerTag.sequence;
+  writeVarint(fields, at + 1, sequence);
+  if (requestId === undefined) return fields;
+  fields[end] = tag.requestId;
+  writeVarint(fields, end + 1, requestId);
+  return fields;
 }
 
 /** What the codec of a message is where it has been serialised here. */

@@ -46,7 +46,7 @@ export class LaneStream implements Carrier {
     const id = ++this.#lastId;
     pack.carrier = this;
     this.#packs.set(id, pack);
-    this.#awaited++;
+    if (pack.waiting > 0) this.#awaited++;
     this.#stream.write(pack.encode(id));
   }
 

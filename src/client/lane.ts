@@ -10,25 +10,31 @@ import { CallError, errorInMessage } from "./call-error.js";
 import type { Connection, Link } from "./connection.js";
 import { alreadyEncoded, encodeTarget } from "./encoding.js";
 import { LaneStream, type StreamEvents } from "./lane-stream.js";
-import { PackQueue, type Pack } from "./pack.js";
+import type { Pack } from "./pack.js";
+import { PackQueue } from "./pack-queue.js";
 import type { ProduceCall } from "./produce-call.js";
+import type { ProducerIds } from "./producer-ids.js";
 import type { NamedTopic } from "./requests.js";
-import { isAboutRecords, largestBatchOf, refusesStreams } from "./refusals.js";
+import { isPassing, isTemporary, maxVainResends, refusesStreams, resendDelayMs } from "./refusals.js";
 
-/** Packs of one topic on their way, beyond which the next one waits until it is full or one is answered. */
-const maxPacksUnderWay = 2;
 /** Bytes on their way, beyond which everything waits. */
 const maxBytesUnderWay = 8 * 1024 * 1024;
 /** Without a call for so long, twice at most, a lane closes. */
 const idleMs = 500;
-/** Before what no server took is sent again, each time that no answer came in between. */
-const resendAfterMs = [0, 150, 450, 1350];
 /** Topics that nobody produces to any more are forgotten when there are so many. */
 const maxIdleQueues = 1_000;
 
+/** What all lanes of a client have in common. */
+export interface Sending {
+  readonly connection: Connection;
+  readonly ids: ProducerIds;
+  /** A server has answered: there is one, and it lets this client in. So it is waited for when it is gone. */
+  wasAnswered: boolean;
+}
+
 export class Lane implements StreamEvents {
   readonly #link: Link;
-  readonly #connection: Connection;
+  readonly #sending: Sending;
   readonly #onClose: () => void;
   readonly #queues = new Map<string, PackQueue>();
   readonly #touched = new Set<PackQueue>();
@@ -42,7 +48,7 @@ export class Lane implements StreamEvents {
   #isClosed = false;
   /** Until then, a server that had no room for the stream gets calls with one answer instead. In milliseconds. */
   #withoutStreamUntil = -Infinity;
-  /** How often in a row the calls came back: from a server that leaves, or because there was none. */
+  /** How often in a row packs came back. */
   #sentAway = 0;
   #pause: NodeJS.Timeout | undefined;
   /** The lane before it has calls left, which must not be overtaken. */
@@ -53,8 +59,8 @@ export class Lane implements StreamEvents {
    * @param before what sent the calls that were made before, under another identity, and gets no more of them
    * @param onClose called when it takes no more calls
    */
-  constructor(connection: Connection, link: Link, before: Lane | undefined, onClose: () => void) {
-    this.#connection = connection;
+  constructor(sending: Sending, link: Link, before: Lane | undefined, onClose: () => void) {
+    this.#sending = sending;
     this.#link = link;
     this.#onClose = onClose;
     if (before !== undefined && !before.#isThrough) {
@@ -78,7 +84,7 @@ export class Lane implements StreamEvents {
     const queue = this.#queueOf(call.target);
     queue.add(call);
     // It goes with the next ones otherwise, when an answer has come.
-    if (queue.underWay < maxPacksUnderWay || queue.hasFullPack) this.#touch(queue);
+    if (queue.hasRoom) this.#touch(queue);
   }
 
   /** Ends the stream when nothing is under way, and takes no more calls. */
@@ -93,35 +99,34 @@ export class Lane implements StreamEvents {
   }
 
   onAnswer(pack: Pack, response: ProduceResponseOutput): void {
-    this.#sentAway = 0;
     this.#landed(pack);
-    if (response.error === null) pack.resolve(response);
+    if (response.error === null) this.#stored(pack, response);
     else this.#refused(pack, errorInMessage(response.error));
   }
 
   onLeave(packs: readonly Pack[], { error }: ProduceResponseOutput): void {
     this.#stream = undefined;
-    this.#sendAgain(packs, errorInMessage(error!));
-    this.#touchAll();
+    this.#sending.wasAnswered = true;
+    const failure = errorInMessage(error!);
+    this.#takeBack(packs, (pack) => pack.queue.returned(pack, failure));
+    this.#sendLater(failure);
   }
 
   onEnd(packs: readonly Pack[], error: unknown, wasAnswered: boolean): void {
     this.#stream = undefined;
-    const failure = this.#connection.failureOf(error ?? endedEarly());
+    const failure = this.#sending.connection.failureOf(error ?? endedEarly());
     if (!wasAnswered && refusesStreams(failure)) {
       this.#withoutStreamUntil = performance.now() + (failure.retryAfterMs ?? idleMs);
-      this.#putBack(packs);
-    } else if (!wasAnswered && failure instanceof CallError && isUnreached(failure.details)) {
-      this.#sendAgain(packs, failure);
+      this.#takeBack(packs, (pack) => pack.queue.returned(pack));
+      this.#touchAll();
     } else {
-      this.#fail(packs, failure);
+      this.#broken(packs, failure, wasAnswered);
     }
-    this.#touchAll();
   }
 
   onGivenUp(packs: readonly Pack[]): void {
     this.#stream = undefined;
-    for (const pack of packs) this.#landed(pack);
+    this.#takeBack(packs, (pack) => pack.queue.lost(pack));
     this.#touchAll();
   }
 
@@ -147,7 +152,8 @@ export class Lane implements StreamEvents {
     let queue = this.#queues.get(key);
     if (queue === undefined) {
       if (this.#queues.size >= maxIdleQueues) this.#forgetIdleQueues();
-      this.#queues.set(key, (queue = new PackQueue(encodeTarget(target))));
+      queue = new PackQueue(encodeTarget(target), () => this.#sending.ids.begin(target));
+      this.#queues.set(key, queue);
     }
     this.#latest = { target, queue };
     return queue;
@@ -181,25 +187,21 @@ export class Lane implements StreamEvents {
   }
 
   #sendFrom(queue: PackQueue): void {
-    while (!queue.isEmpty && queue.awaited === undefined && (queue.underWay < maxPacksUnderWay || queue.hasFullPack)) {
+    const isBeside = (pack: Pack): boolean => pack.isLarge || performance.now() < this.#withoutStreamUntil;
+    for (;;) {
       if (this.#bytesUnderWay >= maxBytesUnderWay) {
         this.#touched.add(queue);
         return;
       }
-      const pack = queue.take();
-      if (pack.isLarge || performance.now() < this.#withoutStreamUntil) {
-        if (queue.underWay > 0) {
-          queue.putBack(pack.calls);
-          return;
-        }
-        this.#depart(pack);
+      const pack = queue.next(isBeside);
+      if (pack === undefined) return;
+      this.#packsUnderWay++;
+      this.#bytesUnderWay += pack.bytes;
+      if (queue.isBeside(pack)) {
         this.#sendBeside(pack);
-        queue.awaited = pack;
       } else {
-        this.#depart(pack);
         this.#stream ??= new LaneStream(this.#link, this);
         this.#stream.send(pack);
-        if (queue.mayBeSplit(pack)) queue.awaited = pack;
       }
     }
   }
@@ -212,9 +214,19 @@ export class Lane implements StreamEvents {
       responseDeserialize,
       pack.encode(),
       (error, response) => {
-        this.#landed(pack);
-        if (response !== undefined) pack.resolve(response);
-        else this.#refused(pack, this.#connection.failureOf(error));
+        pack.carrier = undefined;
+        if (response !== undefined) {
+          this.#landed(pack);
+          this.#stored(pack, response);
+          return;
+        }
+        const failure = this.#sending.connection.failureOf(error);
+        if (isPassing(failure)) {
+          this.#broken([pack], failure, false);
+        } else {
+          this.#landed(pack);
+          this.#refused(pack, failure);
+        }
       },
     );
     pack.carrier = {
@@ -227,66 +239,64 @@ export class Lane implements StreamEvents {
     };
   }
 
-  #depart(pack: Pack): void {
-    pack.queue.underWay++;
-    this.#packsUnderWay++;
-    this.#bytesUnderWay += pack.bytes;
-  }
-
   #landed(pack: Pack): void {
-    const { queue } = pack;
-    queue.underWay--;
-    if (queue.awaited === pack) queue.awaited = undefined;
     this.#packsUnderWay--;
     this.#bytesUnderWay -= pack.bytes;
     // When this turn is over: it may be put back.
     if (this.#onceThrough.length > 0) process.nextTick(() => this.#tellIfThrough());
-    if (!queue.isEmpty || this.#touched.size > 0) this.#touch(queue);
+    if (!pack.queue.isEmpty || this.#touched.size > 0) this.#touch(pack.queue);
   }
 
-  #putBack(packs: readonly Pack[]): void {
-    for (const pack of packs.toReversed()) {
-      this.#landed(pack);
-      pack.queue.putBack(pack.calls);
-    }
-  }
-
-  #fail(packs: readonly Pack[], reason: Error): void {
+  #takeBack(packs: readonly Pack[], tell: (pack: Pack) => void): void {
     for (const pack of packs) {
+      tell(pack);
       this.#landed(pack);
-      pack.reject(reason);
     }
   }
 
-  /** Sends what is stored nowhere over another stream, after a while; fails it when that was tried often enough. */
-  #sendAgain(packs: readonly Pack[], reason: Error): void {
-    const delayMs = resendAfterMs[this.#sentAway++];
-    if (delayMs === undefined) {
+  #stored(pack: Pack, response: ProduceResponseOutput): void {
+    this.#sentAway = 0;
+    this.#sending.wasAnswered = true;
+    pack.queue.stored(pack, response);
+  }
+
+  #refused(pack: Pack, error: Error): void {
+    this.#sending.wasAnswered = true;
+    if (pack.queue.refused(pack, error)) this.#sendLater(error);
+    else if (!pack.queue.isEmpty) this.#touch(pack.queue);
+  }
+
+  /** No answers will come to these. They are sent again, unless that would be in vain. */
+  #broken(packs: readonly Pack[], failure: Error, wasAnswered: boolean): void {
+    const mayPass =
+      wasAnswered || isPassing(failure) || (isTemporary(failure) && packs.some(({ isInDoubt }) => isInDoubt));
+    const isInVain = !this.#sending.wasAnswered && this.#sentAway >= maxVainResends;
+    if (!mayPass || isInVain) {
       this.#sentAway = 0;
-      this.#fail(packs, reason);
+      this.#takeBack(packs, (pack) => pack.queue.failed(pack, failure));
+      this.#touchAll();
       return;
     }
-    this.#putBack(packs);
-    if (delayMs === 0) return;
+    const wasSent = wasAnswered || !(failure instanceof CallError && isUnreached(failure.details));
+    this.#takeBack(packs, (pack) => {
+      if (wasSent) pack.queue.lost(pack, failure);
+      else pack.queue.returned(pack, failure);
+    });
+    this.#sendLater(failure);
+  }
+
+  /** Sends what has come back over another stream, after a while. */
+  #sendLater(failure: Error): void {
+    if (this.#pause !== undefined) return;
+    const delayMs = resendDelayMs(this.#sentAway++, failure);
+    if (delayMs === 0) {
+      this.#touchAll();
+      return;
+    }
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
       this.#touchAll();
     }, delayMs);
-  }
-
-  /** Nothing of it is stored. Whoever is not to blame for it gets another try. */
-  #refused(pack: Pack, error: Error): void {
-    const { queue } = pack;
-    const mayBeOneOfThem = pack.calls.length > 1 && pack.waiting > 0 && isAboutRecords(error);
-    if (!mayBeOneOfThem) {
-      pack.reject(error);
-      return;
-    }
-    const most = largestBatchOf(error);
-    if (most !== undefined && most < pack.recordBytes) queue.shrinkPacks(most);
-    else for (const call of pack.calls) call.isAlone = true;
-    queue.putBack(pack.calls);
-    this.#touch(queue);
   }
 }
 
@@ -296,6 +306,6 @@ function isSame(a: NamedTopic, b: NamedTopic): boolean {
 }
 
 /** A server has ended the stream well, and owes answers. */
-function endedEarly(): CallError {
+export function endedEarly(): CallError {
   return new CallError(status.UNKNOWN, "the server ended the stream without an answer");
 }

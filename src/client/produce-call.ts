@@ -28,6 +28,8 @@ export class ProduceCall {
   readonly signal: AbortSignal | undefined;
   /** It is not sent together with others: they would fail with it. */
   isAlone: boolean;
+  /** It may be the one for which others were refused. */
+  isSuspect: boolean;
   holder: Holder | undefined;
   isSettled = false;
   readonly #resolve: (result: ProduceResult) => void;
@@ -47,6 +49,7 @@ export class ProduceCall {
     this.records = bytes;
     this.count = count;
     this.condition = condition;
+    this.isSuspect = isBeyondLimits;
     this.isAlone = condition !== undefined || isBeyondLimits;
     this.deadline = deadline;
     this.signal = signal;

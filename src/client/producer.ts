@@ -3,10 +3,9 @@ import { status } from "@grpc/grpc-js";
 import { CallError, QueueFull } from "./call-error.js";
 import { defaultTimeoutMs, type Calls, type UnderWay } from "./calls.js";
 import type { ProduceOptions, ProduceResult } from "./client.js";
-import type { Connection } from "./connection.js";
 import type { Identity } from "./credentials.js";
 import { encodeExpectedOffset, encodeRecords } from "./encoding.js";
-import { Lane } from "./lane.js";
+import { Lane, type Sending } from "./lane.js";
 import { requireOptions } from "./misuse.js";
 import { optionNames } from "./option-names.js";
 import { ProduceCall, type Holder, type SettledListener } from "./produce-call.js";
@@ -22,7 +21,7 @@ const callOverheadBytes = 256;
 export class Producer implements UnderWay, SettledListener {
   readonly endsOnClose = false;
   readonly #calls: Calls;
-  readonly #connection: Connection;
+  readonly #sending: Sending;
   readonly #open = new Set<ProduceCall>();
   readonly #signals = new SharedSignals<ProduceCall>((call, reason) => call.endEarly(reason));
   readonly #lanes = new Set<Lane>();
@@ -34,9 +33,9 @@ export class Producer implements UnderWay, SettledListener {
   /** When the timer looks at deadlines, in milliseconds since 1970. */
   #looksAt = Infinity;
 
-  constructor(calls: Calls, connection: Connection) {
+  constructor(calls: Calls, sending: Sending) {
     this.#calls = calls;
-    this.#connection = connection;
+    this.#sending = sending;
     calls.whenAllHaveLeft(() => {
       for (const lane of this.#lanes) lane.close();
     });
@@ -88,7 +87,7 @@ export class Producer implements UnderWay, SettledListener {
   /** Each call is made as who its maker is when it is made; those that do not know yet go first, in their order. */
   #identify(call: ProduceCall): void {
     if (this.#unidentified === undefined) {
-      const identity = this.#connection.identity();
+      const identity = this.#sending.connection.identity();
       if (!(identity instanceof Promise)) {
         this.#laneOf(identity).add(call);
         return;
@@ -112,7 +111,7 @@ export class Producer implements UnderWay, SettledListener {
 
   #laneOf(identity: Identity): Lane {
     if (this.#lane?.identity === identity) return this.#lane.lane;
-    const lane = new Lane(this.#connection, this.#connection.enter(identity), this.#lane?.lane, () => {
+    const lane = new Lane(this.#sending, this.#sending.connection.enter(identity), this.#lane?.lane, () => {
       this.#lanes.delete(lane);
       if (this.#lane?.lane === lane) this.#lane = undefined;
     });

@@ -1,4 +1,4 @@
-/** The sending half of streams of batches. */
+/** Batches as serialised requests, and the sending half of an import. */
 import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { encodeExpectedOffset, encodeRecords, encodeTarget } from "./encoding.js";
@@ -10,12 +10,12 @@ import type { TopicOptions } from "./requests.js";
 export type Batches = Iterable<readonly RecordInput[]> | AsyncIterable<readonly RecordInput[]>;
 
 /** A request, serialised. */
-interface ProduceMessage {
+export interface ProduceMessage {
   readonly bytes: Buffer;
   readonly count: number;
 }
 
-interface ProducedOptions extends TopicOptions {
+export interface ProducedOptions extends TopicOptions {
   readonly expectedOffset?: bigint | undefined;
 }
 
@@ -26,16 +26,22 @@ export interface ImportProgress {
   readonly bytes: number;
 }
 
-/** A serialised ProduceRequest for each batch; an expected offset moves on by the records that were sent. */
+/**
+ * A serialised ProduceRequest for each batch; an expected offset moves on by the records that were sent.
+ * @param producer gives each request its last field
+ */
 export async function* produceMessages(
   batches: Batches,
   options: ProducedOptions,
+  producer?: () => Buffer,
 ): AsyncGenerator<ProduceMessage, void, undefined> {
   const target = encodeTarget(options);
   let { expectedOffset } = options;
   for await (const batch of batches) {
     if (!Array.isArray(batch)) throw expected("batches", "arrays of records", batch);
-    const tail = expectedOffset === undefined ? [target] : [target, encodeExpectedOffset(expectedOffset)];
+    const tail = [target];
+    if (expectedOffset !== undefined) tail.push(encodeExpectedOffset(expectedOffset));
+    if (producer !== undefined) tail.push(producer());
     yield encodeRecords(batch, tail);
     if (expectedOffset !== undefined) expectedOffset += BigInt(batch.length);
   }

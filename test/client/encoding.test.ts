@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { test } from "vitest";
-import { encodeExpectedOffset, encodeRecords, encodeRequestId, encodeTarget } from "../../src/client/encoding.js";
+import { encodeExpectedOffset, encodeProducer, encodeRecords, encodeTarget } from "../../src/client/encoding.js";
 import type { RecordInput } from "../../src/client/index.js";
 import { logServiceDefinition } from "../../src/wire/definition.js";
 import { limits as requestLimits } from "../../src/wire/records.js";
@@ -43,14 +43,17 @@ test("what is encoded is what another decoder reads, and what the server's walke
     tenant: fc.constantFrom("", "globex"),
     topicId: fc.constantFrom(undefined, Buffer.alloc(16, 7)),
     expectedOffset: fc.oneof(fc.constant(undefined), fc.bigInt(0n, largest), fc.constantFrom(0n, 127n, 128n, largest)),
+    id: fc.uint8Array({ minLength: 1, maxLength: 64 }).map((bytes) => Buffer.from(bytes)),
+    epoch: fc.oneof(fc.constantFrom(0, 127, 128, 2 ** 32 - 1), fc.nat()),
+    sequence: fc.oneof(fc.constantFrom(0, 127, 128, Number.MAX_SAFE_INTEGER), fc.nat()),
     requestId: fc.oneof(fc.constant(undefined), fc.nat(), fc.constant(Number.MAX_SAFE_INTEGER)),
   });
   fc.assert(
-    fc.property(request, ({ records, topic, tenant, topicId, expectedOffset, requestId }) => {
+    fc.property(request, ({ records, topic, tenant, topicId, expectedOffset, id, epoch, sequence, requestId }) => {
       const encoded = encodeRecords(records, [
         encodeTarget({ topic, tenant, topicId }),
         ...(expectedOffset === undefined ? [] : [encodeExpectedOffset(expectedOffset)]),
-        ...(requestId === undefined ? [] : [encodeRequestId(requestId)]),
+        encodeProducer({ id, epoch }, sequence, requestId),
       ]);
       assert.equal(encoded.count, records.length);
       const decoded = logServiceDefinition.Produce.requestDeserialize(encoded.bytes);
@@ -60,6 +63,7 @@ test("what is encoded is what another decoder reads, and what the server's walke
       );
       assert.deepEqual([decoded.topic, decoded.tenant, decoded.expectedOffset], [topic, tenant, expectedOffset]);
       assert.deepEqual(decoded.topicId, topicId ?? Buffer.alloc(0));
+      assert.deepEqual(decoded.producer, { id, epoch, sequence: BigInt(sequence) });
       assert.equal(decoded.requestId, requestId === undefined ? undefined : BigInt(requestId));
       const isRefused = readProduceRequest(encoded.bytes) instanceof UnreadableRequest;
       assert.equal(isRefused, encoded.isBeyondLimits);
@@ -114,8 +118,13 @@ function wellFormed<Given>(given: Given): Given {
 
 test("records that no request can hold are a RangeError before anything is sent", () => {
   const most = requestLimits.messageBytes - 512;
-  const rest = encodeTarget({ tenant: "t".repeat(200), topic: "o".repeat(249), topicId: Buffer.alloc(16) }).length;
-  assert.ok(rest + encodeExpectedOffset(largest).length + encodeRequestId(Number.MAX_SAFE_INTEGER).length <= 512);
+  const { MAX_SAFE_INTEGER } = Number;
+  const rest = [
+    encodeTarget({ tenant: "t".repeat(63), topic: "o".repeat(200), topicId: Buffer.alloc(16) }),
+    encodeExpectedOffset(largest),
+    encodeProducer({ id: Buffer.alloc(16), epoch: 2 ** 32 - 1 }, MAX_SAFE_INTEGER, MAX_SAFE_INTEGER),
+  ];
+  assert.ok(Buffer.concat(rest).length <= 512);
   const value = (bytes: number) => Buffer.alloc(bytes - 10);
   assert.equal(encodeRecords(value(most)).bytes.length, most);
   for (const records of [value(most + 1), [value(most), "v"], [{ value: value(most), key: "k" }]]) {

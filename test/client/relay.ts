@@ -11,6 +11,8 @@ export class Relay implements AsyncDisposable {
   #gate: Promise<void> = Promise.resolve();
   #target: number;
   #open = 0;
+  /** Whoever is sent the next bytes gets none of them, and every connection is broken off. */
+  #cutsBefore: "client" | "server" | undefined;
 
   private constructor(target: number) {
     this.#target = target;
@@ -20,7 +22,12 @@ export class Relay implements AsyncDisposable {
       this.accepted++;
       this.#count(1);
       near.on("close", () => this.#count(-1));
-      void this.#gate.then(() => near.pipe(far).pipe(near));
+      void this.#gate.then(() => {
+        // Before the pipes: a cut takes with it the bytes that it is about.
+        near.on("data", () => this.#cutIf("server"));
+        far.on("data", () => this.#cutIf("client"));
+        near.pipe(far).pipe(near);
+      });
     });
   }
 
@@ -62,6 +69,24 @@ export class Relay implements AsyncDisposable {
     this.#target = target;
     for (const socket of this.#sockets) socket.resetAndDestroy();
     this.#sockets.clear();
+  }
+
+  /** Breaks every connection off when there are bytes for that side the next time: they do not come through; undefined takes it back. */
+  cutBefore(side: "client" | "server" | undefined): void {
+    this.#cutsBefore = side;
+  }
+
+  /** Resolves when that has happened. */
+  async wasCut(): Promise<void> {
+    while (this.#cutsBefore !== undefined) await once(this.#changes, "change");
+  }
+
+  #cutIf(side: "client" | "server"): void {
+    if (this.#cutsBefore !== side) return;
+    this.#cutsBefore = undefined;
+    for (const socket of this.#sockets) socket.unpipe();
+    this.cut(this.#target);
+    this.#changes.emit("change");
   }
 
   #count(change: number): void {

@@ -10,6 +10,7 @@ import type { TopicLog } from "./topic-log.js";
 export class Deletion {
   readonly #flusher: Flusher;
   readonly #checkpointer: Checkpointer;
+  readonly #failure: () => Error | undefined;
   readonly #onTopicFailure: (log: TopicLog, error: unknown) => void;
   readonly #onLeftover: (log: TopicLog, error: unknown) => void;
   readonly #removing = new Set<Promise<void>>();
@@ -17,6 +18,8 @@ export class Deletion {
   constructor(options: {
     flusher: Flusher;
     checkpointer: Checkpointer;
+    /** Why the journal takes nothing more, if so. */
+    failure: () => Error | undefined;
     /** Called when nobody can tell whether a topic is deleted: the next start shows. */
     onTopicFailure: (log: TopicLog, error: unknown) => void;
     /** Called when files of a deleted topic could not be removed; the next start removes them. */
@@ -24,6 +27,7 @@ export class Deletion {
   }) {
     this.#flusher = options.flusher;
     this.#checkpointer = options.checkpointer;
+    this.#failure = options.failure;
     this.#onTopicFailure = options.onTopicFailure;
     this.#onLeftover = options.onLeftover;
   }
@@ -36,6 +40,9 @@ export class Deletion {
     await log.retire();
     let gone = "";
     await log.remove(async () => {
+      // What was refused with it may be in the journal all the same, and the next start would look for its topic.
+      const failure = this.#failure();
+      if (failure !== undefined) throw failure;
       gone = await renameDeleted(log.files.directory);
       try {
         // Before anyone works on: a checkpoint must not speak of what was never written, should the old name come back.

@@ -110,6 +110,7 @@ export class FileStore implements LogStore {
     this.#deletion = new Deletion({
       flusher,
       checkpointer,
+      failure: () => journal.failure,
       onTopicFailure,
       onLeftover: ({ tenant, topic }, error) => events.onMaintenanceProblem({ tenant, topic, error }),
     });

@@ -90,6 +90,8 @@ export class Journal implements AsyncDisposable {
         const first = sequenceOfName(name);
         if (first !== undefined && first !== next) await unlink(join(directory, name));
       }
+      // Back after a power cut, they would hide that the new file is missing.
+      await syncDirectory(directory);
       return journal;
     } catch (error) {
       await journal[Symbol.asyncDispose]();
@@ -174,11 +176,13 @@ export class Journal implements AsyncDisposable {
       if (this.#spares.length >= 2) await unlink(path).catch(() => undefined);
       else {
         const spare = this.#sparePath();
-        const renamed = await rename(path, spare).then(
+        // Under its old name, with another header, it could not say any more that a file came after it.
+        const renamed = rename(path, spare).then(() => syncDirectory(this.#directory));
+        const isSpare = await renamed.then(
           () => true,
           () => false,
         );
-        if (renamed) this.#prepare(spare);
+        if (isSpare) this.#prepare(spare);
       }
     }
   }

@@ -24,6 +24,8 @@ export interface FoundTopic extends CatalogEntry {
 
 /** What the data directory says of topics. */
 export interface Catalog {
+  /** The directories that topics' directories are in, by way of the tenants'. */
+  readonly around: readonly string[];
   readonly topics: readonly FoundTopic[];
   /** Ids of topics that are deleted, although their files are not gone yet. */
   readonly deleted: ReadonlySet<string>;
@@ -53,7 +55,9 @@ export function readCatalog(tenantsDirectory: string): Catalog {
     named.set(name, directory);
   }
   const gone = all.filter((directory) => directory.endsWith(deleted));
-  return { topics, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
+  const tenants = namesIn(tenantsDirectory).map((tenant) => join(tenantsDirectory, tenant));
+  const around = tenants.flatMap((tenant) => [tenant, ...namesIn(tenant).map((name) => join(tenant, name))]);
+  return { around, topics, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
 }
 
 /**

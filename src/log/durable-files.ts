@@ -61,7 +61,12 @@ export async function readInto(buffer: Buffer, file: FileHandle, position: numbe
 
 /** Makes created, renamed and removed names in a directory durable: a file's own fsync does not. */
 export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, "r");
+  await syncFile(directory);
+}
+
+/** Makes durable what is in a file, whoever wrote it. */
+export async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, "r");
   try {
     await handle.sync();
   } finally {

@@ -13,6 +13,7 @@ import { Deletion } from "./deletion.js";
 import { isExhausted, isSystemError } from "./durable-files.js";
 import type { FileStoreEvents, FileStoreOptions } from "./file-store-options.js";
 import { Flusher } from "./flusher.js";
+import { syncFoundNames } from "./found-names.js";
 import { FreeSpace } from "./free-space.js";
 import { GroupCommit } from "./group-commit.js";
 import { Journal } from "./journal.js";
@@ -147,7 +148,7 @@ export class FileStore implements LogStore {
       );
       const { checkpoint, topics, report } = data.isNew
         ? await create(path, journalDirectory)
-        : await recover(journalDirectory, readCatalog(tenantsDirectory), options.pendingBytes);
+        : await recoverFound(path, journalDirectory, options.pendingBytes);
       await removeLeftovers(tenantsDirectory);
       await removeOrphans(topics);
       const { journalFileBytes: fileBytes, journalFiles: maxFiles } = options;
@@ -341,6 +342,12 @@ export class FileStore implements LogStore {
     this.#reported = true;
     this.#events.onFailure(error);
   }
+}
+
+async function recoverFound(path: string, journalDirectory: string, pendingBytes: number): Promise<Recovery> {
+  const catalog = readCatalog(join(path, layout.tenants));
+  await syncFoundNames(path, catalog);
+  return recover(journalDirectory, catalog, pendingBytes);
 }
 
 async function create(path: string, journalDirectory: string): Promise<Recovery> {

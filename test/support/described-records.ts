@@ -45,6 +45,13 @@ export async function checkDescribed(
   mayBeCompacted = false,
   limits: ReadLimits = everything,
 ): Promise<Checked> {
+  const checked = await readDescribed(log, limits);
+  checkComplete(checked, mayBeCompacted);
+  return checked;
+}
+
+/** Reads all that there is: every record is the topic's own and at its place. */
+export async function readDescribed(log: CommitLog, limits: ReadLimits = everything): Promise<Checked> {
   const { base, next } = log.range();
   const offsets: bigint[] = [];
   for (let from = base; from < next;) {
@@ -58,11 +65,15 @@ export async function checkDescribed(
     }
     from = frames.next;
   }
+  return { base, next, offsets };
+}
+
+/** @throws when a record is missing that must be there */
+export function checkComplete({ base, next, offsets }: Checked, mayBeCompacted: boolean): void {
   const there = new Set(offsets);
   for (const offset of mustBeThere(base, next, mayBeCompacted)) {
     if (!there.has(offset)) throw new Error(`${offset} of [${base}, ${next}) is missing`);
   }
-  return { base, next, offsets };
 }
 
 function mustBeThere(base: bigint, next: bigint, mayBeCompacted: boolean): bigint[] {

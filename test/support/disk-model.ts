@@ -1,4 +1,13 @@
-import fsModule, { cpSync, mkdirSync, readFileSync, readdirSync, readlinkSync, statSync, writeFileSync } from "node:fs";
+import fsModule, {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import type * as fs from "node:fs/promises";
 import type { FileHandle } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -52,10 +61,13 @@ export class DiskModel {
   /** How often names changed, and how often something was synced. */
   readonly changes = { names: 0, syncs: 0 };
 
-  /** Begins with a directory that is there, with what is in it on disk. */
-  watch(root: string, onStep: (what: string) => Promise<void> = async () => undefined): void {
+  /**
+   * Begins with a directory that is there, with what is in it on disk; of what a kill has left there, only that is on disk
+   * which is in `durable` as well.
+   */
+  watch(root: string, onStep: (what: string) => Promise<void> = async () => undefined, durable = root): void {
     this.#root = root;
-    this.#tree = treeOf(root);
+    this.#tree = treeOf(root, durable);
     this.#onStep = onStep;
   }
 
@@ -300,13 +312,20 @@ function emptyDirectory(): Directory {
   return { kind: "directory", live: new Map(), durable: new Map() };
 }
 
-function treeOf(path: string): Directory {
+function treeOf(path: string, durablePath: string): Directory {
   const live = new Map<string, Entry>();
+  const durable = new Map<string, Entry>();
   for (const entry of readdirSync(path, { withFileTypes: true })) {
     const at = join(path, entry.name);
-    live.set(entry.name, entry.isDirectory() ? treeOf(at) : { kind: "file", durable: readFileSync(at) });
+    const durableAt = join(durablePath, entry.name);
+    const isDurable = existsSync(durableAt);
+    const file = (): File => ({ kind: "file", durable: isDurable ? readFileSync(durableAt) : Buffer.alloc(0) });
+    // What a directory holds may be on disk, though the directory's own name is not.
+    const node = entry.isDirectory() ? treeOf(at, isDurable ? durableAt : at) : file();
+    live.set(entry.name, node);
+    if (isDurable) durable.set(entry.name, node);
   }
-  return { kind: "directory", live, durable: new Map(live) };
+  return { kind: "directory", live, durable };
 }
 
 function materialise(directory: Directory, target: string): void {

@@ -1,6 +1,7 @@
 /** The command line: which commands there are, and how every one of them ends. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { addBackup } from "./backup.js";
 import { addCerts } from "./certs.js";
 import { addCompletion } from "./completion.js";
 import { addConsume } from "./consume.js";
@@ -29,6 +30,7 @@ const commands = [
   addPolicy,
   addMatrix,
   addLog,
+  addBackup,
   addCompletion,
 ] as const;
 

@@ -4,6 +4,7 @@ import { grouped, roughDuration, roughSize } from "./units.js";
 
 /** What was done so far. */
 export interface Done {
+  /** Counted in the unit that the line names. */
   readonly records: number;
   readonly bytes: number;
   /** From 0 to 1; undefined while nobody knows where the end is. */
@@ -21,14 +22,14 @@ export class Progress implements Disposable {
   private constructor() {}
 
   /** Draws on stderr if that is a terminal which can, and else nothing. */
-  static async start(): Promise<Progress> {
+  static async start(unit = "records"): Promise<Progress> {
     const progress = new Progress();
     if (process.stderr.isTTY && process.env["TERM"] !== "dumb") {
       const { SingleBar, Format } = await import("cli-progress").then((module) => module.default);
       const startedMs = Date.now();
       const draw = (options: Options, params: Params) => {
         const bar = Format.BarFormat(progress.#done.fraction ?? 0, options);
-        return lineOf(progress.#done, Date.now() - startedMs, bar).slice(0, params.maxWidth - 1);
+        return lineOf(progress.#done, unit, Date.now() - startedMs, bar).slice(0, params.maxWidth - 1);
       };
       progress.#delay = setTimeout(() => {
         progress.#bar = new SingleBar({ ...looks, format: draw });
@@ -64,9 +65,9 @@ const looks: Options = {
   linewrap: true,
 };
 
-function lineOf({ records, bytes, fraction }: Done, elapsedMs: number, bar: string): string {
+function lineOf({ records, bytes, fraction }: Done, unit: string, elapsedMs: number, bar: string): string {
   const rate = Math.round(records / Math.max(elapsedMs / 1000, 0.001));
-  const parts = [`${grouped(records)} records`, roughSize(bytes), `${grouped(rate)}/s`];
+  const parts = [`${grouped(records)} ${unit}`, roughSize(bytes), `${grouped(rate)}/s`];
   if (fraction === undefined) return [...parts, roughDuration(elapsedMs)].join("  ");
   const left = fraction > 0 ? [`${roughDuration((elapsedMs * (1 - fraction)) / fraction)} left`] : [];
   return [`[${bar}] ${Math.floor(fraction * 100)}%`, ...parts, ...left].join("  ");

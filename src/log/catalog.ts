@@ -7,7 +7,7 @@ import { type Manifest, readManifestSync } from "./manifest.js";
 
 /** Behind the name of a topic's directory until all of it is there. */
 export const creating = ".creating";
-/** Behind it once the topic is deleted. */
+/** Behind it from its deletion until its files are gone. */
 export const deleted = ".deleted";
 
 /** A topic's directory and what its `topic.json` says. */

@@ -104,6 +104,13 @@ const beginnings: ReadonlySet<string> = new Set([
   "lost+found",
 ]);
 
+/** @throws OperatorError unless it is a data directory of a format that this code reads; nothing is changed then */
+export async function readFormat(path: string): Promise<void> {
+  if ((await findFormat(path)) === "nothing") {
+    throw new OperatorError(`${path} is no data directory: it has no ${layout.format}`);
+  }
+}
+
 /** What a directory's format.json says of it. */
 export type FoundFormat = "nothing" | "earlier" | "current";
 

@@ -1,4 +1,6 @@
 /** The log: a narrow port, and the file engine behind it. */
+export { type BackupOptions, backUp } from "./backup.js";
+export { type BackupManifest, type BackupProgress, bytesOf, verifyBackup } from "./backup-files.js";
 export { type Clock, systemClock } from "./clock.js";
 export { FileStore } from "./file-store.js";
 export { type FileStoreEvents, type FileStoreOptions, defaultFileStoreOptions } from "./file-store-options.js";
@@ -19,5 +21,6 @@ export type {
 export { defaultTopicSettings } from "./port.js";
 export type { FailedTopic, RecoveryReport } from "./recovery.js";
 export type { ClockJump } from "./retention-clock.js";
+export { restoreBackup } from "./restore.js";
 export type { StoreObserver } from "./store-observer.js";
 export type { RecordBatch } from "../wire/records.js";

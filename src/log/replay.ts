@@ -148,7 +148,8 @@ async function readFileHeader(file: FileHandle, path: string): Promise<JournalFi
   return header;
 }
 
-function intactGroup(
+/** The group at `position`, if it is the one that is expected there and all of it is what was written. */
+export function intactGroup(
   bytes: Buffer,
   position: number,
   file: JournalFileHeader,

@@ -35,6 +35,8 @@ const commands = [
   ["log", "dump"],
   ["log", "repair"],
   ["log", "reindex"],
+  ["backup"],
+  ["restore"],
   ["completion"],
 ] as const;
 for (const command of commands) {

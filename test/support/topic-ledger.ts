@@ -98,6 +98,19 @@ export class TopicLedger {
     return ledger;
   }
 
+  /** What must be, and may be, in a picture of some moment between two. */
+  static between(before: TopicLedger, after: TopicLedger): TopicLedger {
+    const ledger = new TopicLedger();
+    for (const [topic, lives] of after.#lives) {
+      const known = before.#lives.get(topic) ?? [];
+      for (const [index, life] of lives.entries()) {
+        const { created = false, deleted = false, acknowledged = 0n, start = 0n } = known[index] ?? {};
+        Object.assign(ledger.begin(topic), life, { created, deleted, acknowledged, start });
+      }
+    }
+    return ledger;
+  }
+
   /** As it is now, whatever is noted later. */
   snapshot(): TopicLedger {
     const copy = new TopicLedger();

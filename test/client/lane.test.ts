@@ -581,6 +581,27 @@ for (const [how, options] of givingUp) {
   });
 }
 
+const afterLoss = [
+  // reason                      code                        what the call fails with
+  ["PRODUCER_SEQUENCE_FORGOTTEN", status.FAILED_PRECONDITION, { reason: "PRODUCER_SEQUENCE_FORGOTTEN" }],
+  ["LIMIT_EXCEEDED", status.RESOURCE_EXHAUSTED, { reason: "LIMIT_EXCEEDED" }],
+  ["PERMISSION_DENIED", status.PERMISSION_DENIED, { codeName: "UNKNOWN", details: /^it is not known whether/ }],
+  ["PRODUCER_FENCED", status.FAILED_PRECONDITION, { codeName: "UNKNOWN", details: /^it is not known whether/ }],
+] as const;
+for (const [reason, code, failure] of afterLoss) {
+  test(`${reason} for what was sent before fails it with ${"reason" in failure ? "that" : "nobody knows"}, and later calls go on`, async () => {
+    await using held = await HeldServer.start((request, server) => {
+      if (!values(request).includes("a")) return server.stored(request);
+      if (server.streams.length > 1) return refusalOf(reason, {}, code);
+      server.streams[0]!.emit("error", { code: status.UNAVAILABLE, details: "gone" });
+      return undefined;
+    });
+    await using client = held.client();
+    await assert.rejects(client.produce("a"), failure);
+    assert.equal((await client.produce("b")).offset, 0n);
+  });
+}
+
 test("names that a server may find to be one topic are numbered under different ids", async () => {
   await using held = await HeldServer.start(storing);
   await using client = held.client();

@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut crash-states clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -66,6 +66,9 @@ crash: build ## kill the server again and again, and look for what is lost (CRAS
 
 powercut: build ## the same with the power of its disk, as root
 	@node test/campaigns/powercut.mjs $(CRASH)
+
+crash-states: build ## recover every state that a crash may leave, 20,000 at least (ACLOG_CRASH_STATES, ACLOG_CRASH_SEED)
+	@ACLOG_CRASH_STATES=$${ACLOG_CRASH_STATES:-20000} $(BIN)/vitest run test/log/crash-states.test.ts --disable-console-intercept
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

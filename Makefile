@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut crash-states clean
+.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -69,6 +69,9 @@ powercut: build ## the same with the power of its disk, as root
 
 crash-states: build ## recover every state that a crash may leave, 20,000 at least (ACLOG_CRASH_STATES, ACLOG_CRASH_SEED)
 	@ACLOG_CRASH_STATES=$${ACLOG_CRASH_STATES:-20000} $(BIN)/vitest run test/log/crash-states.test.ts --disable-console-intercept
+
+damage: build ## every bit and every tail of a small journal and a small segment, every file lost, swapped, old or something else
+	@ACLOG_DAMAGE=all $(BIN)/vitest run test/log/damaged-files.test.ts test/log/damage.test.ts
 
 clean: ## remove what was built and installed; certificates and data stay
 	@rm -rf dist node_modules bench/peers/node_modules .make coverage

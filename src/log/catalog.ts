@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { isMissing } from "./durable-files.js";
+import { asRefusal, isMissing, isNoDirectory } from "./durable-files.js";
 import { type Manifest, readManifestSync } from "./manifest.js";
 
 /** Behind the name of a topic's directory until all of it is there. */
@@ -112,7 +112,8 @@ function namesIn(directory: string): string[] {
   try {
     return readdirSync(directory);
   } catch (error) {
-    if (isMissing(error)) return [];
-    throw error;
+    // What is no directory has no topics; one that is in the place of a directory shows by the topics that are missing.
+    if (isMissing(error) || isNoDirectory(error)) return [];
+    throw asRefusal(error, directory);
   }
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { OperatorError } from "../errors.js";
-import { isMissing, replaceFile } from "./durable-files.js";
+import { asRefusal, isMissing, replaceFile } from "./durable-files.js";
 import type { JournalPlace } from "./journal.js";
 import type { Sequence } from "./journal-format.js";
 
@@ -79,7 +79,7 @@ export async function readCheckpoint(journalDirectory: string): Promise<Checkpoi
     bytes = await readFile(path);
   } catch (error) {
     if (isMissing(error)) throw new OperatorError(`${path} is missing; nothing was changed`);
-    throw error;
+    throw asRefusal(error, path);
   }
   const [topics, rescued] =
     bytes.length < headerBytes ? ([0, 0] as const) : ([bytes.readUInt32LE(40), bytes.readUInt32LE(44)] as const);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { tryLock, unlock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
-import { isMissing, replaceFile, syncDirectory, temporaryPathOf } from "./durable-files.js";
+import { asRefusal, isMissing, replaceFile, syncDirectory, temporaryPathOf } from "./durable-files.js";
 
 /** The layout of a data directory (docs/format.md). */
 export const layout = {
@@ -124,7 +124,7 @@ export async function findFormat(path: string): Promise<FoundFormat> {
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (!isMissing(error)) throw asRefusal(error, file);
     // Topics exist only after creation was finished, so a missing format file beside them is a loss, not a beginning.
     const tenants = await readdir(join(path, layout.tenants)).catch((unreadable: unknown) => {
       if (isMissing(unreadable)) return [];

@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { constants } from "node:os";
 import { dirname } from "node:path";
+import { OperatorError } from "../errors.js";
 
 /** Writes all of `bytes` at `position`. A short write is not an error of the disk, so the rest follows. */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
@@ -101,6 +102,27 @@ export function isMissing(error: unknown): boolean {
 /** True for an error of the operating system, such as EIO; false for one of our own. */
 export function isSystemError(error: unknown): boolean {
   return error instanceof Error && "code" in error && typeof error.code === "string" && "syscall" in error;
+}
+
+/** True for the error that something else in the place of a directory gives. */
+export function isNoDirectory(error: unknown): boolean {
+  return hasCode(error, "ENOTDIR");
+}
+
+/** True where the path leads to nothing that can be read as a file, whoever put that there. */
+export function isNoFile(error: unknown): boolean {
+  return ["ENOENT", "EISDIR", "ENOTDIR", "ELOOP", "EACCES", "EPERM", "ENXIO"].some((code) => hasCode(error, code));
+}
+
+/**
+ * What the file system says of a path that has to be readable at a start, as the reason not to start.
+ *
+ * @param path of the file, which not every error of the system names
+ */
+export function asRefusal(error: unknown, path: string): unknown {
+  if (!isNoFile(error)) return error;
+  const problem = (error as Error).message;
+  return new OperatorError(`${path} cannot be read: ${problem}; nothing was changed`, [], { cause: error });
 }
 
 /** True for the errors that pass when something is given back: space on the disk, a quota, open files. */

@@ -80,8 +80,13 @@ export class Journal implements AsyncDisposable {
    */
   static async open(directory: string, next: Sequence, options: JournalOptions): Promise<Journal> {
     const journal = new Journal(directory, next, options);
-    const names = await readdir(directory);
-    const left = names.filter((name) => name.startsWith(sparePrefix)).sort();
+    const entries = await readdir(directory, { withFileTypes: true });
+    const names = entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+    // A link would be followed to a file that is not ours.
+    const left = entries
+      .filter((entry) => entry.isFile() && entry.name.startsWith(sparePrefix))
+      .map(({ name }) => name);
+    left.sort();
     for (const name of left.slice(1)) await unlink(join(directory, name));
     if (left[0] !== undefined) await rename(join(directory, left[0]), join(directory, `${sparePrefix}0`));
     try {

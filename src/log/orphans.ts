@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { FoundTopic } from "./catalog.js";
@@ -25,12 +26,26 @@ export async function removeOrphans(topics: readonly RecoveredTopic[]): Promise<
   }
 }
 
-function orphansOf({ files, manifest }: FoundTopic, activeBase: bigint): readonly string[] {
+function orphansOf({ directory, files, manifest }: FoundTopic, activeBase: bigint): readonly string[] {
   const logs = manifest.segments.map(({ base, generation }) => segmentFileName(base, generation));
+  // As long as one is not there that has to be, what else there is may be what is left of its records.
+  const isWhole = manifest.segments.every(
+    ({ base, generation, sealed }) =>
+      sealed === undefined || sizeOf(join(directory, segmentFileName(base, generation))) === sealed.bytes,
+  );
   const named = new Set([...logs, ...logs.map(indexPathOf)]);
   return files.filter((name) => {
     const base = segmentName.exec(name)?.[1];
-    const isUnnamed = base !== undefined && !named.has(name) && BigInt(base) < activeBase;
+    const isUnnamed = isWhole && base !== undefined && !named.has(name) && BigInt(base) < activeBase;
     return isUnnamed || name === temporaryPathOf(manifestName);
   });
+}
+
+function sizeOf(path: string): number | undefined {
+  try {
+    return statSync(path).size;
+  } catch {
+    // Whatever the reason, it is not there for whoever reads.
+    return undefined;
+  }
 }

@@ -1,13 +1,13 @@
 import { statSync } from "node:fs";
 import { type FileHandle, constants, open } from "node:fs/promises";
 import { join } from "node:path";
-import { RecordCorrupt } from "../errors.js";
+import { OperatorError, RecordCorrupt } from "../errors.js";
 import type { FoundTopic } from "./catalog.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
-import { isExhausted, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
+import { asRefusal, isExhausted, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
 import type { JournalEntry } from "./journal-format.js";
-import { type Manifest, type ManifestSegment, manifestSegment, writeManifest } from "./manifest.js";
+import { type Manifest, type ManifestSegment, manifestName, manifestSegment, writeManifest } from "./manifest.js";
 import { JournalDamaged } from "./replay.js";
 import type { Rescue } from "./rescue.js";
 import { type SegmentEnd, segmentFileName } from "./segment.js";
@@ -70,6 +70,11 @@ export class RecoveringTopic {
       .filter(({ base }) => base < checkpointed.segmentBase)
       .map((segment) => ({ ...segment }));
     const isNamed = found.manifest.segments.some(({ base }) => base === checkpointed.segmentBase);
+    if (!isNamed && checkpointed.next > 0n && found.manifest.segments.length > 0) {
+      const path = join(found.directory, manifestName);
+      const base = checkpointed.segmentBase;
+      throw new OperatorError(`${path} is older than the checkpoint: it has no segment ${base}; nothing was changed`);
+    }
     if (isNamed || checkpointed.next > 0n) this.#segments.push({ base: checkpointed.segmentBase });
     let bytes = checkpointed.position;
     try {
@@ -238,7 +243,15 @@ export class RecoveringTopic {
   }
 
   #sizeOf(segmentBase: bigint): number {
-    return this.#isThere(segmentBase) ? statSync(this.#pathOf(segmentBase)).size : 0;
+    if (!this.#isThere(segmentBase)) return 0;
+    const path = this.#pathOf(segmentBase);
+    try {
+      const found = statSync(path);
+      if (found.isFile()) return found.size;
+    } catch (error) {
+      throw asRefusal(error, path);
+    }
+    throw new JournalDamaged(path, 0, "this is no file");
   }
 
   /** Changes a segment's file, created if need be. It is synced before it is closed: an error of the disk is told to whoever has it open. */

@@ -2,7 +2,7 @@ import { type FileHandle, open, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import { OperatorError } from "../errors.js";
-import { readUpTo, writeFully } from "./durable-files.js";
+import { asRefusal, readUpTo, writeFully } from "./durable-files.js";
 import type { JournalPlace } from "./journal.js";
 import {
   type JournalEntry,
@@ -78,10 +78,19 @@ export async function* replay(
   }
   for (const [index, first] of firsts.entries()) {
     const path = join(directory, journalFileName(first));
-    const file = await open(path, "r");
+    const file = await openFile(path);
     try {
       const header = await readFileHeader(file, path);
       const bytes = await readUpTo(file, 0, header.fileBytes);
+      const begins = decodeGroupHeader(bytes, blockBytes, header.nonce);
+      if (begins !== undefined && begins.sequence !== first) {
+        // Also in front of the checkpoint: what belongs behind it is somewhere else.
+        throw new JournalDamaged(path, blockBytes, `the file begins with group ${begins.sequence}: it is another one`);
+      }
+      if (index === 0 && position > blockBytes && !holdsGroup(bytes, position, header)) {
+        const problem = `none of the groups is there that the checkpoint has from the file`;
+        throw new JournalDamaged(path, blockBytes, problem);
+      }
       for (;;) {
         const group = intactGroup(bytes, position, header, next, first);
         if (group === undefined) break;
@@ -99,15 +108,12 @@ export async function* replay(
             `the file is missing, and ${path} says that the journal goes on in it`,
           );
         }
-        const proof = laterGroup(bytes, position, header, next);
+        const proof = otherGroup(bytes, position, header, next);
         if (proof !== undefined) {
-          throw new JournalDamaged(
-            path,
-            position,
-            `group ${next} is damaged, and group ${proof} proves that it was durable`,
-          );
+          const problem = `group ${next} is damaged, and group ${proof.sequence} at byte ${proof.at} proves that it was durable`;
+          throw new JournalDamaged(path, position, problem);
         }
-        return isBlank(bytes, position, header) ? undefined : { path, position };
+        return isBlank(bytes, position, header, next) ? undefined : { path, position };
       }
       if (following !== next) {
         throw new JournalDamaged(
@@ -136,6 +142,18 @@ export async function confirmGroup(directory: string, position: number, end: Jou
   } finally {
     await file.close();
   }
+}
+
+/** @throws OperatorError when it is no file */
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    const file = await open(path, "r");
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+  } catch (error) {
+    throw asRefusal(error, path);
+  }
+  throw new JournalDamaged(path, 0, "this is no file");
 }
 
 async function readFileHeader(file: FileHandle, path: string): Promise<JournalFileHeader> {
@@ -167,17 +185,34 @@ export function intactGroup(
   return entries && { sequence: expected, entries, position, end: { file: first, position: nextBlock(end) } };
 }
 
-/** A group header of this file, behind `position`, that says that `next` had been durable. */
-function laterGroup(bytes: Buffer, position: number, file: JournalFileHeader, next: Sequence): Sequence | undefined {
+/** True if a group header of this use of the file is in front of `position`, or the end mark. */
+function holdsGroup(bytes: Buffer, position: number, file: JournalFileHeader): boolean {
+  for (let at = blockBytes; at < position; at += blockBytes) {
+    if (decodeGroupHeader(bytes, at, file.nonce) !== undefined) return true;
+  }
+  return false;
+}
+
+/**
+ * A group header of this use of the file, at `position` or behind it, of another group than `next`. Groups come in order, each
+ * when the one before it is durable: so that one had been durable, or this is an older file in the place of the one that had it.
+ */
+function otherGroup(
+  bytes: Buffer,
+  position: number,
+  file: JournalFileHeader,
+  next: Sequence,
+): { readonly sequence: Sequence; readonly at: number } | undefined {
   for (let at = position; at < bytes.length; at += blockBytes) {
     const header = decodeGroupHeader(bytes, at, file.nonce);
-    if (header !== undefined && header.durable >= next) return header.sequence;
+    if (header !== undefined && (header.sequence !== next || at !== position)) return { sequence: header.sequence, at };
   }
   return undefined;
 }
 
-/** True unless a group of this file had begun at `position`. */
-function isBlank(bytes: Buffer, position: number, file: JournalFileHeader): boolean {
-  const magicAndNonce = bytes.subarray(position, position + groupHeaderBytes);
-  return magicAndNonce.length < groupHeaderBytes || !magicAndNonce.subarray(36, 52).equals(file.nonce);
+/** True unless group `next` had begun at `position`, as far as that shows: what an earlier use left has another number. */
+function isBlank(bytes: Buffer, position: number, file: JournalFileHeader, next: Sequence): boolean {
+  const header = bytes.subarray(position, position + groupHeaderBytes);
+  if (header.length < groupHeaderBytes) return true;
+  return !header.subarray(36, 52).equals(file.nonce) && header.readBigUInt64LE(8) !== next;
 }

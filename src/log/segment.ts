@@ -3,7 +3,7 @@ import type { Lease } from "../buffer-pool.js";
 import { RecordCorrupt } from "../errors.js";
 import { CheckedCommit } from "./checked-commits.js";
 import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
-import { isMissing, readInto, writeAllFully } from "./durable-files.js";
+import { isMissing, isNoFile, readInto, writeAllFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
@@ -389,6 +389,7 @@ export class Segment {
       return { bytes: await this.#files.read(this.path, (file) => readInto(lease.bytes, file, position)), lease };
     } catch (error) {
       if (isMissing(error)) throw this.#corrupt(position, "the file is missing");
+      if (isNoFile(error)) throw this.#corrupt(position, `the file cannot be read: ${(error as Error).message}`);
       throw error;
     }
   }

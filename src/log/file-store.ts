@@ -346,8 +346,8 @@ export class FileStore implements LogStore {
 
 async function recoverFound(path: string, journalDirectory: string, pendingBytes: number): Promise<Recovery> {
   const catalog = readCatalog(join(path, layout.tenants));
-  await syncFoundNames(path, catalog);
-  return recover(journalDirectory, catalog, pendingBytes);
+  const failed = await syncFoundNames(path, catalog);
+  return recover(journalDirectory, catalog, pendingBytes, failed);
 }
 
 async function create(path: string, journalDirectory: string): Promise<Recovery> {

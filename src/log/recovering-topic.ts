@@ -60,8 +60,10 @@ export class RecoveringTopic {
   /** The second time: what is before it came already. */
   #addedTo: bigint;
 
-  constructor(found: FoundTopic, checkpointed: TopicEnd) {
+  /** @param failure what the disk said, if nothing is to be written to its files */
+  constructor(found: FoundTopic, checkpointed: TopicEnd, failure?: unknown) {
     this.#found = found;
+    this.#failure = failure;
     this.#checkpointed = checkpointed;
     this.#end = checkpointed;
     this.#addedTo = checkpointed.next;

@@ -53,11 +53,17 @@ const concurrentTopics = 16;
  * it does the same again.
  *
  * @param pendingBytes of the journal's commits, how much is held in memory at a time
+ * @param unsynced by its directory, what the disk said of a topic that is not to be written
  */
-export async function recover(journalDirectory: string, catalog: Catalog, pendingBytes: number): Promise<Recovery> {
+export async function recover(
+  journalDirectory: string,
+  catalog: Catalog,
+  pendingBytes: number,
+  unsynced: ReadonlyMap<string, unknown>,
+): Promise<Recovery> {
   const started = performance.now();
   const before = await readCheckpoint(journalDirectory);
-  const topics = openTopics(before, catalog);
+  const topics = openTopics(before, catalog, unsynced);
   // What rescue files have was in the journal before.
   const replayTo = async (visit: Visit, visitRescued = visit): Promise<Replayed> => {
     for (const [topicId, next] of before.rescues) {
@@ -140,11 +146,16 @@ async function removeRescues(journalDirectory: string, kept: ReadonlyMap<string,
   }
 }
 
-function openTopics(checkpoint: Checkpoint, catalog: Catalog): Map<string, RecoveringTopic> {
+function openTopics(
+  checkpoint: Checkpoint,
+  catalog: Catalog,
+  unsynced: ReadonlyMap<string, unknown>,
+): Map<string, RecoveringTopic> {
   const topics = new Map<string, RecoveringTopic>();
   for (const found of catalog.topics) {
-    const { topicId } = found.manifest;
-    topics.set(topicId, new RecoveringTopic(found, checkpoint.ends.get(topicId) ?? emptyEnd));
+    const { directory, manifest } = found;
+    const end = checkpoint.ends.get(manifest.topicId) ?? emptyEnd;
+    topics.set(manifest.topicId, new RecoveringTopic(found, end, unsynced.get(directory)));
   }
   for (const topicId of checkpoint.ends.keys()) {
     if (topics.has(topicId) || catalog.deleted.has(topicId)) continue;

@@ -22,6 +22,7 @@ export class Campaign {
   #seed;
   #ledger;
   #records;
+  #isStopping = false;
   /** Its disk is gone, and what calls end with then is not judged. */
   #isBroken = false;
   /** Streams end as the kernel lets them. */
@@ -46,11 +47,12 @@ export class Campaign {
   }
 
   /**
-   * Runs the cycles, then checks everything once more and stops in good order; ends early at the first broken promise.
+   * Runs the cycles, then checks everything once more and stops in good order; ends early at the first broken promise, and
+   * when it is told to stop.
    * @param onCycle told the number of each crash that is over, and the figures so far
    */
   async run(cycles, onCycle) {
-    for (let cycle = 0; cycle < cycles && this.#isWhole; cycle++) {
+    for (let cycle = 0; cycle < cycles && this.#isWhole && !this.#isStopping; cycle++) {
       await this.#cycle(cycle, new Random(this.#seed, "cycle", cycle));
       onCycle(cycle + 1, this.figures());
     }
@@ -63,6 +65,11 @@ export class Campaign {
     if (this.#isWhole && (await server.kill("SIGTERM")) !== 0)
       this.#ledger.broken("other", "SIGTERM did not end it well");
     if (server.isRunning) await server.kill();
+  }
+
+  /** Lets the crash under way be the last one. */
+  stop() {
+    this.#isStopping = true;
   }
 
   figures() {

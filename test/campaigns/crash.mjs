@@ -1,7 +1,7 @@
 /** `make crash`. What it does and how to run a case again: README.md. */
 import { Campaign } from "./campaign.mjs";
 import { Place } from "./place.mjs";
-import { flagsOf, progressOf, report } from "./report.mjs";
+import { flagsOf, obeyStopSignals, progressOf, report } from "./report.mjs";
 
 const help = `make crash CRASH="[FLAGS]", or after make build: node test/campaigns/crash.mjs [FLAGS]
 
@@ -15,6 +15,7 @@ Exit code 1: a promise was broken, and what is left of it is kept.
 const flags = flagsOf("crash", help, { cycles: 500 });
 const place = await Place.make("crash");
 const campaign = new Campaign({ place, seed: flags.seed, crash: (server) => server.kill() });
+obeyStopSignals("crash", campaign);
 await campaign.run(flags.cycles, progressOf("crash", flags.cycles, flags));
 const { findings } = campaign;
 const figures = campaign.figures();

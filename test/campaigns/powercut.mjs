@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Campaign } from "./campaign.mjs";
 import { Ext4, whyNoExt4 } from "./ext4.mjs";
 import { Place } from "./place.mjs";
-import { flagsOf, progressOf, report } from "./report.mjs";
+import { flagsOf, obeyStopSignals, progressOf, report } from "./report.mjs";
 
 const help = `make powercut CRASH="[FLAGS]", or after make build: node test/campaigns/powercut.mjs [FLAGS]
 
@@ -53,6 +53,7 @@ async function cutPower(server, random, onBroken) {
 }
 
 const campaign = new Campaign({ place, seed: flags.seed, crash: cutPower });
+obeyStopSignals("powercut", campaign);
 try {
   await campaign.run(flags.cycles, progressOf("powercut", flags.cycles, flags));
 } finally {

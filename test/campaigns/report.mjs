@@ -41,6 +41,16 @@ export function progressOf(name, cycles, { json }) {
   };
 }
 
+/** Ctrl-C, or SIGTERM: the campaign ends behind the crash under way, and takes away what it made. A second one ends it at once. */
+export function obeyStopSignals(name, campaign) {
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    process.once(signal, () => {
+      process.stderr.write(`\n${name}: stopping behind this crash, and checking everything once more\n`);
+      campaign.stop();
+    });
+  }
+}
+
 /** The figures as text, one to a line. */
 export function tableOf(figures) {
   const text = (value) =>

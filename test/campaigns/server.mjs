@@ -24,7 +24,11 @@ export class Server {
     const program = isSmall ? [smallServer] : [launcher, "serve", "--json"];
     const started = performance.now();
     this.#log = place.log;
-    this.#child = spawn(process.execPath, [...program, ...place.flags], { stdio: ["ignore", "pipe", log] });
+    this.#child = spawn(process.execPath, [...program, ...place.flags], {
+      stdio: ["ignore", "pipe", log],
+      // Ctrl-C is for the campaign, which knows when its server is to end.
+      detached: true,
+    });
     closeSync(log);
     this.#ended = once(this.#child, "exit");
     this.#ready = new Promise((resolve) => {

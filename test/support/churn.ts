@@ -47,6 +47,7 @@ export class Churn {
       const number = typeof value === "string" ? BigInt(value) : undefined;
       if (number === undefined) Object.assign(life, { [field]: value });
       else if (number > life[field as "start"]) life[field as "start"] = number;
+      if (field === "attempted" && number !== undefined) life.batchEnds = [...life.batchEnds, number];
     }
     if (changes["deleted"] === true) this.seen.deleted++;
     if (changes["start"] !== undefined) this.seen.trimmed++;

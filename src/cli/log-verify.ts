@@ -13,7 +13,8 @@ export function addLogVerify(log: Command): void {
     description:
       "Check every byte of a data directory against its checksums, the checkpoint and each topic.json, and say everything " +
       "that is wrong: file, byte, offset, and what to do. Changes nothing. A server may be running on it: what is above its " +
-      "last checkpoint is left for the journal to answer for. Exits with 1 if anything is damaged.",
+      "last checkpoint is left for the journal to answer for. Exits with 1 if anything is damaged, with 2 if that cannot be " +
+      "judged.",
     options: topicOptions("only this one"),
     json: "print one object for each finding, and one that sums up",
     examples: ["aclog log verify --data ./data", "aclog log verify --topic orders --tenant acme --json"],

@@ -49,6 +49,8 @@ export class Churn {
       else if (number > life[field as "start"]) life[field as "start"] = number;
       if (field === "attempted" && number !== undefined) life.batchEnds = [...life.batchEnds, number];
     }
+    // Each attempt is one batch.
+    if (changes["attempted"] !== undefined) life.batchEnds = [...life.batchEnds, BigInt(changes["attempted"])];
     if (changes["deleted"] === true) this.seen.deleted++;
     if (changes["start"] !== undefined) this.seen.trimmed++;
   }

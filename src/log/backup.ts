@@ -18,6 +18,7 @@ import { layout, readFormat } from "./data-directory.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
 import { type Manifest, manifestName, manifestSegment, readManifest, writeManifest } from "./manifest.js";
 import { emptyEnd } from "./recovery.js";
+import { readRescue, rescuePath } from "./rescue.js";
 import { segmentFileName } from "./segment.js";
 
 /** While files are taken away faster than they can be copied, a backup begins again with a later checkpoint. */
@@ -101,6 +102,7 @@ class Backup {
   async #copy(): Promise<BackupManifest> {
     const journalDirectory = join(this.#source, layout.journal);
     const checkpoint = await readCheckpoint(journalDirectory);
+    const rescues = await readRescues(journalDirectory, checkpoint);
     const topics = await this.#topics();
     const journal = await copyJournal(journalDirectory, checkpoint);
     if (journal === undefined) throw new Overtaken();
@@ -109,7 +111,7 @@ class Backup {
     const needed = new Set<string>();
     for (const [topicId, topic] of topics) await this.#copySegments(topic, checkpoint.ends.get(topicId), needed);
     for (const path of this.#copied.keys()) if (!needed.has(path)) await this.#forget(path);
-    return this.#finish(checkpoint, topics, journal);
+    return this.#finish(checkpoint, rescues, topics, journal);
   }
 
   /** Every topic that there is now, by its id. */
@@ -189,6 +191,7 @@ class Backup {
   /** Writes all that is small. */
   async #finish(
     checkpoint: Checkpoint,
+    rescues: ReadonlyMap<string, Buffer>,
     topics: ReadonlyMap<string, FoundTopic>,
     journal: CopiedJournal,
   ): Promise<BackupManifest> {
@@ -196,6 +199,13 @@ class Backup {
     await mkdir(journalDirectory, { recursive: true, mode: 0o700 });
     await writeCheckpoint(journalDirectory, checkpoint);
     const written = [`${layout.journal}/checkpoint`];
+    for (const [topicId, bytes] of rescues) {
+      const path = rescuePath(journalDirectory, topicId);
+      await writeFile(path, bytes, { mode: 0o600, flush: true });
+      // What is damaged here was damaged where it came from.
+      await readRescue(journalDirectory, topicId, checkpoint.rescues.get(topicId)!);
+      written.push(relative(this.#data, path));
+    }
     for (const { name, bytes, fileBytes } of journal.files) {
       await writeSparse(join(journalDirectory, name), bytes, fileBytes);
       written.push(`${layout.journal}/${name}`);
@@ -222,6 +232,19 @@ class Backup {
     const directories = gone(checkpoint, topics, journal);
     return { format: "aclog-backup", version: 1, createdMs: Date.now(), topics: topics.size, files, directories };
   }
+}
+
+/** What could not be brought to segments, by topic. Read before the journal, so that it has nothing that the copy of that lacks. */
+async function readRescues(journalDirectory: string, { rescues }: Checkpoint): Promise<Map<string, Buffer>> {
+  const found = new Map<string, Buffer>();
+  for (const topicId of rescues.keys()) {
+    const bytes = await readFile(rescuePath(journalDirectory, topicId)).catch((error: unknown) => {
+      if (isMissing(error)) throw new Overtaken();
+      throw error;
+    });
+    found.set(topicId, bytes);
+  }
+  return found;
 }
 
 /** What a manifest says of segments that the checkpoint reaches into, as recovery takes it. */

@@ -3,7 +3,9 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { TopicStorageFailed } from "../../src/errors.js";
+import { backUp } from "../../src/log/backup.js";
 import type { CommitLog } from "../../src/log/port.js";
+import { restoreBackup } from "../../src/log/restore.js";
 import { segmentFileName } from "../../src/log/segment.js";
 import { appendDescribed, checkDescribed } from "../support/described-records.js";
 import type { DiskModel, Faults, Operation } from "../support/disk-model.js";
@@ -160,6 +162,29 @@ describe("a topic that failed", () => {
     model.stop();
     await using again = await openStore(path, options);
     expect((await checkDescribed(again.store.find("acme", "orders")!)).next).toBe(end);
+  });
+
+  test("is backed up with its rescue file, and restored whole", async () => {
+    await using directory = await temporaryDirectory();
+    const [path, backup, restored] = ["data", "backup", "restored"].map((name) => join(directory.path, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await using open = await twoTopics(path);
+    const orders = open.store.find("acme", "orders")!;
+    model.failBy(failing(orders.topicId, ["write", "sync"]));
+    while (open.failedTopics.length === 0) await appendDescribed(orders, 5).catch(() => undefined);
+    await vi.waitFor(() => expect(rescuesIn(path)).toHaveLength(1));
+    await appendDescribed(open.store.find("acme", "bills")!, 5);
+    model.failBy(() => undefined);
+    await backUp(path, backup);
+    await restoreBackup(backup, restored);
+    expect(rescuesIn(restored)).toEqual([`rescue-${orders.topicId}`]);
+    await using again = await openStore(restored, options);
+    expect(again.failedTopics).toEqual([]);
+    expect((await checkDescribed(again.store.find("acme", "orders")!)).next).toBe(orders.range().next);
+    expect((await checkDescribed(again.store.find("acme", "bills")!)).next).toBe(25n);
   });
 
   test("can be deleted, and its rescue file goes with it", async () => {

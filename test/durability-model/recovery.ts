@@ -78,11 +78,12 @@ function* recover(
   for (const topic of topics.values()) yield* topic.finish();
   const isNew = [...topics.keys()].some((id) => !before.ends.has(id));
   if (isNew && rules.foundTopicSynced) yield* disk.syncDirectory(topicsDirectory);
+  if (leftoversIn(topicsDirectory).length > 0 && rules.leftoversAfterSync) yield* disk.syncDirectory(topicsDirectory);
   const { sequence, place } = replayed;
   const ends = new Map([...topics].map(([id, { end }]) => [id, end]));
   const checkpoint: ModelCheckpoint = { sequence, place, ends };
   if (rules.checkpointAfterRecovery) yield* writeCheckpoint(disk, journal, checkpoint, rules);
-  yield* removeLeftovers(disk, topicsDirectory, rules);
+  yield* removeLeftovers(disk, topicsDirectory);
   for (const topic of topics.values()) yield* removeOrphans(disk, topic, rules);
   return checkpoint;
 }
@@ -129,10 +130,12 @@ function isValid({ segments }: ModelManifest): boolean {
   });
 }
 
-function* removeLeftovers(disk: Disk, topics: ModelDirectory, rules: Rules): Steps {
-  const leftovers = topics.names.filter((name) => name.endsWith(".creating") || name.endsWith(".deleted"));
-  if (leftovers.length > 0 && rules.leftoversAfterSync) yield* disk.syncDirectory(topics);
-  for (const name of leftovers) yield* removeDirectory(disk, topics, name);
+function leftoversIn(topics: ModelDirectory): string[] {
+  return topics.names.filter((name) => name.endsWith(".creating") || name.endsWith(".deleted"));
+}
+
+function* removeLeftovers(disk: Disk, topics: ModelDirectory): Steps {
+  for (const name of leftoversIn(topics)) yield* removeDirectory(disk, topics, name);
 }
 
 function* removeOrphans(disk: Disk, topic: RecoveringModelTopic, rules: Rules): Steps {

@@ -143,7 +143,7 @@ export const rules = {
   },
   lastGroupMadeDurable: {
     says: "recovery makes the last group durable before segments get it: a kill may have come before its sync",
-    where: "recovery.ts: recover()",
+    where: "recovery.ts: recover(), confirmGroup()",
     broken: 56,
   },
   rewriteOnReplay: {
@@ -180,7 +180,7 @@ export const rules = {
   },
   foundTopicSynced: {
     says: "a topic that recovery finds is on disk before its first commit: a kill may have come before its sync",
-    where: "recovery.ts: recover()",
+    where: "found-names.ts",
     broken: 249,
   },
   retireBeforeDeletion: {
@@ -209,8 +209,8 @@ export const rules = {
     broken: 7,
   },
   leftoversAfterSync: {
-    says: "what recovery removes of deleted topics goes after their new names are on disk",
-    where: "catalog.ts: removeLeftovers()",
+    says: "a deletion that recovery finds is on disk before its checkpoint leaves the topic out, and before its files go",
+    where: "found-names.ts",
     broken: 784,
   },
   startOffsetBeforeRemoval: {
@@ -240,7 +240,7 @@ export const rules = {
   },
   orphansAfterSync: {
     says: "what recovery removes of old generations goes after topic.json's name is on disk",
-    where: "orphans.ts: removeOrphans()",
+    where: "found-names.ts",
     broken: 11154,
   },
 } satisfies Record<string, Rule>;

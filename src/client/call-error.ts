@@ -53,6 +53,19 @@ export class CallError extends Error {
   }
 }
 
+/**
+ * What becomes of a call that was tried in vain: the refusal that its last attempt got, if a server gave a reason, in other words.
+ *
+ * @param code unless a server gave a reason
+ */
+export function asLastAttempt(code: number, details: string, last: Error | undefined): CallError {
+  if (!(last instanceof CallError) || last.reason === undefined) {
+    return new CallError(code, details, undefined, { cause: last });
+  }
+  const ErrorInfo = { reason: last.reason, domain: "aclog", metadata: { ...last.facts } };
+  return new CallError(last.code, details, { ErrorInfo }, { cause: last });
+}
+
 /** A method was called after `close`. */
 export class ClientClosed extends Error {
   constructor() {

@@ -62,6 +62,10 @@ export class PackQueue implements Holder {
     this.#numbering = begin();
   }
 
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
   get lateness(): string {
     return `it was not sent in time: the server did not answer what was sent before${this.trouble}`;
   }

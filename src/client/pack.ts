@@ -73,6 +73,10 @@ export class Pack implements Holder {
     return this.wasLost && !this.isVoid;
   }
 
+  get failure(): Error | undefined {
+    return this.queue.failure;
+  }
+
   get lateness(): string {
     return `no answer came in time: it is not known whether it is stored${this.queue.trouble}`;
   }

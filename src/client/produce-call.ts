@@ -7,6 +7,8 @@ import type { NamedTopic } from "./requests.js";
 export interface Holder {
   /** What to say of a call whose deadline passes here. */
   readonly lateness: string;
+  /** What the last attempt got, if there was one since the last answer. */
+  readonly failure: Error | undefined;
   /** The call has been settled otherwise: nobody waits for it any more. */
   drop(call: ProduceCall): void;
 }

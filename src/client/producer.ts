@@ -1,6 +1,6 @@
 /** All calls of `produce` of one client: who makes them, until when, and how much may wait. */
 import { status } from "@grpc/grpc-js";
-import { CallError, QueueFull } from "./call-error.js";
+import { CallError, asLastAttempt, QueueFull } from "./call-error.js";
 import { defaultTimeoutMs, type Calls, type UnderWay } from "./calls.js";
 import type { ProduceOptions, ProduceResult } from "./client.js";
 import type { Identity } from "./credentials.js";
@@ -131,7 +131,7 @@ export class Producer implements UnderWay, SettledListener {
     const now = Date.now();
     let next = Infinity;
     for (const call of this.#open) {
-      if (call.deadline <= now) call.endEarly(new CallError(status.DEADLINE_EXCEEDED, call.holder!.lateness));
+      if (call.deadline <= now) call.endEarly(lateError(call.holder!));
       else next = Math.min(next, call.deadline);
     }
     this.#looksAt = Infinity;
@@ -139,7 +139,12 @@ export class Producer implements UnderWay, SettledListener {
   }
 }
 
+function lateError({ lateness, failure }: Holder): CallError {
+  return asLastAttempt(status.DEADLINE_EXCEEDED, lateness, failure);
+}
+
 class Unidentified implements Holder {
+  readonly failure = undefined;
   readonly lateness = "the certificates to call with were not there in time";
   readonly #calls = new Set<ProduceCall>();
 

@@ -1,6 +1,6 @@
 /** What a server's refusal of a request says about the calls in it, and about what is sent behind it. */
 import { status } from "@grpc/grpc-js";
-import { CallError } from "./call-error.js";
+import { CallError, asLastAttempt } from "./call-error.js";
 
 const ofBytes = new Set(["MALFORMED_MESSAGE", "LIMIT_EXCEEDED", "INVALID_FIELD"]);
 const ofSizes = new Set(["record_bytes", "batch_bytes", "storage_bytes"]);
@@ -76,7 +76,9 @@ export function isTemporary(error: Error): error is CallError {
 
 /** What a call fails with that may be stored or not. */
 export function notKnown(error: Error): CallError {
-  const isGone = error instanceof CallError && error.codeName === "UNAVAILABLE";
   const details = `it is not known whether it is stored: an answer was lost, and the last attempt got ${error.message}`;
-  return new CallError(isGone ? status.UNAVAILABLE : status.UNKNOWN, details, undefined, { cause: error });
+  if (!(error instanceof CallError && error.codeName === "UNAVAILABLE")) {
+    return new CallError(status.UNKNOWN, details, undefined, { cause: error });
+  }
+  return asLastAttempt(status.UNAVAILABLE, details, error);
 }

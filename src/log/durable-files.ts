@@ -71,7 +71,8 @@ export async function syncFile(path: string): Promise<void> {
   try {
     await handle.sync();
   } finally {
-    await handle.close();
+    // It was only read: what is synced stays so, whatever the system says of letting go of it.
+    await handle.close().catch(() => undefined);
   }
 }
 

@@ -97,11 +97,11 @@ class Stage {
   }
 
   /** One batch, on a connection of its own: its offset, or the error. */
-  async produce(topic = "kept") {
+  async produce(topic = "kept", timeoutMs = longMs) {
     const client = this.#place.connect("acme/root");
     const attempt = this.ledger.attempt(`acme/${topic}`, 3);
     try {
-      this.ledger.acknowledged(attempt, await client.produce(this.#records.batch(attempt), { topic }));
+      this.ledger.acknowledged(attempt, await client.produce(this.#records.batch(attempt), { topic, timeoutMs }));
       return undefined;
     } catch (error) {
       this.ledger.unanswered(attempt);
@@ -273,7 +273,7 @@ function failedWriteBack() {
     assert.match((await stage.becomesReady(503)).text, /journal failed/);
     await load.stop();
     for (const topic of ["kept", "default", "yet.another"]) {
-      const error = await stage.produce(topic);
+      const error = await stage.produce(topic, 3_000);
       assert.equal(error?.codeName, "UNAVAILABLE");
       assert.match(error.reason, /^(JOURNAL_FAILED|TOPIC_STORAGE_FAILED)$/);
     }

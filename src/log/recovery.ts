@@ -157,7 +157,7 @@ function openTopics(
     const end = checkpoint.ends.get(manifest.topicId) ?? emptyEnd;
     topics.set(manifest.topicId, new RecoveringTopic(found, end, unsynced.get(directory)));
   }
-  for (const topicId of checkpoint.ends.keys()) {
+  for (const topicId of [...checkpoint.ends.keys(), ...checkpoint.rescues.keys()]) {
     if (topics.has(topicId) || catalog.deleted.has(topicId)) continue;
     throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
   }

@@ -1,12 +1,12 @@
-/** `aclog log dump`: what is in a segment or a journal file. */
+/** `aclog log dump`: what is in a segment, a journal file or a rescue file. */
 import { type Command, Option } from "commander";
-import type { DumpedPart } from "../repair/index.js";
+import type { DumpedCommit, DumpedPart } from "../repair/index.js";
 import { parseCount, parseOffset, parsePath } from "./arguments.js";
 import { UsageError } from "./failure.js";
 import { addLogCommand, topicOptions, type TopicFlags } from "./log-flags.js";
 import { print } from "./output.js";
 import { recordToJson } from "./record-json.js";
-import { visibleJson } from "./terminal.js";
+import { visible, visibleJson } from "./terminal.js";
 
 interface DumpFlags extends TopicFlags {
   readonly from?: bigint;
@@ -16,11 +16,11 @@ interface DumpFlags extends TopicFlags {
 
 export function addLogDump(log: Command): void {
   const command = addLogCommand(log, "dump", {
-    summary: "show what is in a segment or a journal file",
+    summary: "show what is in a segment, a journal file or a rescue file",
     description:
-      "Show what is in a segment, in a journal file or in all segments of a topic: each commit with its place, its offsets, " +
-      "its time and whether its checksum matches. Nothing of the records themselves is shown without --values. A server may " +
-      "be running.",
+      "Show what is in a segment, in a journal or rescue file or in all segments of a topic: each commit with its place, its " +
+      "offsets, its time, whether its checksum matches, and which producers it is from. Nothing of the records themselves is " +
+      "shown without --values. A server may be running.",
     options: [
       ...topicOptions("all segments of this one"),
       new Option("--from <OFFSET>", "begin with the commit that has this offset").argParser(parseOffset),
@@ -33,7 +33,7 @@ export function addLogDump(log: Command): void {
       "aclog log dump data/journal/00000000000000000001.wal --json",
     ],
   });
-  command.argument("[FILE]", "a segment or a journal file", parsePath);
+  command.argument("[FILE]", "a segment, a journal file or a rescue file", parsePath);
   command.action((file: string | undefined, flags: DumpFlags) => dump(file, flags));
 }
 
@@ -50,7 +50,8 @@ async function dump(file: string | undefined, flags: DumpFlags): Promise<void> {
   for await (const part of parts) {
     if (part.type === "commit" && ++commits > limit) break;
     isSound &&= part.type !== "damage" && part.isIntact;
-    const lines = [json ? JSON.stringify(objectOf(part), bigintAsText) : lineOf(part), ...records(part)];
+    const described = json ? [JSON.stringify(objectOf(part), bigintAsText)] : [lineOf(part), ...producerLines(part)];
+    const lines = [...described, ...records(part)];
     await print(lines.map((line) => `${line}\n`).join(""));
   }
   if (!isSound) process.exitCode = 1;
@@ -80,9 +81,42 @@ function lineOf(part: DumpedPart): string {
     const what = commits === undefined ? "what it holds cannot be told" : `${commits} commits`;
     return `${place}: group ${sequence}, ${part.bytes} bytes, ${what}, durable before it ${durable}, ${checksum(isIntact)}`;
   }
+  if (part.type === "rescue") {
+    const { commits, topicId, next, bytes, isIntact } = part;
+    const end = next === undefined ? "header damaged" : `up to offset ${next}`;
+    return `${place}: rescue file, ${bytes} bytes, ${commits} commits, topic ${topicId}, ${end}, ${checksum(isIntact)}`;
+  }
   const { base, last, count, timeMs, topicId } = part.header;
   const time = new Date(timeMs).toISOString();
   return `${place}: offsets ${base} to ${last}, ${count} records, ${part.bytes} bytes, ${time}, topic ${topicId}, ${checksum(part.isIntact)}`;
+}
+
+/** What is known of producers, one line for each batch. */
+function producerLines(part: DumpedPart): readonly string[] {
+  if (part.type !== "commit" || part.producers === undefined) return [];
+  const { table, batches } = producersOf(part.producers);
+  const known =
+    table === undefined
+      ? []
+      : [table === "lost" ? "  what was known of producers is lost" : `  ${table} producers known`];
+  const each = batches.map(({ principal, id, epoch, sequence, count, offset }) => {
+    return visible(
+      Buffer.from(
+        `  producer ${principal} id ${id} epoch ${epoch}: sequence ${sequence}, ${count} records from offset ${offset}`,
+      ),
+    );
+  });
+  return [...known, ...each];
+}
+
+/** The table as the number of producers in it, and ids in hex: they are any bytes. */
+function producersOf({ table, batches }: NonNullable<DumpedCommit["producers"]>) {
+  return {
+    table: table === undefined || table === "lost" ? table : table.size,
+    batches: batches.map(({ producer: { principal, id, epoch, sequence }, count, offset }) => {
+      return { principal, id: Buffer.from(id, "latin1").toString("hex"), epoch, sequence, count, offset };
+    }),
+  };
 }
 
 function checksum(isIntact: boolean): string {
@@ -91,8 +125,8 @@ function checksum(isIntact: boolean): string {
 
 function objectOf(part: DumpedPart): object {
   if (part.type !== "commit") return part;
-  const { frames, ...rest } = part;
-  return { ...rest, framesBytes: frames.length };
+  const { frames, producers, ...rest } = part;
+  return { ...rest, framesBytes: frames.length, ...(producers && { producers: producersOf(producers) }) };
 }
 
 function bigintAsText(_key: string, value: unknown): unknown {

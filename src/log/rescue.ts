@@ -19,7 +19,7 @@ const namePrefix = "rescue-";
 const magic = Buffer.from("ACLOGRSC", "latin1");
 const version = 1;
 /** magic 8, version 4, checksum of what follows in the header 4, topic id 16, next 8, entries 4, checksum of the entries 4, their bytes 8, zero 8. */
-const headerBytes = 64;
+export const rescueHeaderBytes = 64;
 /** So much is written at a time. */
 const chunkBytes = 1024 * 1024;
 
@@ -30,6 +30,11 @@ export function rescuePath(journalDirectory: string, topicId: string): string {
 /** True for the names of rescue files, also of those that a crash kept from being whole. */
 export function isRescueName(name: string): boolean {
   return name.startsWith(namePrefix);
+}
+
+/** The topic of a rescue file, from its name; undefined for other files, and for one that is not whole. */
+export function topicOfRescue(name: string): string | undefined {
+  return /^rescue-([0-9a-f]{32})$/.exec(name)?.[1];
 }
 
 /** Where a commit is in the file. */
@@ -94,7 +99,7 @@ export class RescueWriter {
   readonly #commits: RescuedCommit[] = [];
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
-  #position = headerBytes;
+  #position = rescueHeaderBytes;
   #checksum = 0;
 
   private constructor(journalDirectory: string, topicId: string, file: FileHandle) {
@@ -133,14 +138,14 @@ export class RescueWriter {
     const path = rescuePath(this.#directory, this.#topicId);
     const rescue = new Rescue(this.#topicId, path, this.#commits);
     await this.#write();
-    const header = Buffer.alloc(headerBytes);
+    const header = Buffer.alloc(rescueHeaderBytes);
     magic.copy(header, 0);
     header.writeUInt32LE(version, 8);
     header.write(this.#topicId, 16, "hex");
     header.writeBigUInt64LE(rescue.next, 32);
     header.writeUInt32LE(this.#commits.length, 40);
     header.writeUInt32LE(this.#checksum, 44);
-    header.writeBigUInt64LE(BigInt(this.#position - headerBytes), 48);
+    header.writeBigUInt64LE(BigInt(this.#position - rescueHeaderBytes), 48);
     header.writeUInt32LE(crc32(header.subarray(16)), 12);
     await writeFully(this.#file, header, 0);
     await this.#file.sync();
@@ -166,6 +171,30 @@ export class RescueWriter {
   }
 }
 
+/** What a rescue file says of itself. */
+export interface RescueHeader {
+  readonly topicId: string;
+  /** The offset behind the last record. */
+  readonly next: bigint;
+  readonly entries: number;
+  readonly payloadChecksum: number;
+  readonly payloadBytes: bigint;
+}
+
+/** Undefined unless the file begins with an intact header of a version that this code reads. */
+export function decodeRescueHeader(file: Buffer): RescueHeader | undefined {
+  const header = file.subarray(0, rescueHeaderBytes);
+  if (header.length < rescueHeaderBytes || !header.subarray(0, 8).equals(magic)) return undefined;
+  if (header.readUInt32LE(8) !== version || header.readUInt32LE(12) !== crc32(header.subarray(16))) return undefined;
+  return {
+    topicId: header.toString("hex", 16, 32),
+    next: header.readBigUInt64LE(32),
+    entries: header.readUInt32LE(40),
+    payloadChecksum: header.readUInt32LE(44),
+    payloadBytes: header.readBigUInt64LE(48),
+  };
+}
+
 /**
  * The commits of a rescue file, in order.
  *
@@ -177,18 +206,16 @@ export async function readRescue(journalDirectory: string, topicId: string, next
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new JournalDamaged(path, 0, "the file is missing or cannot be read", cause);
   });
-  const header = bytes.subarray(0, headerBytes);
-  if (header.length < headerBytes || !header.subarray(0, 8).equals(magic) || header.readUInt32LE(8) !== version) {
-    throw new JournalDamaged(path, 0, "the header is damaged or of an unknown version");
+  const header = decodeRescueHeader(bytes);
+  if (header === undefined) throw new JournalDamaged(path, 0, "the header is damaged or of an unknown version");
+  if (header.topicId !== topicId) throw new JournalDamaged(path, 16, `the file is of topic ${header.topicId}`);
+  const payload = bytes.subarray(rescueHeaderBytes);
+  const entries = decodeEntries(payload, header.entries);
+  const isWhole = BigInt(payload.length) === header.payloadBytes && crc32(payload) === header.payloadChecksum;
+  if (!isWhole || entries === undefined) {
+    throw new JournalDamaged(path, rescueHeaderBytes, "the checksum does not match");
   }
-  if (header.readUInt32LE(12) !== crc32(header.subarray(16)) || header.toString("hex", 16, 32) !== topicId) {
-    throw new JournalDamaged(path, 12, "the header is damaged");
-  }
-  const payload = bytes.subarray(headerBytes);
-  const entries = decodeEntries(payload, header.readUInt32LE(40));
-  const isWhole = BigInt(payload.length) === header.readBigUInt64LE(48) && crc32(payload) === header.readUInt32LE(44);
-  if (!isWhole || entries === undefined) throw new JournalDamaged(path, headerBytes, "the checksum does not match");
-  if (header.readBigUInt64LE(32) < next) {
+  if (header.next < next) {
     throw new JournalDamaged(path, 32, `offset ${next - 1n} had been durable, and the file does not have it`);
   }
   return entries;

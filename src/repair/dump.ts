@@ -1,18 +1,21 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OperatorError, WrongSettings } from "../errors.js";
-import type { CommitHeader } from "../log/commit.js";
+import { type CommitHeader, commitHeaderBytes } from "../log/commit.js";
 import { isMissing } from "../log/durable-files.js";
 import { sequenceOfName } from "../log/journal-format.js";
+import { type ProducerSection, decodeSection } from "../log/producer-section.js";
+import { topicOfRescue } from "../log/rescue.js";
 import { segmentFileName } from "../log/segment.js";
 import { type ScannedGroup, scanJournalFile } from "./journal-scan.js";
+import { scanRescue } from "./rescue-scan.js";
 import { segmentOfName } from "./segment-names.js";
 import { scanSegment } from "./segment-scan.js";
 import { requireDataDirectory, survey } from "./survey.js";
 import { type TopicFilter, selected } from "./topic-filter.js";
 
 /** One line of a dump. */
-export type DumpedPart = DumpedCommit | DumpedDamage | DumpedGroup;
+export type DumpedPart = DumpedCommit | DumpedDamage | DumpedGroup | DumpedRescue;
 
 export interface DumpedCommit {
   readonly type: "commit";
@@ -22,6 +25,8 @@ export interface DumpedCommit {
   readonly bytes: number;
   readonly header: CommitHeader;
   readonly isIntact: boolean;
+  /** What it says of producers; undefined if it says nothing, or nothing that can be read. */
+  readonly producers: ProducerSection | undefined;
   /** The records, as a serialised ConsumeResponse. */
   readonly frames: Buffer;
 }
@@ -51,20 +56,37 @@ export interface DumpedGroup {
   readonly commits: number | undefined;
 }
 
-/** Everything in a segment or a journal file, in its order; of a segment from the commit with offset `from` on. */
+/** What a rescue file says of itself; its commits follow. */
+export interface DumpedRescue {
+  readonly type: "rescue";
+  readonly path: string;
+  readonly position: 0;
+  readonly bytes: number;
+  readonly topicId: string;
+  /** The offset behind the last record; undefined if its header is damaged. */
+  readonly next: bigint | undefined;
+  /** False if something in the file is not what was written. */
+  readonly isIntact: boolean;
+  /** Those that are whole. */
+  readonly commits: number;
+}
+
+/** Everything in a segment, a journal file or a rescue file, in its order; of a segment from the commit with offset `from` on. */
 export async function* dumpFile(path: string, from = 0n): AsyncGenerator<DumpedPart> {
   const segment = segmentOfName(basename(path));
   const first = sequenceOfName(basename(path));
+  const rescued = topicOfRescue(basename(path));
   const found = await stat(path).catch((error: unknown) => {
     throw notAFile(path, isMissing(error) ? "there is no such file" : String(error));
   });
   if (!found.isFile()) throw notAFile(path, "it is no file");
   if (first !== undefined) yield* dumpJournal(path, first);
+  else if (rescued !== undefined) yield* dumpRescue(path, rescued);
   else if (segment !== undefined && !segment.isIndex) yield* dumpSegment(path, segment, basename(dirname(path)), from);
   else
     throw notAFile(
       path,
-      "its name is neither that of a segment, such as 00000000000000000000.log, nor of a journal file",
+      "its name is neither that of a segment, such as 00000000000000000000.log, nor of a journal file, nor of a rescue file",
     );
 }
 
@@ -111,8 +133,7 @@ async function* dumpSegment(
     }
     const { header, bytes } = part;
     if (header.last < from) continue;
-    const frames = bytes.subarray(header.headerBytes);
-    yield { type: "commit", path, position, bytes: bytes.length, header, isIntact: true, frames };
+    yield dumpCommit(path, position, header, bytes, true);
   }
 }
 
@@ -133,11 +154,39 @@ function* dumpGroup(path: string, { position, header, end, isIntact, entries }: 
     const bytes = entry.commit.length;
     if (entry.header === undefined) {
       yield { type: "damage", path, position: entry.at, bytes, offset: 0n, found: "no commit header" };
+    } else yield dumpCommit(path, entry.at, entry.header, entry.commit, entry.isIntact);
+  }
+}
+
+async function* dumpRescue(path: string, topicId: string): AsyncGenerator<DumpedPart> {
+  const rescue = await scanRescue(path, topicId);
+  if (rescue === undefined) return;
+  const { bytes, header, isIntact, parts } = rescue;
+  const commits = parts.filter(({ kind }) => kind === "commit").length;
+  yield { type: "rescue", path, position: 0, bytes, topicId, next: header?.next, isIntact, commits };
+  let offset = 0n;
+  for (const part of parts) {
+    if (part.kind === "damage") {
+      const { position, end } = part;
+      yield { type: "damage", path, position, bytes: end - position, offset, found: "no whole commit of the topic" };
       continue;
     }
-    const frames = entry.commit.subarray(entry.header.headerBytes);
-    yield { type: "commit", path, position: entry.at, bytes, header: entry.header, isIntact: entry.isIntact, frames };
+    yield dumpCommit(path, part.at, part.header, part.commit, true);
+    offset = part.header.last + 1n;
   }
+}
+
+function dumpCommit(
+  path: string,
+  position: number,
+  header: CommitHeader,
+  bytes: Buffer,
+  isIntact: boolean,
+): DumpedCommit {
+  const section = bytes.subarray(commitHeaderBytes, header.headerBytes);
+  const producers = section.length === 0 ? undefined : decodeSection(section);
+  const frames = bytes.subarray(header.headerBytes);
+  return { type: "commit", path, position, bytes: bytes.length, header, isIntact, producers, frames };
 }
 
 function notAFile(path: string, problem: string): OperatorError {

@@ -15,6 +15,7 @@ export type FindingKind =
   | "CHECKPOINT"
   | "JOURNAL"
   | "JOURNAL_GROUP"
+  | "RESCUE"
   | "TOPIC_DIRECTORY"
   | "TOPIC_JSON"
   | "SEGMENT"

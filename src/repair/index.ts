@@ -3,5 +3,5 @@ export { type DirectoryFinding, type FindingKind, type Severity, formatSpan, for
 export { type RepairOptions, type RepairReport, repair } from "./repair.js";
 export type { Counts, OnProgress } from "./tally.js";
 export { type VerifyOptions, type VerifyReport, verify } from "./verify.js";
-export { type DumpedPart, dumpFile, dumpTopic } from "./dump.js";
+export { type DumpedCommit, type DumpedPart, dumpFile, dumpTopic } from "./dump.js";
 export { type ReindexReport, reindex } from "./reindex.js";

@@ -58,7 +58,7 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
   const why = await reasonsToRestart(data, { ...found, checkpoint }, topics);
   const tally = new Tally(options.onProgress);
   const plans: TopicPlan[] = [];
-  const journal = await salvageJournal(data, checkpoint?.sequence ?? 0n);
+  const journal = await salvageJournal(data, checkpoint);
   for (const { topic, manifest } of topics) {
     const { topicId } = topic.name;
     const sources = {
@@ -184,6 +184,7 @@ function missingTopics(
     missing.set(topicId, next > known ? next : known);
   };
   for (const [topicId, { next }] of checkpoint?.ends ?? []) note(topicId, next);
+  for (const [topicId, next] of checkpoint?.rescues ?? []) note(topicId, next);
   for (const [topicId, next] of journal?.given ?? []) note(topicId, next);
   return missing;
 }

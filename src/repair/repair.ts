@@ -88,7 +88,12 @@ function changedFiles(data: string, { topics, restart, format, clock }: RepairPl
     ]),
     ...(restart === undefined
       ? []
-      : [join(journal, "checkpoint"), join(journal, asideName, "checkpoint"), ...restart.journal.files]),
+      : [
+          join(journal, "checkpoint"),
+          join(journal, asideName, "checkpoint"),
+          ...restart.journal.files,
+          ...restart.journal.rescues,
+        ]),
   ];
 }
 
@@ -202,6 +207,7 @@ async function beginAnew(directory: string, { journal }: Restart, ends: Readonly
   await fresh[Symbol.asyncDispose]();
   const place = { file: sequence + 1n, position: blockBytes };
   await writeCheckpoint(directory, { sequence, place, ends, rescues: new Map() });
+  for (const path of journal.rescues) await rm(path, { force: true });
   await rm(join(directory, asideName), { recursive: true });
   await syncDirectory(directory);
 }

@@ -1,12 +1,14 @@
-import { join, relative } from "node:path";
+import { basename, join, relative } from "node:path";
 import type { Checkpoint } from "../log/checkpoint.js";
 import { layout } from "../log/data-directory.js";
 import { RecoveringTopic } from "../log/recovering-topic.js";
 import { emptyEnd } from "../log/recovery.js";
 import { JournalDamaged, type TornTail, replay } from "../log/replay.js";
+import { isRescueName, readRescue } from "../log/rescue.js";
 import { type DirectoryFinding, advice, unreadable } from "./findings.js";
 import { journalFiles, scanJournalFile } from "./journal-scan.js";
 import type { Survey } from "./survey.js";
+import { damagesOfRescue, damagesOfRescues, needlessRescues } from "./verify-rescues.js";
 
 /**
  * Judges what the journal has above the checkpoint as a start would, and changes nothing; and beyond the first damage, on
@@ -17,8 +19,9 @@ export async function verifyJournal(data: string, found: Survey): Promise<Verifi
   let groups = 0;
   try {
     // Without a checkpoint nobody knows what is above it: all of it counts.
-    if (found.checkpoint === undefined) findings.push(...(await behindDamage(data, undefined, [])));
-    else groups = await judgeAsAStart(data, { ...found, checkpoint: found.checkpoint }, findings);
+    if (found.checkpoint === undefined) {
+      findings.push(...(await behindDamage(data, undefined, [])), ...(await damagesOfRescues(data)));
+    } else groups = await judgeAsAStart(data, { ...found, checkpoint: found.checkpoint }, findings);
   } catch (error) {
     findings.push(unreadable(data, "JOURNAL", error));
   }
@@ -51,6 +54,19 @@ async function judgeAsAStart(
     if (!(error instanceof JournalDamaged)) throw error;
     findings.push(journalFinding(data, error));
   };
+  // As a start takes them: in front of the journal's groups.
+  for (const [topicId, next] of checkpoint.rescues) {
+    if (deleted.has(topicId)) continue;
+    try {
+      for (const entry of await readRescue(journal, topicId, next)) recovering.get(topicId)?.takeRescued(entry);
+    } catch (error) {
+      unfollowed.add(topicId);
+      const before = findings.length;
+      findings.push(...(await damagesOfRescue(data, topicId)));
+      if (findings.length === before) damaged(error);
+    }
+  }
+  findings.push(...(await needlessRescues(data, checkpoint)));
   let torn: TornTail | undefined;
   try {
     const groups = replay(journal, checkpoint.sequence, checkpoint.place);
@@ -87,7 +103,7 @@ async function judgeAsAStart(
 
 function journalFinding(data: string, { path, position, problem }: JournalDamaged): DirectoryFinding {
   return {
-    kind: "JOURNAL",
+    kind: isRescueName(basename(path)) ? "RESCUE" : "JOURNAL",
     severity: "damage",
     path: relative(data, path),
     position,

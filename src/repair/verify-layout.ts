@@ -74,7 +74,8 @@ function verifyCheckpoint(
     });
   }
   const there = new Set(topics.map(({ name }) => name.topicId));
-  for (const [topicId, { next }] of checkpoint?.ends ?? []) {
+  const ends = [...(checkpoint?.ends ?? [])].map(([topicId, { next }]) => [topicId, next] as const);
+  for (const [topicId, next] of new Map([...ends, ...(checkpoint?.rescues ?? [])])) {
     if (there.has(topicId) || deleted.has(topicId)) continue;
     findings.push({
       kind: "TOPIC_DIRECTORY",

@@ -1,4 +1,5 @@
 import { relative } from "node:path";
+import { OperatorError } from "../errors.js";
 
 /** What can be wrong with a data directory, in words for whoever runs it. */
 
@@ -80,7 +81,9 @@ export function keyOf(finding: DirectoryFinding): string {
 }
 
 /** What the system said of a file. @throws the error itself if it is none of the system's */
-export function unreadable(data: string, kind: FindingKind, error: unknown, topic?: TopicName): DirectoryFinding {
+export function unreadable(data: string, kind: FindingKind, thrown: unknown, topic?: TopicName): DirectoryFinding {
+  // A start puts it into words of its own.
+  const error = thrown instanceof OperatorError && thrown.cause !== undefined ? thrown.cause : thrown;
   if (!(error instanceof Error && "syscall" in error && "code" in error)) throw error;
   const path = "path" in error && typeof error.path === "string" ? relative(data, error.path) : "";
   const found = `it cannot be read: ${String(error.code)}`;

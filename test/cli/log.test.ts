@@ -44,8 +44,16 @@ test("a directory is verified and looked into while it is served, and mended whe
   assert.equal(dumped.code, 0, dumped.stderr);
   assert.match(dumped.stdout, /^\S+\.log: byte 0: offsets 0 to \d+, \d+ records, .* checksum ok$/m);
   assert.doesNotMatch(dumped.stdout, /secret/);
+  assert.match(
+    dumped.stdout,
+    /^ {2}producer acme\/billing id [0-9a-f]+ epoch 0: sequence 0, \d+ records from offset 0$/m,
+  );
   const shown = await log("dump", "--topic", "orders", "--tenant", "acme", "--values", "--json", "--limit", "1");
   assert.match(shown.stdout, /"value":"secret-0"/);
+  assert.match(
+    shown.stdout,
+    /"producers":\{.*"batches":\[\{"principal":"acme\/billing","id":"[0-9a-f]+","epoch":0,"sequence":"0",/,
+  );
 
   const topics = join(place.path, "data", "tenants", "acme", "topics");
   const [id] = (await readdir(topics)).filter((name) => dumped.stdout.includes(name));

@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { FileStore } from "../../src/log/file-store.js";
-import { repair, verify } from "../../src/repair/index.js";
+import { type DumpedCommit, dumpFile, repair, verify } from "../../src/repair/index.js";
 import { openStore, temporaryDirectory, valuesBatch } from "../support/log-harness.js";
 import { directoryIn, flip } from "./directory.js";
 
@@ -27,4 +27,24 @@ test("a producer goes on where it was after a repair: what is there is known aga
   await using open = await openStore(data);
   expect(await send(open.store, 19n)).toBe(19n);
   expect(await send(open.store, 20n)).toBe(20n);
+});
+
+test("a dump shows which producers a commit is from", async () => {
+  await using directory = await temporaryDirectory();
+  const data = directory.path;
+  {
+    await using open = await openStore(data);
+    for (let n = 0n; n < 3n; n++) await send(open.store, n);
+  }
+  const commits: DumpedCommit[] = [];
+  for await (const part of dumpFile(join(await directoryIn(data, "orders"), "00000000000000000000.log"))) {
+    if (part.type === "commit") commits.push(part);
+  }
+  expect(commits.flatMap(({ producers }) => producers?.batches ?? [])).toMatchObject(
+    [0n, 1n, 2n].map((n) => ({
+      producer: { principal: "acme/billing", id: "p", epoch: 0, sequence: n },
+      count: 1,
+      offset: n,
+    })),
+  );
 });

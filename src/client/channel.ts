@@ -5,6 +5,7 @@ import { parseAddress } from "../address.js";
 import { hostOf, inTurn, serverNameOf, targetOf } from "./balancing.js";
 import type { Identity } from "./credentials.js";
 import { expected } from "./misuse.js";
+import { noticingResets } from "./resets.js";
 import { serviceConfig } from "./service-config.js";
 
 /** Where the servers are, and how a connection to them is kept. */
@@ -27,10 +28,12 @@ export function requireAddresses(address: unknown): readonly string[] {
 
 /** Does not dial before the first call. */
 export function openChannel({ addresses, keepaliveMs }: Destination, identity: Identity): Channel {
-  const channelCredentials = credentials.createFromSecureContext(identity.context, {
-    // What counts is that the certificate is for whom was dialled, whatever name the handshake carries.
-    checkServerIdentity: (name, certificate) => checkServerIdentity(hostOf(name), certificate),
-  });
+  const channelCredentials = noticingResets(
+    credentials.createFromSecureContext(identity.context, {
+      // What counts is that the certificate is for whom was dialled, whatever name the handshake carries.
+      checkServerIdentity: (name, certificate) => checkServerIdentity(hostOf(name), certificate),
+    }),
+  );
   const common: ChannelOptions = {
     "grpc.max_receive_message_length": 16 * 1024 * 1024,
     // Half of it is let go at a time, so this is some 100 MB/s over 10 ms there and back; 64 KiB, the default, are 3 MB/s. It

@@ -58,6 +58,8 @@ export class BatchStream {
   /** The number of the next record. */
   #sequence = 0;
   #producerBytes = 0;
+  /** Which batches are written to now, if there is one. */
+  #stream: Writable | undefined;
   #pulling: Promise<void> | undefined;
   #sourceEnd: { readonly error?: unknown } | undefined;
   #wake = (): void => undefined;
@@ -92,6 +94,7 @@ export class BatchStream {
           if (this.#call.isCancelled) throw failure;
         } finally {
           over.abort();
+          this.#stream = undefined;
           this.#wake();
         }
         if (!this.#isThrough()) await this.#recover(failure);
@@ -117,6 +120,7 @@ export class BatchStream {
 
   /** Writes what is not answered, and what more there is, until `over` aborts. */
   async #sendOver(stream: Writable, over: AbortSignal): Promise<void> {
+    this.#stream = stream;
     stream.on("drain", () => this.#wake());
     let at = this.#answered;
     while (!over.aborted) {
@@ -149,15 +153,20 @@ export class BatchStream {
 
   async #pull(): Promise<void> {
     try {
-      const { value } = await this.#source.next();
-      if (value === undefined) {
-        this.#sourceEnd ??= {};
-        return;
-      }
-      const [sequence, producerBytes] = [this.#sequence, this.#producerBytes];
-      this.#unanswered.push({ ...value, sequence, producerBytes, wasSent: false, wasLost: false });
-      this.#unansweredBytes += value.bytes.length;
-      this.#sequence += value.count;
+      do {
+        const { value } = await this.#source.next();
+        if (value === undefined) {
+          this.#sourceEnd ??= {};
+          return;
+        }
+        const { bytes, count } = value;
+        const [sequence, producerBytes] = [this.#sequence, this.#producerBytes];
+        this.#unanswered.push({ bytes, count, sequence, producerBytes, wasSent: false, wasLost: false });
+        this.#unansweredBytes += bytes.length;
+        this.#sequence += count;
+        this.#wake();
+        // In one go while there is room: a turn of its own for each batch costs a third as much as all the rest.
+      } while (!this.#isFull && this.#stream?.writableNeedDrain === false);
     } catch (error) {
       this.#sourceEnd = { error };
     } finally {

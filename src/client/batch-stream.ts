@@ -196,7 +196,7 @@ export class BatchStream {
       return;
     }
     const mayPass = isPassing(failure) || (isInDoubt && isTemporary(failure));
-    if (!mayPass || this.#isInVain) throw isInDoubt && !isTold(failure) ? notKnown(failure) : failure;
+    if (!mayPass || this.#isInVain) throw isInDoubt && !isTold(failure, first.sequence) ? notKnown(failure) : failure;
     if (!(failure instanceof CallError && isUnreached(failure.details))) {
       for (const batch of this.#unanswered) batch.wasLost ||= batch.wasSent;
     }
@@ -226,7 +226,7 @@ export class BatchStream {
 }
 
 /** It says itself what is stored, or that nobody knows. */
-function isTold(failure: Error): boolean {
+function isTold(failure: Error, sequence: number): boolean {
   const isLate = failure instanceof CallError && failure.codeName === "DEADLINE_EXCEEDED";
-  return isLate || isStored(failure) || isOfEveryAttempt(failure);
+  return isLate || isStored(failure) || isOfEveryAttempt(failure, sequence);
 }

@@ -165,7 +165,7 @@ export class PackQueue implements Holder {
     }
     if (isGap(error)) this.#missed(pack, error);
     else if (isStored(error) && pack.wasLost) this.#rejected(pack, error);
-    else if (pack.isInDoubt && !isOfEveryAttempt(error)) this.failed(pack, error);
+    else if (pack.isInDoubt && !isOfEveryAttempt(error, pack.sequence)) this.failed(pack, error);
     else this.#turnedDown(pack, error);
     return false;
   }

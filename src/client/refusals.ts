@@ -40,12 +40,15 @@ export function isStored(error: Error): boolean {
  * Whatever attempt of the request comes to the server, and whenever, it is refused like this one. Other refusals say of one
  * attempt only that it was not stored: what is looked at before whether it is there already, or may be different for
  * an attempt that is still on its way, says nothing of the others.
+ *
+ * @param sequence of the request
  */
-export function isOfEveryAttempt(error: Error): boolean {
+export function isOfEveryAttempt(error: Error, sequence: number): boolean {
   if (!(error instanceof CallError) || error.reason === undefined) return false;
   const { reason, facts } = error;
-  // Offsets only grow, and whether the batch is there already was looked at before.
-  if (reason === "UNEXPECTED_OFFSET") return Number(facts["actual"]) > Number(facts["expected"]);
+  // Offsets only grow, and whether the batch is there already was looked at before; but a server that has forgotten the producer
+  // takes its first batch for a new one.
+  if (reason === "UNEXPECTED_OFFSET") return sequence > 0 && Number(facts["actual"]) > Number(facts["expected"]);
   return ofBytes.has(reason);
 }
 

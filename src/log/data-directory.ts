@@ -24,13 +24,16 @@ export class DataDirectory implements AsyncDisposable {
   /** True if nothing was ever stored here. */
   readonly isNew: boolean;
   readonly #lock: FileHandle;
+  /** Of format.json: whoever removes `lock`, taking it for stale, must not let a second process in. */
+  #formatLock: FileHandle | undefined;
   #isCurrent: boolean;
 
-  private constructor(path: string, found: FoundFormat, lock: FileHandle) {
+  private constructor(path: string, found: FoundFormat, lock: FileHandle, formatLock: FileHandle | undefined) {
     this.path = path;
     this.isNew = found === "nothing";
     this.#isCurrent = found === "current";
     this.#lock = lock;
+    this.#formatLock = formatLock;
   }
 
   /** @throws OperatorError when another process has it, or it is of another format, or no data directory; nothing is changed then */
@@ -42,11 +45,16 @@ export class DataDirectory implements AsyncDisposable {
 
   static async #locked(path: string, find: (path: string) => Promise<FoundFormat>): Promise<DataDirectory> {
     // Opened without truncating or creating anything else: a refused second process leaves no trace.
-    const lock = await open(join(path, layout.lock), "a", 0o600);
+    const lock = await locked(path, layout.lock, "a");
+    let formatLock: FileHandle | undefined;
     try {
-      if (!tryLock(lock.fd)) throw new OperatorError(`the data directory ${path} is in use by another process`);
-      return new DataDirectory(path, await find(path), lock);
+      formatLock = await locked(path, layout.format, "r+").catch((error: unknown) => {
+        if (isMissing(error)) return undefined;
+        throw error;
+      });
+      return new DataDirectory(path, await find(path), lock, formatLock);
     } catch (error) {
+      await formatLock?.close();
       await lock.close();
       throw error;
     }
@@ -69,13 +77,27 @@ export class DataDirectory implements AsyncDisposable {
     if (this.#isCurrent) return;
     await replaceFile(join(this.path, layout.format), `${JSON.stringify(format)}\n`);
     if (this.isNew) await syncDirectory(join(this.path, ".."));
+    const before = this.#formatLock;
+    this.#formatLock = await locked(this.path, layout.format, "r+");
+    await before?.close();
     this.#isCurrent = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    unlock(this.#lock.fd);
-    await this.#lock.close();
+    for (const file of [this.#formatLock, this.#lock]) {
+      if (file === undefined) continue;
+      unlock(file.fd);
+      await file.close();
+    }
   }
+}
+
+/** Opens a file of the directory and locks it. @throws OperatorError when another process has it locked */
+async function locked(path: string, name: string, flags: string): Promise<FileHandle> {
+  const file = await open(join(path, name), flags, 0o600);
+  if (tryLock(file.fd)) return file;
+  await file.close();
+  throw new OperatorError(`the data directory ${path} is in use by another process`);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { cp, readFile, readdir, stat, truncate, writeFile } from "node:fs/promises";
+import { cp, readFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -254,6 +254,9 @@ describe("a data directory in use", () => {
     expect(await messageFrom(second, () => true)).toMatchObject({ kind: "refused", name: "OperatorError" });
     await exited(second);
     expect(await fingerprint(directory.path)).toBe(before);
+    // Nor if somebody has taken the lock for a stale one.
+    await rm(join(directory.path, "lock"));
+    await expect(openStore(directory.path)).rejects.toMatchObject({ name: "OperatorError" });
     await killed(holder);
     await using open = await openStore(directory.path);
     expect(open.report.damaged).toEqual([]);

@@ -41,6 +41,9 @@ const headerChecksumStart = 4;
 const headerChecksumAt = 60;
 const tagAndLength = 2 + varintSize(bodyBytes);
 
+/** What every commit begins with; other bytes may look like it. */
+export const commitMark: Buffer = Buffer.from([tagByte0, tagByte1, bodyBytes]);
+
 /** Bytes of a commit's header. Where producers sent some of it, a section about them follows; then come the frames. */
 export const commitHeaderBytes = tagAndLength + bodyBytes;
 

@@ -8,6 +8,7 @@ import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
 import { asRefusal, isExhausted, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
 import type { JournalEntry } from "./journal-format.js";
 import { type Manifest, type ManifestSegment, manifestName, manifestSegment, writeManifest } from "./manifest.js";
+import { findCommit, otherBeginning } from "./other-commits.js";
 import { JournalDamaged } from "./replay.js";
 import type { Rescue } from "./rescue.js";
 import { type SegmentEnd, segmentFileName } from "./segment.js";
@@ -18,9 +19,9 @@ export interface RecoveredTopic {
   readonly end: TopicEnd;
   /** Where its segments end. */
   readonly checkpointed: TopicEnd;
-  /** Set if its segments are shorter than the checkpoint says. */
+  /** Set if a segment is shorter than the checkpoint says, or another file is in its place. */
   readonly damage: RecordCorrupt | undefined;
-  /** What the disk said, if its segments could not be read or written; the topic takes nothing then. */
+  /** Why nothing was written to its segments, if so: what the disk said, or the damage. The topic takes nothing then. */
   readonly failure: unknown;
   /** What its segments lack then, if anything. */
   readonly rescue: Rescue | undefined;
@@ -46,7 +47,7 @@ interface Run {
 export class RecoveringTopic {
   readonly #found: FoundTopic;
   readonly #checkpointed: TopicEnd;
-  readonly #damage: RecordCorrupt | undefined;
+  #damage: RecordCorrupt | undefined;
   readonly #segments: { base: bigint; generation?: number; sealed?: SegmentEnd }[];
   /** What the segment has in which the checkpoint ends. */
   readonly #checkpointedBytes: number;
@@ -104,7 +105,7 @@ export class RecoveringTopic {
     return this.#end.next > this.#checkpointed.next;
   }
 
-  /** What the disk said when the segments could not be read or written, if so. Nothing is written to them then. */
+  /** Why nothing is written to the segments, if so: what the disk said, or the damage. */
   get failure(): unknown {
     return this.#failure;
   }
@@ -161,6 +162,28 @@ export class RecoveringTopic {
     this.#beyondBytes = Math.max(0, bytes - position);
     if (this.#beyondBytes > 0) await this.#checkLost(segmentBase, position);
     if (next !== segmentBase && this.#isThere(next)) await this.#checkLost(next, 0);
+    await this.#checkOwn();
+  }
+
+  /** What is to be written to, or cut, may hold the only copy of other records: then nothing of it is touched. */
+  async #checkOwn(): Promise<void> {
+    const { next, segmentBase, position } = this.#end;
+    if (!this.hasNew && this.#beyondBytes === 0) return;
+    for (const { base } of this.#segments) {
+      if (base < this.#checkpointed.segmentBase || !this.#isThere(base)) continue;
+      const problem = otherBeginning(this.#pathOf(base), this.topicId, base);
+      if (problem === undefined) continue;
+      this.#leaveAlone(base, 0, problem);
+      return;
+    }
+    if (this.#beyondBytes === 0) return;
+    const at = await findCommit(this.#activePath, position, this.topicId, next);
+    if (at !== undefined) this.#leaveAlone(segmentBase, at, "a commit behind the last one of the topic");
+  }
+
+  #leaveAlone(segmentBase: bigint, position: number, problem: string): void {
+    this.#damage = new RecordCorrupt(this.topicId, `${this.#pathOf(segmentBase)}: byte ${position}`, problem);
+    this.#failure = this.#damage;
   }
 
   /** Takes a commit, the second time, to be written where its group says that it belongs. */

@@ -105,7 +105,7 @@ export async function recover(
   await writeCheckpoint(journalDirectory, checkpoint);
   await removeRescues(journalDirectory, rescues);
   const failed = recovered
-    .filter(({ failure }) => failure !== undefined)
+    .filter(({ failure, damage }) => failure !== undefined && failure !== damage)
     .map(({ entry: { manifest }, failure: error }) => ({ ...nameOf(manifest), error }));
   const damaged = recovered.map(({ damage }) => damage).filter((damage) => damage !== undefined);
   const milliseconds = Math.round(performance.now() - started);

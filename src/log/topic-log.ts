@@ -488,8 +488,10 @@ export class TopicLog implements CommitLog {
       } catch (error) {
         if (!(error instanceof RecordCorrupt)) throw this.#typed(error);
         if (this.isRefusing || this.files.segments !== segments) continue;
-        // What could not be synced may be gone from the page cache; the journal has it, and soon the rescue file.
-        if (this.#failure !== undefined && this.files.rescue === undefined) throw this.#failure;
+        // What could not be synced may be gone from the page cache; the journal has it, and soon the rescue file. Not so
+        // what a start found damaged.
+        const mayReturn = this.#damage === undefined && this.files.rescue === undefined;
+        if (this.#failure !== undefined && mayReturn) throw this.#failure;
         throw error;
       }
     }

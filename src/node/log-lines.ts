@@ -68,7 +68,7 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
   for (const { location, facts } of damaged) {
     logger.error(
       { location, ...facts },
-      "a topic is shorter than it was: it takes no more records, the rest can be read",
+      "a topic's file is not what it was: it takes no more records, what is there of it can be read",
     );
   }
 }

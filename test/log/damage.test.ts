@@ -15,7 +15,7 @@ import {
 } from "../../src/log/journal-format.js";
 import { replay } from "../../src/log/replay.js";
 import { indexIntervalBytes } from "../../src/log/sparse-index.js";
-import type { CommitLog } from "../../src/log/port.js";
+import type { CommitLog, LogStore } from "../../src/log/port.js";
 import {
   append,
   consumeResponseType,
@@ -531,6 +531,95 @@ describe("a segment below the checkpoint", () => {
     await expect(log.append(valuesBatch("x"), {})).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
     expect((await readOnce(log, 0n)).length).toBeGreaterThan(0);
     expect(await append(open.store.find("acme", "other")!, "x")).toBe(120n);
+  });
+
+  describe("in the place of another topic's", () => {
+    const long = (n: number): string => `orders ${n} ${"o".repeat(300)}`;
+    const short = (n: number): string => `pays ${n}`;
+    const whole = { segmentBytes: 1024 * 1024 };
+
+    async function fill(store: LogStore, from: number, to: number): Promise<void> {
+      const orders = await store.open("acme", "orders");
+      const pays = await store.open("acme", "pays");
+      for (let n = from; n < to; n++) {
+        await append(orders, long(n));
+        await append(pays, short(n));
+      }
+    }
+
+    /** A data directory with the first records of both below the checkpoint, and the rest of them above it. */
+    async function written(directory: string, below: number, all: number): Promise<string> {
+      const live = join(directory, "live");
+      const data = join(directory, "data");
+      {
+        await using open = await openStore(live, whole);
+        await fill(open.store, 0, below);
+      }
+      // No checkpoint comes with idleness meanwhile.
+      vi.useFakeTimers({ toFake: ["setTimeout"] });
+      await using open = await openStore(live, whole);
+      await fill(open.store, below, all);
+      await cp(live, data, { recursive: true });
+      vi.useRealTimers();
+      return data;
+    }
+
+    async function swap([one, other]: readonly string[]): Promise<void> {
+      await rename(one!, `${one!}.swapped`);
+      await rename(other!, one!);
+      await rename(`${one!}.swapped`, other!);
+    }
+
+    for (const [state, below] of [
+      ["clean stop", 40],
+      ["kill", 20],
+    ] as const) {
+      test(`is left as it is by a start after a ${state}, and swapped back nothing is lost`, async () => {
+        await using directory = await temporaryDirectory();
+        const data = await written(directory.path, below, 40);
+        const paths = await pathsEndingWith(data, ".log");
+        await swap(paths);
+        const before = await Promise.all(paths.map((path) => readFile(path)));
+        {
+          await using open = await openStore(data, whole);
+          expect(open.report.cut).toEqual([]);
+          expect(open.failedTopics).toEqual([]);
+          expect(open.report.damaged.map(({ location }) => location.split(": byte ")[0]).sort()).toEqual(paths);
+          for (const topic of ["orders", "pays"]) {
+            const log = open.store.find("acme", topic)!;
+            await expect(log.read(0n, everything)).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
+            await expect(log.append(valuesBatch("x"), {})).rejects.toMatchObject({ reason: "RECORD_CORRUPT" });
+          }
+          await append(await open.store.open("acme", "other"), "goes on");
+        }
+        expect(await Promise.all(paths.map((path) => readFile(path)))).toEqual(before);
+        await swap(paths);
+        await using open = await openStore(data, whole);
+        expect(open.report).toMatchObject({ cut: [], damaged: [] });
+        const numbers = Array.from({ length: 40 }, (_none, n) => n);
+        expect(await readValues(open.store.find("acme", "orders")!)).toEqual(numbers.map(long));
+        expect(await readValues(open.store.find("acme", "pays")!)).toEqual(numbers.map(short));
+        expect(await append(open.store.find("acme", "orders")!, "next")).toBe(40n);
+      });
+    }
+
+    test("is left as it is also where only what is behind the topic's own records is another's", async () => {
+      await using directory = await temporaryDirectory();
+      const data = await written(directory.path, 40, 40);
+      const [path, other] = (await pathsEndingWith(data, ".log")) as [string, string];
+      const [own, theirs] = [await readFile(path), await readFile(other)];
+      const joined = Buffer.concat([own, theirs]);
+      await writeFile(path, joined);
+      await using open = await openStore(data, whole);
+      expect(open.report.cut).toEqual([]);
+      expect(open.report.damaged).toMatchObject([
+        { location: expect.stringContaining(`${path}: byte ${own.length}`) as unknown },
+      ]);
+      expect(await readFile(path)).toEqual(joined);
+      for (const topic of ["orders", "pays"]) {
+        expect((await readValues(open.store.find("acme", topic)!)).length).toBe(40);
+      }
+    });
   });
 });
 

@@ -82,7 +82,7 @@ test("a start says which topic is shorter than it was; that one takes nothing mo
   const segment = (await readdir(directory)).find((name) => name.endsWith(".log"))!;
   await truncate(join(directory, segment), 10);
   await node.restart();
-  const line = await node.log.until(({ msg }) => msg.startsWith("a topic is shorter than it was"));
+  const line = await node.log.until(({ msg }) => msg.startsWith("a topic's file is not what it was"));
   expect(line).toMatchObject({ level: 50, topicId, location: expect.stringContaining(segment) as string });
   await expect(node.as("acme/root").produce("c", { topic: "short" })).rejects.toMatchObject({
     reason: "RECORD_CORRUPT",

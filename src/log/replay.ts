@@ -28,10 +28,12 @@ export interface ReplayedGroup {
   readonly end: JournalPlace;
 }
 
-/** What was left at the end of the journal by a write that a crash cut short: nobody had been told about it. */
+/** What was left at the end of the journal by a write that a crash cut short: nobody had been told about it, as far as can be known. */
 export interface TornTail {
   readonly path: string;
   readonly position: number;
+  /** What the group has, its header included, if that can be read; otherwise at most: up to the last byte that is not zero, or to an older group. */
+  readonly bytes: number;
 }
 
 /** The journal cannot be what was written: acknowledged records may be missing. Nothing was changed. */
@@ -113,7 +115,8 @@ export async function* replay(
           const problem = `group ${next} is damaged, and group ${proof.sequence} at byte ${proof.at} proves that it was durable`;
           throw new JournalDamaged(path, position, problem);
         }
-        return isBlank(bytes, position, header, next) ? undefined : { path, position };
+        if (isBlank(bytes, position, header, next)) return undefined;
+        return { path, position, bytes: tornBytes(bytes, position, header) };
       }
       if (following !== next) {
         throw new JournalDamaged(
@@ -210,9 +213,27 @@ function otherGroup(
   return undefined;
 }
 
+/**
+ * How much a write that was cut short was to write, or else may have written at most: up to where a group of an earlier use of the
+ * file begins, which is no part of it, and to the last byte that is not zero.
+ */
+function tornBytes(bytes: Buffer, position: number, file: JournalFileHeader): number {
+  const header = decodeGroupHeader(bytes, position, file.nonce);
+  if (header !== undefined) return groupHeaderBytes + header.payloadBytes;
+  let end = position + blockBytes;
+  while (end < bytes.length && decodeGroupHeader(bytes, end, nonceAt(bytes, end)) === undefined) end += blockBytes;
+  while (end > position && !bytes[end - 1]) end--;
+  return end - position;
+}
+
+/** The nonce that a group header at `position` would have. */
+function nonceAt(bytes: Buffer, position: number): Buffer {
+  return bytes.subarray(position + 36, position + 52);
+}
+
 /** True unless group `next` had begun at `position`, as far as that shows: what an earlier use left has another number. */
 function isBlank(bytes: Buffer, position: number, file: JournalFileHeader, next: Sequence): boolean {
   const header = bytes.subarray(position, position + groupHeaderBytes);
   if (header.length < groupHeaderBytes) return true;
-  return !header.subarray(36, 52).equals(file.nonce) && header.readBigUInt64LE(8) !== next;
+  return !nonceAt(header, 0).equals(file.nonce) && header.readBigUInt64LE(8) !== next;
 }

@@ -63,7 +63,10 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
   const { groups, commits, milliseconds, torn, cut, damaged } = report;
   logger.info({ groups, commits, milliseconds }, "the data directory is open");
   if (torn !== undefined)
-    logger.warn(torn, "the journal ended in a write that was cut short: nobody had been told about it");
+    logger.warn(
+      torn,
+      "the journal ended in a write that was cut short: nobody had been told about it, as far as can be known",
+    );
   for (const { path, bytes } of cut) logger.warn({ path, bytes }, "bytes beyond the last acknowledged record were cut");
   for (const { location, facts } of damaged) {
     logger.error(

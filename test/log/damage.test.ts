@@ -319,6 +319,31 @@ describe("a journal", () => {
     expect(await outcome(data)).toEqual({ values: ["first"], torn: true });
   });
 
+  test("whose last group is torn says how much that was, also where its header cannot be read", async () => {
+    await using directory = await temporaryDirectory();
+    const { data, values } = await crashed(directory.path, 3);
+    const wal = join(data, "journal/00000000000000000001.wal");
+    const whole = await readFile(wal);
+    const { start, end } = groupsOf(whole).at(-1)!;
+    const older = nextBlock(end) + blockBytes;
+    const copy = join(directory.path, "copy");
+    for (const [wrong, isReused] of [
+      [end - 1, false],
+      [start + 8, false],
+      [start + 8, true],
+    ] as const) {
+      await fresh(data, copy);
+      const bytes = Buffer.from(whole);
+      bytes[wrong]! ^= 0x40;
+      // A group of an earlier use of the file, which nothing of this one has reached.
+      if (isReused) sealGroup(bytes.subarray(older, older + blockBytes), 99n, 98n, 1, Buffer.alloc(16, 7));
+      await writeFile(join(copy, "journal/00000000000000000001.wal"), bytes);
+      await using open = await openStore(copy);
+      expect(open.report.torn).toMatchObject({ position: start, bytes: end - start });
+      expect(await readValues(open.store.find("acme", "orders")!)).toEqual(values.slice(0, -1));
+    }
+  });
+
   test("is replayed to the same bytes however often a start dies half-way", async () => {
     await using directory = await temporaryDirectory();
     const { data, values } = await crashed(directory.path, 12, { segmentBytes: 1024 });

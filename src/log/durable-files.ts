@@ -128,7 +128,12 @@ export function asRefusal(error: unknown, path: string): unknown {
 
 /** True for the errors that pass when something is given back: space on the disk, a quota, open files. */
 export function isExhausted(error: unknown): boolean {
-  return ["ENOSPC", "EMFILE", "ENFILE"].some((code) => hasCode(error, code)) || isOverQuota(error);
+  return isDiskFull(error) || ["EMFILE", "ENFILE"].some((code) => hasCode(error, code));
+}
+
+/** True for the errors that pass when there is room on the disk, or in its owner's quota. */
+export function isDiskFull(error: unknown): boolean {
+  return hasCode(error, "ENOSPC") || isOverQuota(error);
 }
 
 /** Node has no name for EDQUOT, and calls it an unknown error. */

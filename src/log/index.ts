@@ -2,6 +2,7 @@
 export { type BackupOptions, backUp } from "./backup.js";
 export { type BackupManifest, type BackupProgress, bytesOf, verifyBackup } from "./backup-files.js";
 export { type Clock, systemClock } from "./clock.js";
+export { isDiskFull } from "./durable-files.js";
 export { FileStore } from "./file-store.js";
 export { type FileStoreEvents, type FileStoreOptions, defaultFileStoreOptions } from "./file-store-options.js";
 export { MemoryStore, type MemoryStoreOptions, defaultMemoryStoreOptions } from "./memory-store.js";

@@ -12,6 +12,7 @@ import {
   type FileStoreOptions,
   type LogStore,
   defaultFileStoreOptions,
+  isDiskFull,
 } from "../log/index.js";
 import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
@@ -125,9 +126,19 @@ async function openStore(path: string, storage: FileStoreOptions, events: FileSt
   try {
     return await FileStore.open(path, storage, events);
   } catch (error) {
-    if (!(error instanceof Error) || !("syscall" in error) || "path" in error) throw error;
-    throw new OperatorError(`the data directory ${path} cannot be used: ${error.message}`, [], { cause: error });
+    if (!(error instanceof Error) || !("syscall" in error)) throw error;
+    const unusable = `the data directory ${path} cannot be used`;
+    if (isDiskFull(error)) {
+      throw new OperatorError(`${unusable}: ${needOfRoom(error, storage)}`, [], { cause: error });
+    }
+    if ("path" in error) throw error;
+    throw new OperatorError(`${unusable}: ${error.message}`, [], { cause: error });
   }
+}
+
+function needOfRoom({ message }: Error, { journalFileBytes, journalFiles }: FileStoreOptions): string {
+  const need = `A file of the journal takes ${journalFileBytes} bytes, and records are taken while more than ${journalFileBytes * journalFiles} bytes are free`;
+  return `its disk is full (${message}). ${need}. Make room and start again; nothing that was stored is lost`;
 }
 
 /** Port 0 is another port each time. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { type Server, type Socket, connect as connectTcp, createServer } from "node:net";
 import { once } from "node:events";
@@ -115,6 +116,28 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
     // The data directory is free again, and so is every port: the same configuration without the mistake starts.
     const started = await startNode({ ...node.config, dataDir: join(directory, "data") }, new LogLines().logger);
     await started.drain();
+  });
+
+  test("a full disk, and how much room its journal needs", async ({ skip }) => {
+    const disk = join(directory, "disk");
+    await mkdir(disk);
+    try {
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], { stdio: "ignore" });
+    } catch {
+      return skip("not checked: a full disk needs the right to mount a tmpfs");
+    }
+    try {
+      const dataDir = join(disk, "data");
+      const failure: unknown = await startNode({ ...node.config, dataDir }, new LogLines().logger).catch(
+        (error: unknown) => error,
+      );
+      expect(failure).toBeInstanceOf(OperatorError);
+      expect((failure as OperatorError).message).toMatch(
+        /^the data directory .*\/data cannot be used: its disk is full \(ENOSPC.*\)\. A file of the journal takes \d+ bytes, .* more than \d+ bytes are free\. Make room and start again; nothing that was stored is lost$/,
+      );
+    } finally {
+      execFileSync("umount", ["-l", disk]);
+    }
   });
 
   test("every mistake in the certificates at once", async () => {

@@ -23,7 +23,7 @@ export function addBackup(program: Command): void {
         "check a backup that is there instead. Exits with 1 if it failed, or something is not as it was written.",
     )
     .addArgument(new Argument("<DIR>", "where to; it must not be there yet").argParser(parsePath))
-    .option("--data <DIR>", "the data directory", parsePath, "./data")
+    .option("--data <DIR>", "where the server stores (ACLOG_DATA)", parsePath, process.env["ACLOG_DATA"] || "./data")
     .option("--verify", "check every file of the backup at DIR instead of making one")
     .option("--json", "print one object")
     .addHelpText(

@@ -74,11 +74,19 @@ async function serve(flags: ConfigFlags, json: string | true | undefined): Promi
   await announce(config, node, json);
 }
 
+/** Of what a data directory should have, and of nothing that somebody has only mistyped. */
+const damage =
+  /\b(is damaged|is missing|cannot be read|is older than|keep the data directory)\b.*nothing was changed|Nothing was changed: keep/s;
+
 /** What the rooms below say about the data directory, with what to do about it; anything else as it is. */
 function explained(error: unknown, dataDir: string): unknown {
   if (error instanceof OperatorError && error.message.endsWith("is in use by another process")) {
     const question = "is another `aclog serve` or `make run` running?";
     return new OperatorError(`${error.message}: ${question}`, error.findings, { cause: error });
+  }
+  if (error instanceof OperatorError && damage.test(error.message)) {
+    const advice = `"aclog log verify --data ${dataDir}" shows all that is wrong, "aclog log repair" what can be saved`;
+    return new OperatorError(`${error.message}. ${advice}`, error.findings, { cause: error });
   }
   const path =
     error instanceof Error && "syscall" in error && "path" in error ? resolve(String(error.path)) : undefined;

@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { tryLock, unlock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
-import { asRefusal, isMissing, replaceFile, syncDirectory, temporaryPathOf } from "./durable-files.js";
+import {
+  asRefusal,
+  hasCode,
+  isMissing,
+  isNoFile,
+  replaceFile,
+  syncDirectory,
+  temporaryPathOf,
+} from "./durable-files.js";
 
 /** The layout of a data directory (docs/format.md). */
 export const layout = {
@@ -45,11 +53,15 @@ export class DataDirectory implements AsyncDisposable {
 
   static async #locked(path: string, find: (path: string) => Promise<FoundFormat>): Promise<DataDirectory> {
     // Opened without truncating or creating anything else: a refused second process leaves no trace.
-    const lock = await locked(path, layout.lock, "a");
+    const lock = await locked(path, layout.lock, "a").catch((error: unknown) => {
+      if (!hasCode(error, "EISDIR")) throw error;
+      throw new OperatorError(`${join(path, layout.lock)} is a directory, and has to be a file; nothing was changed`);
+    });
     let formatLock: FileHandle | undefined;
     try {
       formatLock = await locked(path, layout.format, "r+").catch((error: unknown) => {
-        if (isMissing(error)) return undefined;
+        // What is wrong with it is for whoever reads it to say.
+        if (isNoFile(error)) return undefined;
         throw error;
       });
       return new DataDirectory(path, await find(path), lock, formatLock);

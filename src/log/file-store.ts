@@ -1,10 +1,11 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { LogClosed, StorageFull, TopicExists, TopicNotFound, TopicStorageFailed } from "../errors.js";
+import { LogClosed, OperatorError, StorageFull, TopicExists, TopicNotFound, TopicStorageFailed } from "../errors.js";
 import { Closers } from "../lifecycle.js";
 import { makeDirectory } from "../make-directory.js";
 import type { RecordBatch } from "../wire/records.js";
 import { type CatalogEntry, readCatalog, removeLeftovers } from "./catalog.js";
-import { type Checkpoint, writeCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { Checkpointer } from "./checkpointer.js";
 import { type Clock, systemClock } from "./clock.js";
 import { Creation } from "./creation.js";
@@ -345,7 +346,13 @@ export class FileStore implements LogStore {
 }
 
 async function recoverFound(path: string, journalDirectory: string, pendingBytes: number): Promise<Recovery> {
-  const catalog = readCatalog(join(path, layout.tenants));
+  const tenants = join(path, layout.tenants);
+  if (!existsSync(tenants)) {
+    const { ends } = await readCheckpoint(journalDirectory);
+    const loss = `${tenants} is missing, although the checkpoint names ${ends.size} topics`;
+    throw new OperatorError(`${loss}; nothing was changed`);
+  }
+  const catalog = readCatalog(tenants);
   const failed = await syncFoundNames(path, catalog);
   return recover(journalDirectory, catalog, pendingBytes, failed);
 }

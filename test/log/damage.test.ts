@@ -433,6 +433,36 @@ describe("a start is refused, and changes nothing,", () => {
     });
   }
 
+  const named: readonly [string, (data: string) => Promise<unknown>, RegExp][] = [
+    [
+      "without tenants, which it names as a loss",
+      (data) => rm(join(data, "tenants"), { recursive: true }),
+      /\/tenants is missing, although the checkpoint names 2 topics; nothing was changed$/,
+    ],
+    [
+      "with a directory in the place of the lock, which it names",
+      async (data) => {
+        await rm(join(data, "lock"));
+        await mkdir(join(data, "lock"));
+      },
+      /\/lock is a directory, and has to be a file; nothing was changed$/,
+    ],
+  ];
+  for (const [what, damage, words] of named) {
+    test(what, async () => {
+      await using directory = await temporaryDirectory();
+      {
+        await using open = await openStore(directory.path);
+        for (const topic of ["orders", "pays"]) await append(await open.store.open("acme", topic), "a");
+      }
+      await damage(directory.path);
+      const before = await fingerprint(directory.path);
+      const message = expect.stringMatching(words) as unknown;
+      await expect(openStore(directory.path)).rejects.toMatchObject({ name: "OperatorError", message });
+      expect(await fingerprint(directory.path)).toBe(before);
+    });
+  }
+
   test("with any bit of the checkpoint wrong", async () => {
     await using directory = await temporaryDirectory();
     {

@@ -1,11 +1,38 @@
 import { defineConfig } from "vitest/config";
 
+/** They judge how long something takes, or what memory it holds: nothing else runs beside them. */
+const measuring = [
+  "test/authz/pace.test.ts",
+  "test/identity/connections.test.ts",
+  "test/node/drain.test.ts",
+  "test/node/policy-change.test.ts",
+  "test/service/long-lists.test.ts",
+  "test/transport/floods.test.ts",
+  "test/transport/lifetime.test.ts",
+  "test/transport/streams.test.ts",
+];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
     // Real servers, certificates and disks: slow is not the same as stuck.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: "forks",
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "side by side",
+          include: ["test/**/*.test.ts"],
+          exclude: measuring,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "alone", include: measuring, maxWorkers: 1, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -56,8 +56,12 @@ function bigintAsText(_key: string, value: unknown): unknown {
 
 async function repairInWords(data: string, report: RepairReport): Promise<string> {
   const { formatSpan, formatTopic } = await import("../repair/index.js");
-  const { isNeeded, isDone, steps, losses, unknown, questions, keptIn } = report;
+  const { isNeeded, isDone, steps, losses, unknown, questions, misplaced, keptIn } = report;
   if (!isNeeded) return `${data}: there is nothing to repair.\n`;
+  if (misplaced.length > 0) {
+    const told = misplaced.map(({ path, problem }) => `${path}: ${problem}.\n`);
+    return `${told.join("")}\nNothing was changed. What else is to be done can be said when that is where it belongs.\n`;
+  }
   const columns = [
     { head: "file", cell: (step: (typeof steps)[number]) => step.path },
     { head: isDone ? "what was done" : "what would be done", cell: (step: (typeof steps)[number]) => step.does },

@@ -6,6 +6,7 @@ import { readSaved } from "../log/retention-clock.js";
 import { expectedSegments } from "./expected-segments.js";
 import { formatTopic, type TopicName } from "./findings.js";
 import { type SalvagedJournal, salvageJournal } from "./journal-salvage.js";
+import { type Misplaced, misplacedIn } from "./misplaced.js";
 import { nameIn, rebuiltManifest } from "./rebuilt-manifest.js";
 import { type Survey, type SurveyedTopic, asideName, formatProblem, has, survey } from "./survey.js";
 import { type OnProgress, Tally } from "./tally.js";
@@ -26,6 +27,8 @@ export interface RepairPlan {
   readonly unknown: readonly string[];
   /** What has to be said by whoever runs it, before anything is done. */
   readonly questions: readonly string[];
+  /** What has to be moved back first: around it, nothing is mended. */
+  readonly misplaced: readonly Misplaced[];
 }
 
 /** A new checkpoint that says where every topic ends, and a new journal behind it. */
@@ -43,15 +46,23 @@ export interface PlanOptions {
 }
 
 /** True if there is nothing to do. */
-export function isEmpty({ topics, restart, format, clock, questions }: RepairPlan): boolean {
+export function isEmpty({ topics, restart, format, clock, questions, misplaced }: RepairPlan): boolean {
   const isTopicEmpty = ({ changesManifest, rewrites, removed }: TopicPlan): boolean =>
     !changesManifest && rewrites.length === 0 && removed.length === 0;
-  return topics.every(isTopicEmpty) && restart === undefined && !format && !clock && questions.length === 0;
+  return (
+    topics.every(isTopicEmpty) &&
+    restart === undefined &&
+    !format &&
+    !clock &&
+    questions.length + misplaced.length === 0
+  );
 }
 
 /** Judges the directory, which nobody may be using, and changes nothing. */
 export async function planRepair(data: string, options: PlanOptions = {}): Promise<RepairPlan> {
   const found = await survey(data);
+  const misplaced = await misplacedIn(data, found.topics);
+  if (misplaced.length > 0) return { ...nothing, misplaced };
   const checkpoint = found.checkpoint ?? (await checkpointAside(data));
   const unknown: string[] = [];
   const { topics, questions } = await named(found.topics, checkpoint, options.names ?? new Map(), unknown);
@@ -91,8 +102,11 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
     clock: !(await isClockReadable(data)),
     unknown,
     questions,
+    misplaced,
   };
 }
+
+const nothing = { topics: [], restart: undefined, format: false, clock: false, unknown: [], questions: [] } as const;
 
 async function checkpointAside(data: string): Promise<Checkpoint | undefined> {
   return readCheckpoint(join(data, layout.journal, asideName)).catch(() => undefined);

@@ -21,6 +21,7 @@ import {
   stepsOf,
 } from "./repair-plan.js";
 import { markBehind } from "./producers-mark.js";
+import type { Misplaced } from "./misplaced.js";
 import { commitsOf } from "./runs.js";
 import { asideName, formatProblem, requireDataDirectory } from "./survey.js";
 import type { Loss, Rewrite, TopicPlan } from "./topic-plan.js";
@@ -39,6 +40,8 @@ export interface RepairReport {
   readonly losses: readonly { readonly topic: TopicName; readonly loss: Loss }[];
   readonly unknown: readonly string[];
   readonly questions: readonly string[];
+  /** What has to be moved back before anything can be said or done. */
+  readonly misplaced: readonly Misplaced[];
   /** Where the files are that were replaced or removed, relative to the data directory. */
   readonly keptIn: string | undefined;
 }
@@ -47,14 +50,14 @@ export interface RepairReport {
  * Makes a stopped data directory serve again. Everything that is changed is kept aside first. It can be killed at any
  * moment: until it is over, no server starts on what is half done, and the next repair finishes.
  *
- * @throws OperatorError when a server has the directory, or when a question is open; nothing is changed then
+ * @throws OperatorError when a server has the directory, when a question is open, or when something has to be moved back first; nothing is changed then
  */
 export async function repair(data: string, options: RepairOptions): Promise<RepairReport> {
   await requireDataDirectory(data);
   await formatProblem(data);
   await using directory = await DataDirectory.openToRepair(data);
   const plan = await planRepair(data, options);
-  const { unknown, questions } = plan;
+  const { unknown, questions, misplaced } = plan;
   const report = {
     isNeeded: !isEmpty(plan),
     isDone: false,
@@ -62,9 +65,14 @@ export async function repair(data: string, options: RepairOptions): Promise<Repa
     losses: lossesOf(data, plan),
     unknown,
     questions,
+    misplaced,
     keptIn: undefined,
   };
   if (!options.yes || !report.isNeeded) return report;
+  if (misplaced.length > 0) {
+    const findings = misplaced.map(({ path, problem }) => ({ source: path, problem }));
+    throw new OperatorError("nothing was changed: something is not where it belongs", findings);
+  }
   if (questions.length > 0) {
     const findings = questions.map((problem) => ({ source: "--name", problem }));
     throw new OperatorError("nothing was changed: some names have to be said first", findings);

@@ -17,6 +17,8 @@ export interface SurveyedTopic {
   readonly manifest: Manifest | undefined;
   /** Why it cannot. */
   readonly problem: string | undefined;
+  /** A `topic.json` that is sound, and that of a topic which belongs in another directory. */
+  readonly claims: Manifest | undefined;
   readonly files: readonly string[];
 }
 
@@ -59,13 +61,28 @@ export async function surveyTopic(directory: string): Promise<SurveyedTopic | un
     const isOwn = manifest.topicId === topicId && manifest.tenant === tenant;
     if (!isOwn) {
       const problem = `it says that it is topic ${manifest.topicId} of ${manifest.tenant}`;
-      return { directory, name: { topicId, tenant, topic: undefined }, manifest: undefined, problem, files };
+      return {
+        directory,
+        name: { topicId, tenant, topic: undefined },
+        manifest: undefined,
+        problem,
+        claims: manifest,
+        files,
+      };
     }
-    return { directory, name: { topicId, tenant, topic: manifest.topic }, manifest, problem: undefined, files };
+    const name = { topicId, tenant, topic: manifest.topic };
+    return { directory, name, manifest, problem: undefined, claims: undefined, files };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     const problem = files.includes(manifestName) ? "it is damaged or of another format" : "it is missing";
-    return { directory, name: { topicId, tenant, topic: undefined }, manifest: undefined, problem, files };
+    return {
+      directory,
+      name: { topicId, tenant, topic: undefined },
+      manifest: undefined,
+      problem,
+      claims: undefined,
+      files,
+    };
   }
 }
 

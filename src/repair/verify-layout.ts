@@ -6,6 +6,7 @@ import type { Manifest } from "../log/manifest.js";
 import { manifestName } from "../log/manifest.js";
 import { indexPathOf, segmentFileName } from "../log/segment.js";
 import { type DirectoryFinding, advice, formatTopic } from "./findings.js";
+import { placeOfManifest } from "./misplaced.js";
 import { segmentOfName } from "./segment-names.js";
 import { type Survey, type SurveyedTopic, asideName, formatProblem, has, inShort, survey } from "./survey.js";
 
@@ -112,12 +113,16 @@ function verifyNames(data: string, topics: readonly SurveyedTopic[]): DirectoryF
 }
 
 function verifyTopicFiles(data: string, topic: SurveyedTopic, { checkpoint }: Survey): DirectoryFinding[] {
-  const { manifest, name, directory, problem } = topic;
+  const { manifest, name, directory, problem, claims } = topic;
   const path = relative(data, join(directory, manifestName));
   const about = { kind: "TOPIC_JSON", severity: "damage", path, topic: name } as const;
   if (manifest === undefined) {
     const expected = `what topic ${name.topicId} is called and which files it has`;
-    return [{ ...about, found: problem ?? "", expected, next: advice.repair }];
+    const next =
+      claims === undefined
+        ? advice.repair
+        : `stop the server, and move what was moved back to ${placeOfManifest(claims)}; aclog log repair says what that is`;
+    return [{ ...about, found: problem ?? "", expected, next }];
   }
   const end = checkpoint?.ends.get(name.topicId);
   const findings: DirectoryFinding[] = [];

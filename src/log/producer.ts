@@ -132,10 +132,13 @@ export function findBatch(
   return known.find(sequence, count, checksum);
 }
 
-/** The producer behind the batch: the one that is known, if the batch is of its epoch, or a new one. */
+/**
+ * The producer behind the batch: the one that is known, if the batch is its next one, or a new one. Batches in between are
+ * missing where a repair could not save them.
+ */
 export function withBatch(known: Producer | undefined, batch: NumberedBatch): Producer {
   const { epoch, sequence } = batch.producer;
-  const producer = known?.epoch === epoch ? known : new Producer(epoch, sequence);
+  const producer = known?.epoch === epoch && known.next === sequence ? known : new Producer(epoch, sequence);
   producer.note(batch);
   return producer;
 }

@@ -7,6 +7,7 @@ import { expectedSegments } from "./expected-segments.js";
 import { formatTopic, type TopicName } from "./findings.js";
 import { type SalvagedJournal, salvageJournal } from "./journal-salvage.js";
 import { type Misplaced, misplacedIn } from "./misplaced.js";
+import { producersBehind } from "./producers-mark.js";
 import { nameIn, rebuiltManifest } from "./rebuilt-manifest.js";
 import { type Survey, type SurveyedTopic, asideName, formatProblem, has, survey } from "./survey.js";
 import { type OnProgress, Tally } from "./tally.js";
@@ -80,7 +81,8 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
       onCommit: ({ header, bytes }: { header: { count: number }; bytes: Buffer }) =>
         tally.commit(header.count, bytes.length),
     };
-    plans.push(why.length > 0 ? await planWhole(topic, sources) : await planSealed(topic, sources));
+    const plan = why.length > 0 ? await planWhole(topic, sources) : await planSealed(topic, sources);
+    plans.push(await withProducers(plan, manifest, unknown));
   }
   const missing = missingTopics({ ...found, checkpoint }, journal);
   if (checkpoint === undefined) {
@@ -107,6 +109,27 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
 }
 
 const nothing = { topics: [], restart: undefined, format: false, clock: false, unknown: [], questions: [] } as const;
+
+/** Where a topic goes on in another segment than before, no commit of that says what was known of producers. */
+async function withProducers(plan: TopicPlan, { segments }: Manifest, unknown: string[]): Promise<TopicPlan> {
+  const producers = await producersBehind(plan, segments.at(-1)!.base);
+  if (producers === undefined) return plan;
+  const { manifest, name } = plan;
+  const topic = `${nameOf(manifest)} (${name.topicId})`;
+  if (producers.knows === "gaps") {
+    unknown.push(
+      `${topic}: which batches of producers were in what is gone; such a batch is stored if it is sent again, a later one of ` +
+        "its producer is refused, and so are retries of batches that were stored before it",
+    );
+  }
+  if (producers.knows === "nothing") {
+    unknown.push(
+      `${topic}: which batches its producers have stored; from now on all producers are refused there with RECORD_CORRUPT, ` +
+        "because a retry would be stored twice; whoever sends without a producer goes on",
+    );
+  }
+  return { ...plan, manifest: { ...manifest, producers: producers.mark } };
+}
 
 async function checkpointAside(data: string): Promise<Checkpoint | undefined> {
   return readCheckpoint(join(data, layout.journal, asideName)).catch(() => undefined);

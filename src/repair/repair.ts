@@ -20,7 +20,6 @@ import {
   planRepair,
   stepsOf,
 } from "./repair-plan.js";
-import { markBehind } from "./producers-mark.js";
 import type { Misplaced } from "./misplaced.js";
 import { commitsOf } from "./runs.js";
 import { asideName, formatProblem, requireDataDirectory } from "./survey.js";
@@ -138,30 +137,15 @@ async function carryOutTopic({
   changesManifest,
   rewrites,
   removed,
-  end,
 }: TopicPlan): Promise<void> {
   const sizes = new Map<bigint, number>();
   for (const rewrite of rewrites) sizes.set(rewrite.base, await write(directory, name.topicId, rewrite));
   if (changesManifest || rewrites.length > 0) {
-    const sized = withSizes(manifest, sizes);
-    await writeManifest(directory, { ...sized, producers: await producersOf(directory, sized, removed, end) });
+    await writeManifest(directory, withSizes(manifest, sizes));
   }
   if (removed.length === 0) return;
   for (const path of removed) for (const each of [path, indexPathOf(path)]) await rm(each, { force: true });
   await syncDirectory(directory);
-}
-
-/** Where a topic goes on in another segment than before, no commit of that says what was known of producers. */
-async function producersOf(
-  directory: string,
-  { topicId, producers, segments }: Manifest,
-  removed: readonly string[],
-  end: TopicEnd | undefined,
-): Promise<Manifest["producers"]> {
-  if (producers === undefined || end === undefined || end.position > 0 || removed.length === 0) return producers;
-  const last = segments.findLast(({ sealed }) => sealed !== undefined);
-  const segment = last && { base: last.base, generation: last.generation ?? 0, bytes: last.sealed!.bytes };
-  return markBehind(directory, topicId, segment, producers, end);
 }
 
 async function write(directory: string, topicId: string, { base, generation, runs }: Rewrite): Promise<number> {

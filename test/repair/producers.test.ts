@@ -48,3 +48,73 @@ test("a dump shows which producers a commit is from", async () => {
     })),
   );
 });
+
+/** All of a topic in one segment. */
+const big = { segmentBytes: 1024 * 1024, pendingBytes: 512 * 1024 };
+
+/** Sends batches of five records each, of one producer; gives their offsets, or why they are refused. */
+async function sendBatches(data: string, numbers: readonly bigint[]): Promise<string[]> {
+  await using open = await openStore(data, big);
+  const log = await open.store.open("acme", "orders");
+  const answers: string[] = [];
+  for (const n of numbers) {
+    const producer = { principal: "acme/billing", id: "p", epoch: 0, sequence: 5n * n };
+    const values = Array.from({ length: 5 }, (_, each) => `value ${5n * n + BigInt(each)}`);
+    try {
+      answers.push(`${(await (await log.append(valuesBatch(...values), { producer })).durable).offset}`);
+    } catch (error) {
+      answers.push((error as Error).name);
+    }
+  }
+  return answers;
+}
+
+/** Where the commits of a file begin. */
+async function commitsIn(path: string): Promise<number[]> {
+  const positions: number[] = [];
+  for await (const part of dumpFile(path)) if (part.type === "commit") positions.push(part.position);
+  return positions;
+}
+
+for (const [what, damaged, early] of [
+  ["the second commit", 1, "485"],
+  ["the one before the last", 98, "ProducerSequenceForgotten"],
+] as const) {
+  test(`what is known of producers outlives ${what}: nothing that is there is stored again`, async () => {
+    await using directory = await temporaryDirectory();
+    const data = directory.path;
+    await sendBatches(
+      data,
+      Array.from({ length: 100 }, (_, n) => BigInt(n)),
+    );
+    // Another start lets go of the journal, from which a repair could bring everything back.
+    await sendBatches(data, []);
+    const segment = join(await directoryIn(data, "orders"), "00000000000000000000.log");
+    await flip(segment, (await commitsIn(segment))[damaged]! + 80);
+    const { losses, unknown } = await repair(data, { yes: true });
+    expect(losses.map(({ loss }) => [loss.from, loss.to])).toEqual([[BigInt(5 * damaged), BigInt(5 * damaged + 5)]]);
+    expect(unknown.join("\n")).toMatch(/acme\/orders .*which batches of producers were in what is gone/);
+    expect(await sendBatches(data, [99n, 97n, 100n, 99n])).toEqual(["495", early, "500", "495"]);
+  });
+}
+
+test("where damage may have taken what is said of a batch that is there, producers are refused, and a repair says so", async () => {
+  await using directory = await temporaryDirectory();
+  const data = directory.path;
+  await sendBatches(data, [0n, 1n]);
+  {
+    await using open = await openStore(data, big);
+    const log = await open.store.open("acme", "orders");
+    await (
+      await log.append(valuesBatch("of no producer"), {})
+    ).durable;
+  }
+  await sendBatches(data, [2n]);
+  await sendBatches(data, []);
+  const segment = join(await directoryIn(data, "orders"), "00000000000000000000.log");
+  // In a group of several commits only the last one says which batches of producers they are.
+  await flip(segment, (await commitsIn(segment))[3]! + 80);
+  const { unknown } = await repair(data, { yes: true });
+  expect(unknown.join("\n")).toMatch(/acme\/orders .*all producers are refused there with RECORD_CORRUPT/);
+  expect(await sendBatches(data, [1n, 2n])).toEqual(["RecordCorrupt", "RecordCorrupt"]);
+});

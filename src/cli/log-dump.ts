@@ -7,6 +7,7 @@ import { addLogCommand, topicOptions, type TopicFlags } from "./log-flags.js";
 import { print } from "./output.js";
 import { recordToJson } from "./record-json.js";
 import { visible, visibleJson } from "./terminal.js";
+import { counted } from "./units.js";
 
 interface DumpFlags extends TopicFlags {
   readonly from?: bigint;
@@ -47,14 +48,23 @@ async function dump(file: string | undefined, flags: DumpFlags): Promise<void> {
   const records = values ? await recordsReader() : () => [];
   let commits = 0;
   let isSound = true;
+  let isEmpty = true;
   for await (const part of parts) {
-    if (part.type === "commit" && ++commits > limit) break;
+    // The group behind the last commit that is wanted has to go too.
+    if (commits >= limit) break;
+    if (part.type === "commit") commits++;
+    isEmpty = false;
     isSound &&= part.type !== "damage" && part.isIntact;
     const described = json ? [JSON.stringify(objectOf(part), bigintAsText)] : [lineOf(part), ...producerLines(part)];
     const lines = [...described, ...records(part)];
     await print(lines.map((line) => `${line}\n`).join(""));
   }
+  if (isEmpty && !json) await print(`${file ?? `topic ${topic ?? ""}`}: no commit${behind(from)}\n`);
   if (!isSound) process.exitCode = 1;
+}
+
+function behind(from: bigint | undefined): string {
+  return from === undefined ? "" : ` from offset ${from} on`;
 }
 
 /** Reads a commit's records as the typed client reads what a server sends: the bytes are the same. */
@@ -74,21 +84,21 @@ async function recordsReader(): Promise<(part: DumpedPart) => readonly string[]>
 
 function lineOf(part: DumpedPart): string {
   const place = `${part.path}: byte ${part.position}`;
-  if (part.type === "damage") return `${place}: damage of ${part.bytes} bytes: ${part.found}`;
+  if (part.type === "damage") return `${place}: damage of ${counted(part.bytes, "byte")}: ${part.found}`;
   if (part.type === "group") {
     const { sequence, durable, isEnd, isIntact, commits } = part;
     if (isEnd) return `${place}: end; the journal goes on with group ${sequence} in the next file`;
-    const what = commits === undefined ? "what it holds cannot be told" : `${commits} commits`;
-    return `${place}: group ${sequence}, ${part.bytes} bytes, ${what}, durable before it ${durable}, ${checksum(isIntact)}`;
+    const what = commits === undefined ? "what it holds cannot be told" : counted(commits, "commit");
+    return `${place}: group ${sequence}, ${counted(part.bytes, "byte")}, ${what}, durable before it ${durable}, ${checksum(isIntact)}`;
   }
   if (part.type === "rescue") {
     const { commits, topicId, next, bytes, isIntact } = part;
     const end = next === undefined ? "header damaged" : `up to offset ${next}`;
-    return `${place}: rescue file, ${bytes} bytes, ${commits} commits, topic ${topicId}, ${end}, ${checksum(isIntact)}`;
+    return `${place}: rescue file, ${counted(bytes, "byte")}, ${counted(commits, "commit")}, topic ${topicId}, ${end}, ${checksum(isIntact)}`;
   }
   const { base, last, count, timeMs, topicId } = part.header;
   const time = new Date(timeMs).toISOString();
-  return `${place}: offsets ${base} to ${last}, ${count} records, ${part.bytes} bytes, ${time}, topic ${topicId}, ${checksum(part.isIntact)}`;
+  return `${place}: offsets ${base} to ${last}, ${counted(count, "record")}, ${counted(part.bytes, "byte")}, ${time}, topic ${topicId}, ${checksum(part.isIntact)}`;
 }
 
 /** What is known of producers, one line for each batch. */
@@ -98,11 +108,11 @@ function producerLines(part: DumpedPart): readonly string[] {
   const known =
     table === undefined
       ? []
-      : [table === "lost" ? "  what was known of producers is lost" : `  ${table} producers known`];
+      : [table === "lost" ? "  what was known of producers is lost" : `  ${counted(table, "producer")} known`];
   const each = batches.map(({ principal, id, epoch, sequence, count, offset }) => {
     return visible(
       Buffer.from(
-        `  producer ${principal} id ${id} epoch ${epoch}: sequence ${sequence}, ${count} records from offset ${offset}`,
+        `  producer ${principal} id ${id} epoch ${epoch}: sequence ${sequence}, ${counted(count, "record")} from offset ${offset}`,
       ),
     );
   });

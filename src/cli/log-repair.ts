@@ -5,7 +5,7 @@ import type { ReindexReport, RepairReport } from "../repair/index.js";
 import { addLogCommand, topicOptions, withProgress, type LogFlags, type TopicFlags } from "./log-flags.js";
 import { print } from "./output.js";
 import { table } from "./table.js";
-import { grouped } from "./units.js";
+import { counted, grouped } from "./units.js";
 
 interface RepairFlags extends LogFlags {
   readonly yes?: true;
@@ -18,7 +18,8 @@ export function addLogRepair(log: Command): void {
     description:
       "Make a damaged data directory serve again. Without --yes it says what it would do and what would be lost, and " +
       "changes nothing. With it, everything that is replaced or removed is first kept in a folder repair-… of the data " +
-      "directory; offsets are never used again. The server must be stopped. Exits with 1 if there is something to do.",
+      "directory; offsets are never used again. The server must be stopped. Exits with 1 if there is something to do, with 2 if " +
+      "that cannot be judged: a server has the directory, or it is none.",
     options: [
       new Option("--yes", "do it"),
       new Option("--name <ID=TOPIC>", "what a topic is called whose topic.json is lost; may be repeated").argParser(
@@ -35,7 +36,7 @@ export function addLogReindex(log: Command): void {
     summary: "write indexes anew",
     description:
       "Write the indexes of segments anew. They are hints: nothing is lost without them, and reading is quicker with them. " +
-      "The server must be stopped.",
+      "The server must be stopped. Exits with 1 if a segment is damaged, with 2 if a server has the directory, or it is none.",
     options: topicOptions("only this one"),
     json: "print one object",
     examples: ["aclog log reindex --data ./data", "aclog log reindex --topic orders --tenant acme"],
@@ -56,7 +57,7 @@ function bigintAsText(_key: string, value: unknown): unknown {
 
 async function repairInWords(data: string, report: RepairReport): Promise<string> {
   const { formatSpan, formatTopic } = await import("../repair/index.js");
-  const { isNeeded, isDone, steps, losses, unknown, questions, misplaced, keptIn } = report;
+  const { isNeeded, isDone, steps, losses, unknown, isLossKnown, questions, misplaced, keptIn } = report;
   if (!isNeeded) return `${data}: there is nothing to repair.\n`;
   if (misplaced.length > 0) {
     const told = misplaced.map(({ path, problem }) => `${path}: ${problem}.\n`);
@@ -81,10 +82,13 @@ async function repairInWords(data: string, report: RepairReport): Promise<string
     },
     { head: "file", cell: ({ loss }: (typeof losses)[number]) => loss.path },
   ];
+  const noLoss = isLossKnown
+    ? "No record that is known to have been there is lost."
+    : "Whether records are lost cannot be told.";
   return [
     await table(columns, steps, "No file would be changed."),
     "\n",
-    await table(lost, losses, "No record that is known to have been there is lost."),
+    await table(lost, losses, noLoss),
     ...unknown.map((text) => `\nNot known any more: ${text}.\n`),
     ...questions.map((text) => `\nTo be said first: ${text}.\n`),
     isDone
@@ -102,7 +106,7 @@ async function reindexData({ data, topic, tenant, json }: TopicFlags): Promise<v
 
 function reindexInWords({ topics, written, damaged }: ReindexReport): string {
   const lines = damaged.map((path) => `${path} is damaged; its index has what is sound. aclog log verify says more.\n`);
-  return `${lines.join("")}${grouped(topics)} topics: ${grouped(written.length)} indexes written.\n`;
+  return `${lines.join("")}${counted(topics, "topic")}: ${counted(written.length, "index", "indexes")} written.\n`;
 }
 
 /** @throws InvalidArgumentError unless it is an id and a name */

@@ -5,7 +5,7 @@ import { addLogCommand, topicOptions, withProgress, type TopicFlags } from "./lo
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
 import { table, type Column } from "./table.js";
-import { grouped, roughSize } from "./units.js";
+import { counted, grouped, roughSize } from "./units.js";
 
 export function addLogVerify(log: Command): void {
   addLogCommand(log, "verify", {
@@ -49,14 +49,24 @@ async function inWords(data: string, report: VerifyReport): Promise<string> {
   const told = findings.length === 0 ? "" : `${await findingsTable(findings)}\n`;
   const { topics, segments, commits, records, bytes, journalGroups } = counts;
   const read =
-    `${grouped(topics)} topics, ${grouped(segments)} segments, ${grouped(commits)} commits, ${grouped(records)} records, ` +
-    `${roughSize(bytes)}; ${grouped(journalGroups)} groups of the journal above the checkpoint`;
-  const above =
-    unjudgedBytes === 0
-      ? ""
-      : `Not judged: ${roughSize(unjudgedBytes)} of segments above the checkpoint, which the journal has too.\n`;
+    `${counted(topics, "topic")}, ${counted(segments, "segment")}, ${counted(commits, "commit")}, ` +
+    `${counted(records, "record")}, ${roughSize(bytes)}; ` +
+    `${counted(journalGroups, "group")} of the journal above the checkpoint`;
+  const above = unjudgedBytes === 0 ? "" : `Not judged: ${roughSize(unjudgedBytes)} ${whyUnjudged(report)}.\n`;
   return `${told}${above}${data}: ${verdict(findings)}. Read: ${read}.\n`;
 }
+
+function whyUnjudged({ findings, checkpoint }: VerifyReport): string {
+  if (checkpoint === undefined)
+    return "of segments, of which nobody knows without the checkpoint what they have to hold";
+  const above = "of segments above the checkpoint";
+  const isJournalSound = !findings.some(({ kind, severity }) => severity === "damage" && ofJournal.has(kind));
+  return isJournalSound
+    ? `${above}, which the journal has too`
+    : `${above}, for which the damaged journal has to answer`;
+}
+
+const ofJournal: ReadonlySet<string> = new Set(["JOURNAL", "JOURNAL_GROUP"]);
 
 function verdict(findings: readonly DirectoryFinding[]): string {
   const of = (severity: string): number => findings.filter((finding) => finding.severity === severity).length;
@@ -76,7 +86,7 @@ async function findingsTable(findings: readonly DirectoryFinding[]): Promise<str
 const columns: readonly Column<DirectoryFinding>[] = [
   { head: "severity", cell: ({ severity }) => severity },
   { head: "file", cell: ({ path }) => path },
-  { head: "byte", isNumber: true, cell: ({ position }) => (position === undefined ? "" : `${position}`) },
+  { head: "byte", isNumber: true, cell: ({ position }) => (position === undefined ? "" : grouped(position)) },
   {
     head: "topic",
     cell: ({ topic }) => (topic === undefined ? "" : `${topic.tenant}/${topic.topic ?? topic.topicId}`),

@@ -93,3 +93,8 @@ export function roughSize(size: number): string {
 export function grouped(count: number | bigint): string {
   return count.toLocaleString("en");
 }
+
+/** `1 record`, `1,100 records`. */
+export function counted(count: number | bigint, what: string, several = `${what}s`): string {
+  return `${grouped(count)} ${BigInt(count) === 1n ? what : several}`;
+}

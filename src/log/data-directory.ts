@@ -26,6 +26,9 @@ const format = { format: "aclog", version: 2 } as const;
 /** An aclog that knows only these takes what producers leave in commits for damage. */
 const earlierVersions: readonly unknown[] = [1];
 
+/** Another process has the data directory. */
+export class DirectoryInUse extends OperatorError {}
+
 /** A data directory that this process alone may write to, until it is closed or the process ends, however it ends. */
 export class DataDirectory implements AsyncDisposable {
   readonly path: string;
@@ -109,7 +112,7 @@ async function locked(path: string, name: string, flags: string): Promise<FileHa
   const file = await open(join(path, name), flags, 0o600);
   if (tryLock(file.fd)) return file;
   await file.close();
-  throw new OperatorError(`the data directory ${path} is in use by another process`);
+  throw new DirectoryInUse(`the data directory ${path} is in use by another process`);
 }
 
 /**

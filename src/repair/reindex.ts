@@ -6,7 +6,7 @@ import { indexPathOf, segmentFileName } from "../log/segment.js";
 import { SparseIndex, writeIndex } from "../log/sparse-index.js";
 import { expectedSegments } from "./expected-segments.js";
 import { scanSegment } from "./segment-scan.js";
-import { requireDataDirectory, survey } from "./survey.js";
+import { requireDataDirectory, survey, unused } from "./survey.js";
 import { type OnProgress, Tally } from "./tally.js";
 import { type TopicFilter, selected } from "./topic-filter.js";
 
@@ -28,7 +28,7 @@ export async function reindex(
   { onProgress, ...filter }: TopicFilter & { readonly onProgress?: OnProgress } = {},
 ): Promise<ReindexReport> {
   await requireDataDirectory(data);
-  await using directory = await DataDirectory.open(data);
+  await using directory = await unused(DataDirectory.open(data));
   const { checkpoint, topics } = await survey(directory.path);
   const chosen = selected(topics, filter);
   const tally = new Tally(onProgress);

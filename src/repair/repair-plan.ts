@@ -26,6 +26,8 @@ export interface RepairPlan {
   readonly clock: boolean;
   /** What nobody can know any more, in words. */
   readonly unknown: readonly string[];
+  /** False if more records may be lost than anybody can tell. */
+  readonly isLossKnown: boolean;
   /** What has to be said by whoever runs it, before anything is done. */
   readonly questions: readonly string[];
   /** What has to be moved back first: around it, nothing is mended. */
@@ -91,7 +93,12 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
         "missed, and offsets go on behind the highest that is there",
     );
   }
-  if (why.some((reason) => reason.includes(".wal: byte "))) {
+  const missingFrom = why.flatMap((reason) => missingGroup(reason) ?? []).at(0);
+  if (missingFrom !== undefined) {
+    unknown.push(
+      `the journal from group ${missingFrom} on is missing: records that were only there are lost, and how many cannot be known`,
+    );
+  } else if (why.some(isOfJournal)) {
     unknown.push(
       "of records that only a group of the journal had which is gone, those are told as lost whose offsets something else shows; " +
         "whether there were more nobody knows",
@@ -103,12 +110,32 @@ export async function planRepair(data: string, options: PlanOptions = {}): Promi
     format: (await formatProblem(data)) !== undefined,
     clock: !(await isClockReadable(data)),
     unknown,
+    isLossKnown: checkpoint !== undefined && !why.some(isOfJournal),
     questions,
     misplaced,
   };
 }
 
-const nothing = { topics: [], restart: undefined, format: false, clock: false, unknown: [], questions: [] } as const;
+const nothing = {
+  topics: [],
+  restart: undefined,
+  format: false,
+  clock: false,
+  unknown: [],
+  isLossKnown: true,
+  questions: [],
+} as const;
+
+function isOfJournal(reason: string): boolean {
+  return reason.includes(".wal: byte ");
+}
+
+/** The first group of the journal's end, if that is what is missing. */
+function missingGroup(reason: string): bigint | undefined {
+  const found = /the file that holds group (\d+) is missing|0*(\d+)\.wal: byte 0: the file is missing,/.exec(reason);
+  const group = found?.[1] ?? found?.[2];
+  return group === undefined ? undefined : BigInt(group);
+}
 
 /** Where a topic goes on in another segment than before, no commit of that says what was known of producers. */
 async function withProducers(plan: TopicPlan, { segments }: Manifest, unknown: string[]): Promise<TopicPlan> {
@@ -243,7 +270,7 @@ export function stepsOf(data: string, plan: RepairPlan): readonly { readonly pat
     for (const path of removed) steps.push({ path: at(path), does: `${formatTopic(name)}: is taken away` });
     for (const { base, generation, runs } of rewrites) {
       const commits = runs.reduce((sum, { bytes }) => sum + bytes, 0);
-      const does = `${formatTopic(name)}: the segment from offset ${base} is written anew as generation ${generation}, ${commits} bytes`;
+      const does = `${formatTopic(name)}: the segment from offset ${base} is written anew as generation ${generation}, ${commits.toLocaleString("en")} bytes`;
       steps.push({ path: at(directory), does });
     }
     if (changesManifest)
@@ -253,14 +280,12 @@ export function stepsOf(data: string, plan: RepairPlan): readonly { readonly pat
   for (const [topicId, next] of plan.restart.missing) {
     steps.push({
       path: layout.tenants,
-      does: `topic ${topicId}, which has no directory, is given up; it went up to offset ${next}`,
+      does: `topic ${topicId}, which has no directory, is given up; ${next === 0n ? "it had no record" : `its last offset was ${next - 1n}`}`,
     });
   }
   const why = plan.restart.why.join("; ");
-  steps.push({
-    path: layout.journal,
-    does: `what it holds is in the segments then; it and the checkpoint begin anew (${why})`,
-  });
+  const saved = plan.restart.journal.files.length === 0 ? "" : "what can be saved of it is in the segments then; ";
+  steps.push({ path: layout.journal, does: `${saved}it and the checkpoint begin anew (${why})` });
   return steps;
 }
 
@@ -268,15 +293,21 @@ function nameOf({ tenant, topic }: Pick<Manifest, "tenant" | "topic">): string {
   return `${tenant}/${topic}`;
 }
 
-/** What cannot be brought back, of which topic. */
+/** What cannot be brought back, of which topic. Whose a topic was that has no directory, nobody can tell. */
 export function lossesOf(
   data: string,
   plan: RepairPlan,
 ): readonly { readonly topic: TopicName; readonly loss: TopicPlan["losses"][number] }[] {
-  return plan.topics.flatMap(({ name, manifest, losses }) =>
+  const given = [...(plan.restart?.missing ?? [])].filter(([, next]) => next > 0n);
+  const givenUp = given.map(([topicId, next]) => ({
+    topic: { topicId, tenant: "?", topic: undefined },
+    loss: { path: layout.tenants, bytes: 0, from: 0n, to: next },
+  }));
+  const known = plan.topics.flatMap(({ name, manifest, losses }) =>
     losses.map((loss) => ({
       topic: { ...name, topic: manifest.topic },
       loss: { ...loss, path: relative(data, loss.path) },
     })),
   );
+  return [...known, ...givenUp];
 }

@@ -22,7 +22,7 @@ import {
 } from "./repair-plan.js";
 import type { Misplaced } from "./misplaced.js";
 import { commitsOf } from "./runs.js";
-import { asideName, formatProblem, requireDataDirectory } from "./survey.js";
+import { asideName, formatProblem, requireDataDirectory, unused } from "./survey.js";
 import type { Loss, Rewrite, TopicPlan } from "./topic-plan.js";
 
 export interface RepairOptions extends PlanOptions {
@@ -38,6 +38,8 @@ export interface RepairReport {
   readonly steps: readonly { readonly path: string; readonly does: string }[];
   readonly losses: readonly { readonly topic: TopicName; readonly loss: Loss }[];
   readonly unknown: readonly string[];
+  /** False if more records may be lost than `losses` tells. */
+  readonly isLossKnown: boolean;
   readonly questions: readonly string[];
   /** What has to be moved back before anything can be said or done. */
   readonly misplaced: readonly Misplaced[];
@@ -54,15 +56,16 @@ export interface RepairReport {
 export async function repair(data: string, options: RepairOptions): Promise<RepairReport> {
   await requireDataDirectory(data);
   await formatProblem(data);
-  await using directory = await DataDirectory.openToRepair(data);
+  await using directory = await unused(DataDirectory.openToRepair(data));
   const plan = await planRepair(data, options);
-  const { unknown, questions, misplaced } = plan;
+  const { unknown, isLossKnown, questions, misplaced } = plan;
   const report = {
     isNeeded: !isEmpty(plan),
     isDone: false,
     steps: stepsOf(data, plan),
     losses: lossesOf(data, plan),
     unknown,
+    isLossKnown,
     questions,
     misplaced,
     keptIn: undefined,

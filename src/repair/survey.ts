@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { deleted, isLeftover, topicDirectories } from "../log/catalog.js";
 import { type Checkpoint, readCheckpoint } from "../log/checkpoint.js";
-import { findFormat, layout } from "../log/data-directory.js";
+import { DirectoryInUse, findFormat, layout } from "../log/data-directory.js";
 import { isMissing } from "../log/durable-files.js";
 import { type Manifest, manifestName, readManifest } from "../log/manifest.js";
 import type { TopicName } from "./findings.js";
@@ -113,6 +113,16 @@ export async function requireDataDirectory(data: string): Promise<void> {
   });
   if (names.includes(layout.format) || names.includes(layout.journal)) return;
   throw notUsable(`${data} is no data directory: it has no ${layout.format}`);
+}
+
+/** @throws OperatorError that names --data when another process has the directory: then nothing of it can be judged */
+export async function unused<T>(opening: Promise<T>): Promise<T> {
+  try {
+    return await opening;
+  } catch (error) {
+    if (!(error instanceof DirectoryInUse)) throw error;
+    throw notUsable(error.message);
+  }
 }
 
 /**

@@ -45,22 +45,23 @@ export async function verify(data: string, options: VerifyOptions = {}): Promise
   const tally = new Tally(options.onProgress);
   const findings = [...(await confirmed(() => verifyLayout(data)))];
   const found = await survey(data);
-  const topics = selected(found.topics, options);
-  const isWhole = options.tenant === undefined && options.topic === undefined;
-  if (isWhole) {
-    const journal = async (): Promise<readonly DirectoryFinding[]> => {
-      const verified = await verifyJournal(data, await survey(data));
-      tally.counts.journalGroups = verified.groups;
-      return verified.findings;
-    };
-    findings.push(...(await confirmed(journal)));
-  }
+  const journal = async (): Promise<readonly DirectoryFinding[]> => {
+    const verified = await verifyJournal(data, await survey(data));
+    tally.counts.journalGroups = verified.groups;
+    return verified.findings;
+  };
+  findings.push(...(await confirmed(journal)));
+  const missing = findings.filter(({ kind }) => kind === "TOPIC_DIRECTORY").map(({ found: what }) => what);
+  const topics = missing.includes(`no directory of topic ${options.topic ?? ""}`)
+    ? []
+    : selected(found.topics, options);
   tally.ofBytes = topics.reduce((sum, topic) => sum + promisedBytes(topic, found), 0);
   for (const topic of topics) {
     findings.push(...(await verifyTopic(data, topic, found, tally, options.signal)));
     tally.counts.topics++;
   }
-  const mine = isWhole ? findings : findings.filter((finding) => isOf(finding, topics));
+  const isWhole = options.tenant === undefined && options.topic === undefined;
+  const mine = isWhole ? findings : findings.filter((finding) => concerns(finding, topics));
   return {
     ok: mine.every(({ severity }) => severity !== "damage"),
     findings: mine,
@@ -70,8 +71,10 @@ export async function verify(data: string, options: VerifyOptions = {}): Promise
   };
 }
 
-function isOf({ topic }: DirectoryFinding, topics: readonly SurveyedTopic[]): boolean {
-  return topics.some(({ name }) => name.topicId === topic?.topicId);
+/** What every topic stands on concerns each of them. */
+function concerns({ topic, severity }: DirectoryFinding, topics: readonly SurveyedTopic[]): boolean {
+  if (topic === undefined) return severity !== "note";
+  return topics.some(({ name }) => name.topicId === topic.topicId);
 }
 
 async function verifyTopic(

@@ -36,8 +36,9 @@ test("a directory is verified and looked into while it is served, and mended whe
     const verified = await log("verify", "--json");
     assert.deepEqual([verified.code, objects(verified).at(-1)!.ok], [0, true]);
     const refused = await log("repair");
-    assert.equal(refused.code, 1);
+    assert.equal(refused.code, 2);
     assert.match(refused.stderr, /in use by another process/);
+    assert.equal((await log("reindex")).code, 2);
     await server.stop("SIGTERM");
   }
   const dumped = await log("dump", "--topic", "orders", "--tenant", "acme");
@@ -54,6 +55,16 @@ test("a directory is verified and looked into while it is served, and mended whe
     shown.stdout,
     /"producers":\{.*"batches":\[\{"principal":"acme\/billing","id":"[0-9a-f]+","epoch":0,"sequence":"0",/,
   );
+
+  const none = await log("dump", "--topic", "orders", "--tenant", "acme", "--from", "1000");
+  assert.deepEqual([none.code, none.stdout], [0, "topic orders: no commit from offset 1000 on\n"]);
+  const journal = join(place.path, "data", "journal");
+  for (const name of await readdir(journal)) {
+    if (!name.endsWith(".wal")) continue;
+    const { stdout } = await log("dump", join(journal, name), "--limit", "1", "--json");
+    const types = stdout === "" ? [] : objects({ code: 0, stdout, stderr: "" }).map(({ type }) => type);
+    if (types.includes("commit")) assert.equal(types.at(-1), "commit", "no group comes without its commit");
+  }
 
   const topics = join(place.path, "data", "tenants", "acme", "topics");
   const [id] = (await readdir(topics)).filter((name) => dumped.stdout.includes(name));

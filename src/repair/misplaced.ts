@@ -1,9 +1,10 @@
 import { open } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { isIntact, readCommitHeader } from "../log/commit.js";
+import { type CommitHeader, isIntact, readCommitHeader } from "../log/commit.js";
 import { layout } from "../log/data-directory.js";
 import { isMissing } from "../log/durable-files.js";
 import { type Manifest, manifestName } from "../log/manifest.js";
+import { segmentFileName } from "../log/segment.js";
 import { FileWindow } from "./file-window.js";
 import { formatTopic } from "./findings.js";
 import { segmentOfName } from "./segment-names.js";
@@ -26,13 +27,18 @@ export async function misplacedIn(data: string, topics: readonly SurveyedTopic[]
   for (const topic of topics) {
     const { directory, name, claims } = topic;
     const owners = await ownersOf(topic);
-    const isOfFolder = owners.size > 0 && [...owners.values()].every((owner) => owner === name.topicId);
+    const isOfFolder = owners.size > 0 && [...owners.values()].every(({ topicId }) => topicId === name.topicId);
     if (claims !== undefined) misplaced.push(await belongsTo(data, topic, claims, isOfFolder));
     const own = claims === undefined || isOfFolder ? name.topicId : claims.topicId;
-    for (const [file, owner] of owners) {
-      if (owner === own) continue;
+    for (const [file, { topicId, base }] of owners) {
       const path = relative(data, join(directory, file));
-      const known = placeOf(data, owner, topics);
+      if (topicId === own) {
+        if (!isUnderAnothersName(file, base, topic)) continue;
+        const problem = `it begins with offset ${base}: give it back the name ${segmentFileName(base)} first`;
+        misplaced.push({ path, problem });
+        continue;
+      }
+      const known = placeOf(data, topicId, topics);
       misplaced.push({ path, problem: `it holds commits of topic ${known}: move it back there first` });
     }
   }
@@ -71,9 +77,16 @@ function placeOf(data: string, topicId: string, topics: readonly SurveyedTopic[]
     : `${topicId}, whose directory is ${relative(data, there.directory)}`;
 }
 
-/** Whose each segment is, by its first commit if that is whole. */
-async function ownersOf({ directory, files }: SurveyedTopic): Promise<ReadonlyMap<string, string>> {
-  const owners = new Map<string, string>();
+/** True if another of the topic's segments begins with that offset: this file is that one. */
+function isUnderAnothersName(file: string, base: bigint, { manifest }: SurveyedTopic): boolean {
+  const segment = segmentOfName(file)!;
+  if (segment.generation > 0 || segment.base === base) return false;
+  return manifest?.segments.some((each) => each.base === base && each.generation === undefined) === true;
+}
+
+/** Whose each segment is, and where it begins, by its first commit if that is whole. */
+async function ownersOf({ directory, files }: SurveyedTopic): Promise<ReadonlyMap<string, CommitHeader>> {
+  const owners = new Map<string, CommitHeader>();
   for (const file of [...files].sort()) {
     const segment = segmentOfName(file);
     if (segment === undefined || segment.isIndex) continue;
@@ -84,7 +97,7 @@ async function ownersOf({ directory, files }: SurveyedTopic): Promise<ReadonlyMa
 }
 
 /** Undefined unless the file begins with a commit that is as it was written. */
-async function ownerOf(path: string): Promise<string | undefined> {
+async function ownerOf(path: string): Promise<CommitHeader | undefined> {
   try {
     const file = await open(path, "r");
     try {
@@ -94,7 +107,7 @@ async function ownerOf(path: string): Promise<string | undefined> {
       if (header === undefined) return undefined;
       const length = header.headerBytes + header.framesBytes;
       if (length > size) return undefined;
-      return isIntact(await window.at(0, length), 0, header) ? header.topicId : undefined;
+      return isIntact(await window.at(0, length), 0, header) ? header : undefined;
     } finally {
       await file.close();
     }

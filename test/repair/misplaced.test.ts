@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { repair, verify } from "../../src/repair/index.js";
@@ -86,5 +86,16 @@ test("a directory whose topic.json is damaged is told by its segments", async ()
   await refused(place.data, /\.log: it holds commits of topic /);
   await writeFile(path, whole);
   await swap(orders, small);
+  await isAllThere(place);
+});
+
+test("segments of one topic that changed places get their names back, and nothing of them is lost", async () => {
+  await using place = await makePlace("stopped");
+  const orders = await place.directoryOf("orders");
+  const [first, second] = (await readdir(orders)).filter((name) => name.endsWith(".log")).sort();
+  const paths = [join(orders, first!), join(orders, second!)] as const;
+  await swap(...paths);
+  await refused(place.data, new RegExp(`${first!}: it begins with offset \\d+: give it back the name ${second!}`));
+  await swap(...paths);
   await isAllThere(place);
 });

@@ -26,6 +26,8 @@ export async function check(ledger, clients, { whole }) {
 
 async function checkTopic(ledger, client, name, info, whole) {
   const { topic } = info;
+  // Until the next start nobody knows whether it is deleted: the disk failed when that was to be made durable.
+  if (ledger.isInDoubt(name, info.topicId) && (await isRefused(client, topic))) return;
   const life = ledger.found(name, info);
   const end = Number(info.highWaterMark);
   if (life.mayBeCompacted) life.gaps = [];
@@ -45,6 +47,14 @@ async function checkTopic(ledger, client, name, info, whole) {
   }
   ledger.checkedTo(life, Math.max(end, next), next);
   ledger.judgeGaps(life);
+}
+
+async function isRefused(client, topic) {
+  const refusal = await client.consume({ topic, ...limits }).then(
+    () => undefined,
+    (error) => error.reason,
+  );
+  return refusal === "TOPIC_STORAGE_FAILED";
 }
 
 /** Undefined: the offset is out of range. */

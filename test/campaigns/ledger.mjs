@@ -110,6 +110,12 @@ export class Ledger {
     life.deleted = true;
   }
 
+  /** Whether somebody asked for the end of the topic with this id, and was not told what came of it. */
+  isInDoubt(name, topicId) {
+    const life = this.topic(name).lives.get(topicId.toString("hex"));
+    return life?.deleting === true && !life.deleted;
+  }
+
   trimming(life, before) {
     life.startAtMost = Math.max(life.startAtMost, before);
   }

@@ -11,6 +11,7 @@ import {
 } from "@grpc/grpc-js";
 import type { MessageTypeDefinition } from "@grpc/proto-loader";
 import { identityOf, type Pem } from "../../src/client/credentials.js";
+import { noticingResets } from "../../src/client/resets.js";
 import { type DecodedStatus, decodeStatus, logPackageDefinition, statusDetailsKey } from "../../src/wire/definition.js";
 import type { ConsumeRequest } from "../../src/wire/generated/log/v1/ConsumeRequest.js";
 import type { ConsumeResponse, ConsumeResponseOutput } from "../../src/wire/generated/log/v1/ConsumeResponse.js";
@@ -44,7 +45,7 @@ export class RawClient {
   readonly #client: Client;
 
   constructor({ address, ...pem }: Pem & { readonly address: string }) {
-    this.#client = new Client(address, credentials.createFromSecureContext(identityOf(pem).context), {
+    this.#client = new Client(address, noticingResets(credentials.createFromSecureContext(identityOf(pem).context)), {
       "grpc.max_receive_message_length": 16 * 1024 * 1024,
       "grpc.max_send_message_length": -1,
       "grpc.enable_http_proxy": 0,

@@ -9,8 +9,8 @@ export interface CallOptions {
   /** Ends the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /**
-   * After this many milliseconds, at most 24 days, the call fails with DEADLINE_EXCEEDED. Default 30,000 for a call
-   * with one answer and what it may wait; none for a stream.
+   * After this many milliseconds, at most 24 days, the call fails with DEADLINE_EXCEEDED; `produce` with what its last attempt was
+   * refused with, if a server gave a reason. Default 30,000 for a call with one answer and what it may wait; none for a stream.
    */
   readonly timeoutMs?: number | undefined;
 }

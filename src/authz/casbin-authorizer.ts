@@ -6,6 +6,7 @@ import { type Action, actionPhrases, isAction } from "./actions.js";
 import type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
 import type { CompiledPolicy, Decision } from "./compiled-policy.js";
 import { loadPolicy } from "./load.js";
+import { PolicyFiles } from "./policy-files.js";
 import { isRequestableTopic } from "./topic-pattern.js";
 
 /** Told of what `authorize` answers. */
@@ -127,8 +128,8 @@ export class CasbinAuthorizer implements Authorizer {
 }
 
 async function load(directory: string, versionInForce?: string): Promise<CompiledPolicy> {
-  const { policy, report } = await loadPolicy(directory);
-  if (policy !== undefined) return policy;
+  const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
+  if (policy !== undefined) return policy.compiled;
   const stays = versionInForce === undefined ? "" : `; version ${versionInForce} stays in force`;
   throw new OperatorError(`the policy in ${directory} cannot be used${stays}`, report.findings);
 }

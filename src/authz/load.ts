@@ -1,12 +1,13 @@
-import { createHash } from "node:crypto";
 import type { Finding } from "../errors.js";
+import type { TenantLimits } from "../tenant-limits.js";
 import { CompiledPolicy } from "./compiled-policy.js";
-import { parseMatrix, runMatrix } from "./matrix-csv.js";
+import { type MatrixRow, parseMatrix, runMatrix } from "./matrix-csv.js";
 import { parseModel } from "./model-conf.js";
-import { parsePolicy } from "./policy-csv.js";
+import { parsePolicy, type PolicyRows } from "./policy-csv.js";
+import { PolicyFiles } from "./policy-files.js";
 import { RoleScopes } from "./role-scopes.js";
 import { checkRoles, warnOfIdleRoles } from "./roles.js";
-import { readSource, type SourceFile } from "./source-file.js";
+import type { SourceFile } from "./source-file.js";
 import { parseTenants } from "./tenants-yaml.js";
 
 /** What a look at a policy folder found. It can come into force if there are no `findings`. */
@@ -27,12 +28,18 @@ export interface PolicyReport {
   };
 }
 
-/** What a file may have: the two with one row for each right, and the two others. */
-const maxBytes = { large: 16 * 1024 * 1024, small: 256 * 1024 } as const;
+/** A policy that could come into force, with what its files say. */
+export interface LoadedPolicy {
+  readonly files: PolicyFiles;
+  readonly compiled: CompiledPolicy;
+  readonly tenants: ReadonlyMap<string, TenantLimits>;
+  readonly rows: PolicyRows;
+  readonly matrix: readonly MatrixRow[];
+}
 
 /** Reads, checks, builds and tries a policy folder. Changes nothing; never throws for what the files say. */
 export async function checkPolicy(directory: string): Promise<PolicyReport> {
-  return (await loadPolicy(directory)).report;
+  return (await loadPolicy(await PolicyFiles.read(directory))).report;
 }
 
 /**
@@ -40,17 +47,14 @@ export async function checkPolicy(directory: string): Promise<PolicyReport> {
  * @param judge what is done with the matrix of a policy that could be built
  */
 export async function loadPolicy(
-  directory: string,
+  files: PolicyFiles,
   judge: typeof runMatrix = runMatrix,
-): Promise<{ report: PolicyReport; policy?: CompiledPolicy }> {
-  const [modelFile, tenantsFile, policyFile, matrixFile] = await Promise.all([
-    readSource(directory, "model.conf", maxBytes.small),
-    readSource(directory, "tenants.yaml", maxBytes.small),
-    readSource(directory, "policy.csv", maxBytes.large),
-    readSource(directory, "matrix.csv", maxBytes.large),
-  ]);
-  const files = [modelFile, tenantsFile, policyFile, matrixFile];
-  const version = versionOf(files);
+): Promise<{ report: PolicyReport; policy?: LoadedPolicy }> {
+  const { version, all } = files;
+  const modelFile = files.files["model.conf"];
+  const tenantsFile = files.files["tenants.yaml"];
+  const policyFile = files.files["policy.csv"];
+  const matrixFile = files.files["matrix.csv"];
 
   const model = await parseModel(modelFile);
   const tenants = await parseTenants(tenantsFile);
@@ -63,11 +67,11 @@ export async function loadPolicy(
   const matrix = await parseMatrix(matrixFile, declared);
   if (isGood(matrixFile) && matrix.length === 0) matrixFile.findings.warn({}, "this file states nothing");
 
-  let policy: CompiledPolicy | undefined;
+  let compiled: CompiledPolicy | undefined;
   if (model !== undefined && isGood(tenantsFile) && isGood(policyFile)) {
     try {
-      policy = await CompiledPolicy.build(version, model, tenants, rows);
-      await judge(matrix, policy, matrixFile.findings);
+      compiled = await CompiledPolicy.build(version, model, tenants, rows);
+      await judge(matrix, compiled, matrixFile.findings);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       modelFile.findings.error({}, `Casbin cannot evaluate this policy: ${cause}`);
@@ -75,8 +79,8 @@ export async function loadPolicy(
   }
   const report: PolicyReport = {
     version,
-    findings: files.flatMap((file) => file.findings.inReadingOrder("errors")),
-    warnings: files.flatMap((file) => file.findings.inReadingOrder("warnings")),
+    findings: all.flatMap((file) => file.findings.inReadingOrder("errors")),
+    warnings: all.flatMap((file) => file.findings.inReadingOrder("warnings")),
     counts: {
       tenants: tenants.size,
       rules: rows.rules.length,
@@ -84,16 +88,10 @@ export async function loadPolicy(
       matrixRows: matrix.length,
     },
   };
-  return policy !== undefined && report.findings.length === 0 ? { report, policy } : { report };
+  if (compiled === undefined || report.findings.length > 0) return { report };
+  return { report, policy: { files, compiled, tenants, rows, matrix } };
 }
 
 function isGood(file: SourceFile): boolean {
   return file.findings.errors.length === 0;
-}
-
-/** Each file's length goes before its bytes, so that no text can move from one file to the next unnoticed. */
-function versionOf(files: readonly SourceFile[]): string {
-  const hash = createHash("sha256");
-  for (const { bytes } of files) hash.update(`${bytes?.byteLength ?? "missing"}\n`).update(bytes ?? "");
-  return hash.digest("hex").slice(0, 12);
 }

@@ -22,16 +22,21 @@ export interface SourceFile {
 /** Never throws: what cannot be read or decoded is a finding. */
 export async function readSource(directory: string, name: string, maxBytes: number): Promise<SourceFile> {
   const source = join(directory, name);
-  const findings = new Findings(source);
   try {
     // To open a pipe that nobody writes to would keep this reload waiting, and every later one.
     if ((await stat(source)).isFIFO()) throw new Error("is a pipe, not a file");
-    const bytes = await readFileWithin(source, maxBytes);
-    return { source, bytes, text: await decode(bytes, findings), findings };
+    return await sourceOf(source, await readFileWithin(source, maxBytes));
   } catch (error) {
+    const findings = new Findings(source);
     findings.error({}, whyUnreadable(error));
     return { source, bytes: undefined, text: undefined, findings };
   }
+}
+
+/** The same of a file that is in memory already. */
+export async function sourceOf(source: string, bytes: Buffer): Promise<SourceFile> {
+  const findings = new Findings(source);
+  return { source, bytes, text: await decode(bytes, findings), findings };
 }
 
 /**

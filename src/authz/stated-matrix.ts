@@ -4,6 +4,7 @@ import type { Effect } from "./columns.js";
 import type { CompiledPolicy } from "./compiled-policy.js";
 import { loadPolicy } from "./load.js";
 import { type MatrixCase, spelledOut } from "./matrix-csv.js";
+import { PolicyFiles } from "./policy-files.js";
 
 /** One case of a matrix, with every row that states it and what the policy beside it says. */
 export interface StatedCase extends MatrixCase {
@@ -34,7 +35,7 @@ export interface StatedMatrix {
  */
 export async function readMatrix(directory: string): Promise<StatedMatrix> {
   const cases = new Map<string, StatedCase & { readonly rows: StatedCase["rows"][number][] }>();
-  const { report, policy } = await loadPolicy(directory, async (matrix, compiled) => {
+  const { report, policy } = await loadPolicy(await PolicyFiles.read(directory), async (matrix, compiled) => {
     const casesOf = spelledOut(matrix, compiled);
     for (const row of matrix) {
       for (const asked of casesOf(row)) {
@@ -48,10 +49,10 @@ export async function readMatrix(directory: string): Promise<StatedMatrix> {
   if (policy === undefined) throw new OperatorError(`the policy in ${directory} cannot be used`, report.findings);
   return {
     source: join(directory, "matrix.csv"),
-    policyVersion: policy.version,
-    tenants: policy.tenants,
+    policyVersion: policy.compiled.version,
+    tenants: policy.compiled.tenants,
     cases: [...cases.values()],
-    decide: (asked) => decisionOn(asked, policy).decision,
+    decide: (asked) => decisionOn(asked, policy.compiled).decision,
   };
 }
 

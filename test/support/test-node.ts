@@ -177,9 +177,13 @@ export class TestNode implements AsyncDisposable {
   /** `tenant/topic` of every topic that has a directory, sorted. */
   async topics(): Promise<string[]> {
     const root = join(this.config.dataDir, "tenants");
-    const entries = await readdir(root, { recursive: true }).catch(() => []);
-    // A topic that is gone has one too, until the next checkpoint.
-    const manifests = entries.filter((entry) => entry.endsWith("topic.json") && !entry.includes(".deleted"));
+    // Level by level: a listing of all of it at once fails whole where a directory goes away meanwhile.
+    const tenants = await readdir(root).catch(() => []);
+    const directories = await Promise.all(tenants.map((tenant) => readdir(join(root, tenant, "topics"))));
+    const manifests = directories.flatMap((topics, index) =>
+      // A topic that is not there yet, or is gone, can have a directory too, under a longer name.
+      topics.filter((id) => /^[0-9a-f]{32}$/.test(id)).map((id) => join(tenants[index]!, "topics", id, "topic.json")),
+    );
     const names = manifests.map(async (path) => {
       const { tenant, topic } = JSON.parse(await readFile(join(root, path), "utf8")) as Record<string, string>;
       return `${tenant}/${topic}`;

@@ -50,7 +50,7 @@ export class Deletion {
       } catch (error) {
         // It may come back under either name. What it had acknowledged is kept until that is known, and nothing is added.
         this.#onTopicFailure(log, error);
-        log.failWhole();
+        log.condition.failWhole();
         this.#checkpointer.rescue(log);
         throw error;
       }

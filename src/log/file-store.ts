@@ -297,7 +297,7 @@ export class FileStore implements LogStore {
 
   async #restore({ entry, end, checkpointed, damage, failure, rescue }: RecoveredTopic): Promise<void> {
     const log = this.#add(entry, end, checkpointed);
-    if (damage !== undefined) log.markDamaged(damage);
+    if (damage !== undefined) log.condition.markDamaged(damage);
     if (failure !== undefined) log.fail();
     if (rescue !== undefined) await log.fallBack(rescue);
   }

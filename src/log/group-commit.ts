@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { BacklogFull, LimitExceeded, LogClosed, StorageFull } from "../errors.js";
 import type { RecordBatch } from "../wire/records.js";
+import type { Appender } from "./appender.js";
 import type { Clock } from "./clock.js";
 import { isExhausted } from "./durable-files.js";
 import type { Flusher } from "./flusher.js";
@@ -14,7 +15,7 @@ import { mostBytesOfOne } from "./producer-section.js";
 import type { SegmentSizes } from "./segment-size.js";
 import type { Slabs } from "./slabs.js";
 import type { StoreObserver } from "./store-observer.js";
-import type { Appender, TopicLog } from "./topic-log.js";
+import type { TopicLog } from "./topic-log.js";
 
 /** A group is at most this large, or one batch. */
 const maxGroupBytes = 1024 * 1024;

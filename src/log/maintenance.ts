@@ -119,7 +119,7 @@ export class Maintenance {
 /** Those of which something may go; of a damaged one, nothing does. */
 function* candidates(logs: Iterable<TopicLog>): Generator<TopicLog> {
   for (const log of logs) {
-    if (log.isDamaged || log.failure !== undefined || log.isRefusing) continue;
+    if (log.condition.isDamaged || log.failure !== undefined || log.isRefusing) continue;
     const { startOffset, settings } = log.files.state;
     const first = log.files.segments[0];
     if (first === undefined) continue;

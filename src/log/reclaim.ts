@@ -81,7 +81,7 @@ export class Reclaim {
 
   async #runLong(log: TopicLog, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
     try {
-      await log.runLong(task);
+      await log.condition.runLong(task);
     } catch (error) {
       if (error instanceof RecordCorrupt) this.#givenUp.set(log, log.files.segments);
       throw error;

@@ -34,7 +34,7 @@ export class Retention {
     const cutoff = this.#clock.cutoff(retentionMs);
     // Most topics have nothing that old most of the time, and are not worth a read.
     if ((this.#oldestMs.get(log) ?? -1) > cutoff) return marked;
-    const { offset, timeMs } = await log.commitAt(BigInt(cutoff) + 1n);
+    const { offset, timeMs } = await log.reader.commitAt(BigInt(cutoff) + 1n);
     if (timeMs !== undefined) this.#oldestMs.set(log, timeMs);
     return offset > marked ? offset : marked;
   }
@@ -62,7 +62,7 @@ async function byBytes(log: TopicLog, limit: number): Promise<bigint> {
   for (const segment of log.files.segments) {
     if (excess <= 0) break;
     const bytes = segment.sealed?.bytes ?? log.end.position;
-    if (bytes > excess) return log.commitFrom(segment, excess);
+    if (bytes > excess) return log.reader.commitFrom(segment, excess);
     excess -= bytes;
     start = segment.sealed?.next ?? log.end.next;
   }

@@ -1,13 +1,13 @@
 import { join } from "node:path";
-import type { Lease } from "../buffer-pool.js";
 import { RecordCorrupt } from "../errors.js";
-import { CheckedCommit } from "./checked-commits.js";
-import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "./commit.js";
-import { isMissing, isNoFile, readInto, writeAllFully } from "./durable-files.js";
+import { type CommitHeader, commitHeaderBytes, readCommitHeader } from "./commit.js";
+import { writeAllFully } from "./durable-files.js";
 import type { Gatherer } from "./gatherer.js";
 import type { OpenFiles } from "./open-files.js";
 import type { ReadLimits } from "./port.js";
-import { type ProducerSection, decodeSection } from "./producer-section.js";
+import { type ReadableSegment, readBehind, readFrom } from "./segment-read.js";
+import { type FoundSections, sectionsBefore } from "./segment-sections.js";
+import { chunkOf, walkTo } from "./segment-walk.js";
 import { type IndexEntry, SparseIndex, indexIntervalBytes, loadIndex } from "./sparse-index.js";
 
 /**
@@ -40,25 +40,6 @@ export interface SealedSegment {
   readonly sealed: SegmentEnd;
 }
 
-/** Where to begin looking: an entry of the index, or what lies behind a commit that is known. */
-type Hint = Omit<IndexEntry, "timeMs"> & { readonly timeMs?: number };
-
-/** A part of the file. */
-interface Chunk {
-  readonly bytes: Buffer;
-  /** Of the memory that it was read into. */
-  readonly lease: Lease;
-}
-
-/** What a commit says of producers. */
-export interface FoundSection {
-  readonly section: ProducerSection;
-  /** Of the commit. */
-  readonly position: number;
-  /** The commit's first offset. */
-  readonly base: bigint;
-}
-
 export function isSealed(segment: Segment): segment is Segment & SealedSegment {
   return segment.sealed !== undefined;
 }
@@ -67,15 +48,15 @@ export function isSealed(segment: Segment): segment is Segment & SealedSegment {
  * One stretch of a topic's log: a file of commits, one behind the other. The last one of a topic is active and grows;
  * sealed ones never change, but are replaced by others of a higher generation.
  */
-export class Segment {
+export class Segment implements ReadableSegment {
   readonly topicId: string;
   readonly base: bigint;
   readonly generation: number;
+  readonly files: OpenFiles;
+  readonly index = new SparseIndex();
   readonly #directory: string;
   /** Made when it is needed: most topics are idle. */
   #path: string | undefined;
-  readonly #files: OpenFiles;
-  readonly #index = new SparseIndex();
   /** What an earlier process wrote; its part of the index is looked for when somebody reads. */
   readonly #inherited: number;
   #loading: Promise<void> | undefined;
@@ -96,7 +77,7 @@ export class Segment {
     this.base = base;
     this.generation = found?.generation ?? 0;
     this.#directory = directory;
-    this.#files = files;
+    this.files = files;
     this.#inherited = found?.bytes ?? 0;
     this.written = this.#inherited;
     this.#sealed = found?.sealed;
@@ -118,25 +99,25 @@ export class Segment {
 
   /** Notes where a commit is going to be. Calls come in order. */
   noteCommit(entry: IndexEntry): void {
-    this.#index.add(entry);
+    this.index.add(entry);
   }
 
   /** Appends bytes of whole commits. */
   async write(commits: readonly Buffer[]): Promise<void> {
-    this.written += await this.#files.write(this.path, (file) => writeAllFully(file, commits, this.written));
+    this.written += await this.files.write(this.path, (file) => writeAllFully(file, commits, this.written));
   }
 
   /** Resolves when what was written is on disk; the index is saved along, but not synced. */
   async sync(): Promise<void> {
-    await this.#files.sync(this.path);
+    await this.files.sync(this.path);
     try {
       // Entries go behind those that are in the file already.
       await this.#loadIndex();
-      await this.#index.save(this.#files, indexPathOf(this.path), this.topicId);
+      await this.index.save(this.files, indexPathOf(this.path), this.topicId);
     } catch {
       // Only a hint: the next checkpoint tries again, and until then the entries are in memory. The file is let go of: what
       // could not be written to it must not be waited for.
-      await this.#files.forget(indexPathOf(this.path));
+      await this.files.forget(indexPathOf(this.path));
     }
   }
 
@@ -147,27 +128,27 @@ export class Segment {
    * @throws RecordCorrupt with file and position when the bytes are not what was written
    */
   async read(offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
-    const known = this.#files.checked.find(this, offset);
+    const known = this.files.checked.find(this, offset);
     if (known !== undefined) {
-      if (known.gather(offset, gatherer)) await this.#readBehind(known, limits, gatherer);
+      if (known.gather(offset, gatherer)) await readBehind(this, known, limits, gatherer);
       return true;
     }
     return this.#withHint(
       (index) => index.floor(offset),
-      (hint) => this.#readFrom(hint, offset, limits, gatherer),
+      (hint) => readFrom(this, hint, offset, limits, gatherer),
     );
   }
 
   /** The first commit; undefined if none is written. Compaction may have taken the segment's first offsets. */
   async firstCommit(): Promise<CommitHeader | undefined> {
-    return (await this.#headers(undefined, () => true))?.header;
+    return (await walkTo(this, undefined, () => true))?.header;
   }
 
   /** The first commit that has that time or a later one; undefined if none that is written has. */
   async commitAt(timeMs: bigint): Promise<CommitHeader | undefined> {
     const found = await this.#withHint(
       (index) => index.floorTime(timeMs),
-      (hint) => this.#headers(hint, (header) => BigInt(header.timeMs) >= timeMs),
+      (hint) => walkTo(this, hint, (header) => BigInt(header.timeMs) >= timeMs),
     );
     return found?.header;
   }
@@ -176,7 +157,7 @@ export class Segment {
   async commitFrom(position: number): Promise<CommitHeader | undefined> {
     const found = await this.#withHint(
       (index) => index.floorPosition(position),
-      (hint) => this.#headers(hint, (_header, at) => at >= position),
+      (hint) => walkTo(this, hint, (_header, at) => at >= position),
     );
     return found?.header;
   }
@@ -185,7 +166,7 @@ export class Segment {
   async positionOf(offset: bigint): Promise<number> {
     const found = await this.#withHint(
       (index) => index.floor(offset),
-      (hint) => this.#headers(hint, (header) => header.last >= offset),
+      (hint) => walkTo(this, hint, (header) => header.last >= offset),
     );
     return found?.position ?? this.written;
   }
@@ -196,39 +177,11 @@ export class Segment {
    *
    * @throws RecordCorrupt
    */
-  async sectionsFrom(
-    position: number,
-    end: number,
-  ): Promise<{ readonly position: number; readonly base: bigint; readonly sections: readonly FoundSection[] }> {
+  sectionsFrom(position: number, end: number): Promise<FoundSections> {
     return this.#withHint(
       (index) => index.floorPosition(position),
-      async (hint) => {
-        const found: { readonly header: CommitHeader; readonly position: number; bytes: Buffer | undefined }[] = [];
-        await this.#headers(hint, (header, at, chunk, inChunk) => {
-          if (at >= end) return true;
-          if (header.headerBytes === commitHeaderBytes) return false;
-          const part = chunk.subarray(inChunk + commitHeaderBytes, inChunk + header.headerBytes);
-          // A copy: the chunk is read into again.
-          const isWhole = part.length === header.headerBytes - commitHeaderBytes;
-          found.push({ header, position: at, bytes: isWhole ? Buffer.from(part) : undefined });
-          return false;
-        });
-        const sections: FoundSection[] = [];
-        for (const { header, position, bytes } of found) {
-          const section = decodeSection(bytes ?? (await this.#sectionBytes(header, position)));
-          if (section === undefined) throw this.#corrupt(position, "what the commit says of producers is damaged");
-          sections.push({ section, position, base: header.base });
-        }
-        return { position: hint?.position ?? 0, base: hint?.base ?? this.base, sections };
-      },
+      (hint) => sectionsBefore(this, hint, end),
     );
-  }
-
-  async #sectionBytes({ headerBytes }: CommitHeader, position: number): Promise<Buffer> {
-    const { bytes, lease } = await this.#chunk(position + commitHeaderBytes, headerBytes - commitHeaderBytes);
-    const own = Buffer.from(bytes);
-    lease.release();
-    return own;
   }
 
   /** Looks from the nearest hint on; from the ones before it as long as it is the index that is wrong, not the file. */
@@ -237,8 +190,8 @@ export class Segment {
     look: (hint: IndexEntry | undefined) => Promise<T>,
   ): Promise<T> {
     await this.#loadIndex();
-    const { entries } = this.#index;
-    const best = nearest(this.#index);
+    const { entries } = this.index;
+    const best = nearest(this.index);
     for (let at = best; ; at--) {
       const hint = entries[at];
       try {
@@ -252,19 +205,19 @@ export class Segment {
   }
 
   async #confirms(hint: IndexEntry): Promise<boolean> {
-    const header = readCommitHeader((await this.#chunk(hint.position, commitHeaderBytes)).bytes, 0);
+    const header = readCommitHeader((await chunkOf(this, hint.position, commitHeaderBytes)).bytes, 0);
     return header?.topicId === this.topicId && header.base === hint.base && header.timeMs === hint.timeMs;
   }
 
   async #rebuildIndex(): Promise<void> {
     const end = this.written;
-    this.#index.replace(await this.#indexOf(new SparseIndex(), end), end);
+    this.index.replace(await this.#indexOf(new SparseIndex(), end), end);
   }
 
   /** Adds to the index the commits behind its last entry and before `end`, as far as they can be found. */
   async #indexOf(index: SparseIndex, end: number): Promise<SparseIndex> {
     try {
-      await this.#headers(index.entries.at(-1), (header, position) => {
+      await walkTo(this, index.entries.at(-1), (header, position) => {
         if (position >= end) return true;
         index.add({ base: header.base, position, timeMs: header.timeMs });
         return false;
@@ -274,124 +227,6 @@ export class Segment {
       if (!(error instanceof RecordCorrupt)) throw error;
     }
     return index;
-  }
-
-  /** Gathers what follows a commit; what is wrong there is for whoever reads on. */
-  async #readBehind({ header, behind }: CheckedCommit, limits: ReadLimits, gatherer: Gatherer): Promise<void> {
-    if (behind >= this.written) return;
-    const next = header.last + 1n;
-    try {
-      await this.#readFrom({ base: next, position: behind }, next, limits, gatherer);
-    } catch (error) {
-      if (!(error instanceof RecordCorrupt)) throw error;
-    }
-  }
-
-  async #readFrom(hint: Hint | undefined, offset: bigint, limits: ReadLimits, gatherer: Gatherer): Promise<boolean> {
-    const lastWanted = offset + BigInt(limits.maxRecords) - 1n;
-    const most = limits.maxBytes + indexIntervalBytes;
-    // With one look at the file, but no more than is wanted.
-    const length = (from: number): number =>
-      Math.min(most, (this.#index.endOfRead(from, lastWanted, limits.maxBytes) ?? this.written) - from);
-    const start = await this.#headers(hint, (header) => header.last >= offset, length);
-    if (start === undefined) {
-      if (this.generation > 0) return false;
-      throw this.#corrupt(this.written, `offset ${offset} is missing`);
-    }
-    let { chunk, at, header } = start;
-    let position = start.position;
-    for (;;) {
-      const bytes = header.headerBytes + header.framesBytes;
-      if (gatherer.leaves(header)) break;
-      if (chunk.bytes.length - at < bytes) {
-        // The first commit comes whole; one that is cut off behind it is left for the next read.
-        if (!gatherer.isEmpty) break;
-        chunk.lease.release();
-        chunk = await this.#chunk(position, bytes);
-        at = 0;
-        if (chunk.bytes.length < bytes) throw this.#corrupt(position, "the file ends within a commit");
-      }
-      if (!isIntact(chunk.bytes, at, header)) {
-        // Whoever reads on from here is told; what is in front of it is good.
-        if (!gatherer.isEmpty) break;
-        throw this.#corrupt(position, "the checksum does not match");
-      }
-      const framesAt = at + header.headerBytes;
-      const more = gatherer.take(chunk.bytes, framesAt, at + bytes, header);
-      if (more === undefined) throw this.#corrupt(position, "the frames are not those of the header");
-      at += bytes;
-      position += bytes;
-      const commit = (): CheckedCommit => new CheckedCommit(this, header, position, chunk.bytes, framesAt);
-      // Then the memory is not given back: who reads on may still be looking at it when it is forgotten.
-      if (!more && this.#files.checked.keep(commit(), gatherer.next)) return true;
-      if (!more || position >= this.written || chunk.bytes.length - at < commitHeaderBytes) break;
-      const following = readCommitHeader(chunk.bytes, at);
-      if (following === undefined || this.#problemOf(following, position, header.last + 1n) !== undefined) break;
-      header = following;
-    }
-    gatherer.tookFrom(chunk.lease);
-    return true;
-  }
-
-  /**
-   * Hops from header to header, from the hint on, to the first that `matches`; undefined if none does. Gives the
-   * chunk of the file that it is in; `length` says how much to read from a position on.
-   */
-  async #headers(
-    hint: Hint | undefined,
-    matches: (header: CommitHeader, position: number, chunk: Buffer, at: number) => boolean,
-    length: (position: number) => number = () => indexIntervalBytes,
-  ): Promise<{ header: CommitHeader; position: number; chunk: Chunk; at: number } | undefined> {
-    let position = hint?.position ?? 0;
-    let expected = hint?.base ?? this.base;
-    while (position < this.written) {
-      const chunk = await this.#chunk(position, Math.max(length(position), indexIntervalBytes));
-      if (chunk.bytes.length < commitHeaderBytes) throw this.#corrupt(position, "the file ends within a commit");
-      let at = 0;
-      while (position < this.written && chunk.bytes.length - at >= commitHeaderBytes) {
-        const header = this.#header(chunk.bytes, at, position, expected);
-        const said = position === hint?.position ? hint.timeMs : undefined;
-        if (said !== undefined && (header.base !== hint?.base || header.timeMs !== said)) {
-          throw this.#corrupt(position, "the index has another offset or time for this commit");
-        }
-        if (matches(header, position, chunk.bytes, at)) return { header, position, chunk, at };
-        expected = header.last + 1n;
-        at += header.headerBytes + header.framesBytes;
-        position += header.headerBytes + header.framesBytes;
-      }
-      chunk.lease.release();
-    }
-    return undefined;
-  }
-
-  #header(chunk: Buffer, at: number, position: number, expected: bigint): CommitHeader {
-    const header = readCommitHeader(chunk, at);
-    if (header === undefined) throw this.#corrupt(position, "no commit header");
-    const problem = this.#problemOf(header, position, expected);
-    if (problem !== undefined) throw this.#corrupt(position, problem);
-    return header;
-  }
-
-  /** Why the commit at `position` cannot be the one that begins with offset `expected`, if it cannot. */
-  #problemOf(header: CommitHeader, position: number, expected: bigint): string | undefined {
-    return misplacement(header, {
-      topicId: this.topicId,
-      expected,
-      isCompacted: this.generation > 0,
-      next: this.#sealed?.next,
-      room: this.written - position,
-    });
-  }
-
-  async #chunk(position: number, bytes: number): Promise<Chunk> {
-    const lease = this.#files.buffers.lend(Math.min(bytes, this.written - position));
-    try {
-      return { bytes: await this.#files.read(this.path, (file) => readInto(lease.bytes, file, position)), lease };
-    } catch (error) {
-      if (isMissing(error)) throw this.#corrupt(position, "the file is missing");
-      if (isNoFile(error)) throw this.#corrupt(position, `the file cannot be read: ${(error as Error).message}`);
-      throw error;
-    }
   }
 
   #loadIndex(): Promise<void> {
@@ -406,10 +241,6 @@ export class Segment {
     if (this.#inherited <= indexIntervalBytes) return;
     const saved = await loadIndex(indexPathOf(this.path), this.topicId, this.#inherited);
     const found = await this.#indexOf(new SparseIndex(saved), this.#inherited);
-    this.#index.replace(found, this.#inherited);
-  }
-
-  #corrupt(position: number, problem: string): RecordCorrupt {
-    return new RecordCorrupt(this.topicId, `${this.path}: byte ${position}`, problem);
+    this.index.replace(found, this.#inherited);
   }
 }

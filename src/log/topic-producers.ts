@@ -5,7 +5,8 @@ import type { Appended, BatchProducer } from "./port.js";
 import { type NumberedBatch, type Producer, findBatch, withBatch } from "./producer.js";
 import { decodeSection, encodeSection, mostBytesOfTable } from "./producer-section.js";
 import { ProducerTable } from "./producer-table.js";
-import type { FoundSection, Segment } from "./segment.js";
+import type { Segment } from "./segment.js";
+import type { FoundSection } from "./segment-sections.js";
 
 /** Behind a table, so many bytes of a segment are read at most before another one is met, about. */
 const tableIntervalBytes = 4 * 1024 * 1024;

@@ -167,7 +167,7 @@ export const rules = {
     where: "recovering-topic.ts: checkBeyond()",
     broken: 16,
   },
-  commitChecksum: { says: "a commit is checked on every read", where: "segment.ts: #readFrom()", broken: 1 },
+  commitChecksum: { says: "a commit is checked on every read", where: "segment-read.ts: readFrom()", broken: 1 },
   manifestSynced: {
     says: "topic.json is on disk before the topic's directory gets its name",
     where: "creation.ts: create()",

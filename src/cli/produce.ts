@@ -18,6 +18,7 @@ import {
   type LineFlags,
 } from "./line-source.js";
 import { tell } from "./output.js";
+import { shortened } from "./unreachable.js";
 
 interface ProduceFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
@@ -101,7 +102,8 @@ function howToResume({ lines, next }: Stored): string | undefined {
 async function produceLines(client: Client, flags: ProduceFlags, stored: Stored): Promise<void> {
   using source = new LineSource(flags.file);
   try {
-    for await (const answer of client.produceMany(source.records(plainLines(flags)), whereTo(flags))) {
+    const options = { ...whereTo(flags), onWaiting: sayWaiting(flags) };
+    for await (const answer of client.produceMany(source.records(plainLines(flags)), options)) {
       stored.lines += answer.count;
       stored.next = answer.offset + BigInt(answer.count);
       await printOffsets(answer, flags);
@@ -111,6 +113,15 @@ async function produceLines(client: Client, flags: ProduceFlags, stored: Stored)
     const before = stored.lines === 0 ? "nothing was stored" : goOn(stored.lines, stored.next);
     throw new OperatorError(`${error.message}; ${before}`, [], { cause: error });
   }
+}
+
+/** Whoever looks at the pipe must not take it for stuck. */
+function sayWaiting({ json }: ProduceFlags): (reason: Error, forMs: number) => void {
+  return (reason, forMs) => {
+    const seconds = Math.round(forMs / 1000);
+    const message = `the server is gone and is waited for, up to ${seconds} s: ${shortened(reason.message)}`;
+    process.stderr.write(json ? `${JSON.stringify({ event: "WAITING", message })}\n` : `aclog: ${message}\n`);
+  };
 }
 
 function whereTo({ topic, tenant, expectedOffset }: ProduceFlags): ProduceManyOptions {

@@ -8,29 +8,19 @@ import { isUnreached } from "../unreached.js";
 import { logServiceDefinition } from "../wire/definition.js";
 import type { ProduceResponseOutput } from "../wire/generated/log/v1/ProduceResponse.js";
 import { CallError } from "./call-error.js";
-import { defaultTimeoutMs, type Call } from "./calls.js";
+import type { Call } from "./calls.js";
 import type { ProduceResult } from "./client.js";
 import { alreadyEncoded, encodeProducer } from "./encoding.js";
 import { endedEarly, type Sending } from "./lane.js";
+import { Outage, type OnWaiting } from "./outage.js";
 import type { Numbering, StreamNumbering } from "./producer-ids.js";
-import {
-  isGap,
-  isOfEveryAttempt,
-  isPassing,
-  isStored,
-  isTemporary,
-  maxVainResends,
-  notKnown,
-  resendDelayMs,
-} from "./refusals.js";
+import { isGap, isOfEveryAttempt, isPassing, isStored, isTemporary, notKnown } from "./refusals.js";
 import { produceMessages, type Batches, type ProduceMessage, type ProducedOptions } from "./sending.js";
 
 /** Servers know so many batches of a producer again. */
 const maxUnanswered = 64;
 /** Beyond so many bytes without an answer, a server takes no more. */
 const maxUnansweredBytes = 16 * 1024 * 1024;
-/** A server that is gone is waited for so long, unless the call has a time of its own. */
-const longestTroubleMs = defaultTimeoutMs;
 
 /** A request that may have been sent, and has no answer. */
 interface Batch {
@@ -63,12 +53,18 @@ export class BatchStream {
   #pulling: Promise<void> | undefined;
   #sourceEnd: { readonly error?: unknown } | undefined;
   #wake = (): void => undefined;
-  /** How often in a row a stream broke. */
-  #broken = 0;
-  #troubleSince = Infinity;
+  readonly #outage: Outage;
+  /** When the last stream was asked for. Monotonic, in milliseconds. */
+  #openedAt = 0;
 
-  constructor(call: Call, sending: Sending, batches: Batches, options: ProducedOptions) {
+  constructor(
+    call: Call,
+    sending: Sending,
+    batches: Batches,
+    options: ProducedOptions & { readonly onWaiting?: OnWaiting | undefined },
+  ) {
     this.#call = call;
+    this.#outage = new Outage(call, sending, options.onWaiting);
     this.#sending = sending;
     this.#ids = sending.ids.lend();
     this.#numbering = this.#ids.begin();
@@ -113,6 +109,7 @@ export class BatchStream {
 
   async #open(): Promise<ClientDuplexStream<Buffer, ProduceResponseOutput>> {
     const { log } = await this.#call.dial();
+    this.#openedAt = performance.now();
     const { path, responseDeserialize } = logServiceDefinition.ProduceStream;
     const { grpcOptions } = this.#call;
     return this.#call.started(log.makeBidiStreamRequest(path, alreadyEncoded, responseDeserialize, grpcOptions));
@@ -179,8 +176,7 @@ export class BatchStream {
     const batch = this.#unanswered.shift();
     if (batch !== undefined) this.#unansweredBytes -= batch.bytes.length;
     this.#answered++;
-    this.#broken = 0;
-    this.#troubleSince = Infinity;
+    this.#outage.end();
     this.#sending.wasAnswered = true;
     this.#wake();
     return { offset, count, topicId };
@@ -196,19 +192,15 @@ export class BatchStream {
       return;
     }
     const mayPass = isPassing(failure) || (isInDoubt && isTemporary(failure));
-    if (!mayPass || this.#isInVain) throw isInDoubt && !isTold(failure, first.sequence) ? notKnown(failure) : failure;
-    if (!(failure instanceof CallError && isUnreached(failure.details))) {
+    const wasUnreached = failure instanceof CallError && isUnreached(failure.details);
+    const owesNothing = !this.#unanswered.some(({ wasSent }) => wasSent);
+    if (!wasUnreached && owesNothing) this.#outage.noteHeld(performance.now() - this.#openedAt);
+    if (!mayPass || this.#outage.isTooLong)
+      throw isInDoubt && !isTold(failure, first.sequence) ? notKnown(failure) : failure;
+    if (!wasUnreached) {
       for (const batch of this.#unanswered) batch.wasLost ||= batch.wasSent;
     }
-    this.#troubleSince = Math.min(this.#troubleSince, Date.now());
-    await this.#call.pause(resendDelayMs(this.#broken++, failure));
-  }
-
-  get #isInVain(): boolean {
-    // Whose batches are all answered, or sent nowhere, knows where to go on, and need not wait for long.
-    const isWorthIt = this.#sending.wasAnswered && this.#unanswered.some(({ wasLost }) => wasLost);
-    if (!isWorthIt && this.#broken >= maxVainResends) return true;
-    return !this.#call.hasDeadline && Date.now() - this.#troubleSince > longestTroubleMs;
+    await this.#outage.pause(failure);
   }
 
   /** The server has forgotten this producer, or the topic is another one; what it refused for that is stored nowhere. */

@@ -183,12 +183,17 @@ export class Call implements UnderWay, Disposable {
     return this.#deadline < Infinity;
   }
 
+  /** Until it does, in milliseconds. */
+  get leftMs(): number {
+    return this.#deadline - Date.now();
+  }
+
   /** Resolves after so many milliseconds, or when the call ends or is late. */
   async pause(ms: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<unknown>((resolve) => {
       this.ended.addEventListener("abort", resolve, { once: true });
-      timer = setTimeout(resolve, Math.min(ms, this.#deadline - Date.now()));
+      timer = setTimeout(resolve, Math.min(ms, this.leftMs));
     });
     clearTimeout(timer);
   }

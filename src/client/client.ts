@@ -13,6 +13,7 @@ import type { Sending } from "./lane.js";
 import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
 import { optionNames } from "./option-names.js";
+import type { OnWaiting } from "./outage.js";
 import { Producer } from "./producer.js";
 import { ProducerIds } from "./producer-ids.js";
 import type { ConsumedRecord, RecordInput } from "./records.js";
@@ -25,12 +26,20 @@ export interface ProduceOptions extends TopicOptions, CallOptions {
   readonly expectedOffset?: bigint | undefined;
 }
 
-export interface ProduceManyOptions extends TopicOptions, CallOptions {
+interface BatchesOptions extends TopicOptions, CallOptions {
   /** As in `produce`, for the first batch; each further one is then expected right behind the one before. */
   readonly expectedOffset?: bigint | undefined;
 }
 
-export interface ImportOptions extends ProduceManyOptions {
+export interface ProduceManyOptions extends BatchesOptions {
+  /**
+   * Called when the server is gone and is waited for, once until there is an answer again, with what the last attempt got, and
+   * for how many milliseconds it is waited for at most. What it throws ends the call.
+   */
+  readonly onWaiting?: OnWaiting | undefined;
+}
+
+export interface ImportOptions extends BatchesOptions {
   /** Called with the sums so far whenever a batch was handed to the connection. What it throws ends the import. */
   readonly onProgress?: ((progress: ImportProgress) => void) | undefined;
 }
@@ -123,8 +132,8 @@ export class Client implements AsyncDisposable {
   /**
    * Appends batch after batch over one stream, without waiting for one answer before sending the next batch, and yields
    * the answers in order. The first refusal throws, after the answers to all earlier batches; nothing later is stored.
-   * Over a lost connection it goes on with another one, and stores each batch once; without a deadline of its own it gives up
-   * after 30 seconds without an answer.
+   * Over a lost connection it goes on with another one, and stores each batch once; once a server has answered, it waits for one
+   * until its own deadline, or for 30 seconds where it has none.
    * Leaving the iteration, or aborting, ends the stream: batches that were not answered may or may not be stored. What
    * `batches` throws is thrown once everything before it is answered. After an end it is asked for one more batch at most.
    */
@@ -132,7 +141,7 @@ export class Client implements AsyncDisposable {
     batches: Batches,
     options: ProduceManyOptions = {},
   ): AsyncGenerator<ProduceResult, void, undefined> {
-    requireOptions(options, optionNames.produce);
+    requireOptions(options, optionNames.produceMany);
     requireIterable(batches);
     using call = this.#calls.begin(options);
     yield* new BatchStream(call, this.#sending, batches, options).results();

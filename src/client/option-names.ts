@@ -3,7 +3,14 @@
  * else to notice that `expectedOfset` guards nothing.
  */
 import type { CallOptions } from "./calls.js";
-import type { CloseOptions, ConsumeOptions, FollowOptions, ImportOptions, ProduceOptions } from "./client.js";
+import type {
+  CloseOptions,
+  ConsumeOptions,
+  FollowOptions,
+  ImportOptions,
+  ProduceManyOptions,
+  ProduceOptions,
+} from "./client.js";
 import type { ConnectOptions } from "./connect.js";
 import type { CertificateFiles } from "./credentials.js";
 import type { CommitOffsetOptions, ListOffsetsOptions, OffsetOptions } from "./offsets.js";
@@ -40,6 +47,7 @@ export const optionNames = {
   }),
   files: setOf<CertificateFiles>({ ca: true, cert: true, key: true }),
   produce: setOf<ProduceOptions>(ofProduce),
+  produceMany: setOf<ProduceManyOptions>({ ...ofProduce, onWaiting: true }),
   import: setOf<ImportOptions>({ ...ofProduce, onProgress: true }),
   consume: setOf<ConsumeOptions>({ ...ofCall, ...ofRead, maxWaitMs: true }),
   follow: setOf<FollowOptions>({ ...ofCall, ...ofRead }),

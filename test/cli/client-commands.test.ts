@@ -22,10 +22,13 @@ let server: BareServer;
 let stored: WireRecord[];
 let requests: ProduceRequestOutput[];
 let unexpected: Record<string, string>;
+/** The server has enough of a stream behind its first records. */
+let breaksOff: boolean;
 
 beforeEach(async () => {
   stored = [];
   requests = [];
+  breaksOff = false;
   workplace = await Workplace.make();
   server = await BareServer.start({
     Produce: (call, answer) => {
@@ -34,7 +37,8 @@ beforeEach(async () => {
     },
     ProduceStream: (call: ServerDuplexStream<ProduceRequestOutput, ProduceResponse>) => {
       call.on("data", (request: ProduceRequestOutput) => {
-        if (request.topic !== "forbidden" || stored.length === 0) call.write(store(request));
+        if (breaksOff && stored.length > 0) call.emit("error", tooManyPings);
+        else if (request.topic !== "forbidden" || stored.length === 0) call.write(store(request));
         else call.emit("error", denied);
       });
       call.on("end", () => call.end());
@@ -71,6 +75,13 @@ const denied = refusal({
   details: [
     { type: "ErrorInfo", value: { reason: "PERMISSION_DENIED", domain: "aclog", metadata: { decision: "d-1" } } },
   ],
+});
+
+/** As grpc-js tells of a stream that HTTP/2's ENHANCE_YOUR_CALM has ended: nothing that passes by itself. */
+const tooManyPings = refusal({
+  code: status.RESOURCE_EXHAUSTED,
+  message: "Received RST_STREAM with code 11 (Bandwidth exhausted or memory limit exceeded)",
+  details: [],
 });
 
 function notNext(): ReturnType<typeof refusal> {
@@ -376,12 +387,13 @@ test("a server that was reached is not said to be down, but what is the matter w
   assert.match(closed.stderr, /\n {2}Whoever listens at localhost:\d+ closed the connection at once: /);
 });
 
-test("a connection that is lost in the middle of lines: what is acknowledged, and how to go on", async () => {
+test("a stream that a server breaks off in the middle of lines: what is acknowledged, and how to go on", async () => {
+  breaksOff = true;
   const child = start(["produce"], placed());
   const ended = outcomeOf(child);
   child.stdin.write("a\nb\n");
   await once(child.stdout, "data");
-  await server[Symbol.asyncDispose]();
+  child.stdin.write("c\n");
   const { code, stdout, stderr } = await ended;
   assert.deepEqual([code, stdout], [1, "0\n1\n"]);
   assert.match(stderr, / was lost\. 2 lines are acknowledged, up to offset 1; .* with line 3 and --expected-offset 2,/);

@@ -42,7 +42,7 @@ const ofRead = { ...ofTopic, from: { time: new Date() }, maxRecords: 1, maxBytes
 const settings = { retentionMs: 1, retentionBytes: null, retentionRecords: undefined, compact: true };
 const all: Readonly<Record<Method, object>> = {
   produce: { ...ofTopic, expectedOffset: 1n },
-  produceMany: { ...ofTopic, expectedOffset: 1n },
+  produceMany: { ...ofTopic, expectedOffset: 1n, onWaiting: () => undefined },
   import: { ...ofTopic, expectedOffset: 1n, onProgress: () => undefined },
   consume: { ...ofRead, maxWaitMs: 1 },
   follow: ofRead,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { status, type handleUnaryCall, type ServerDuplexStream } from "@grpc/grpc-js";
-import { test } from "vitest";
+import { setImmediate as turn } from "node:timers/promises";
+import { onTestFinished, test, vi } from "vitest";
 import { Client } from "../../src/client/index.js";
 import type { ProduceRequestOutput } from "../../src/wire/generated/log/v1/ProduceRequest.js";
 import type { ProduceResponse } from "../../src/wire/generated/log/v1/ProduceResponse.js";
@@ -124,6 +125,93 @@ test.each(producing)("%s gives up soon where no server was ever reached", async 
   await using client = server.client();
   await server[Symbol.asyncDispose]();
   await assert.rejects(call(client), { codeName: "UNAVAILABLE", details: /^No connection established/ });
+});
+
+/** Lets the clock by which outages are measured go forward by so many milliseconds. */
+function clock(): (ms: number) => void {
+  const now = performance.now.bind(performance);
+  let ahead = 0;
+  const spy = vi.spyOn(performance, "now").mockImplementation(() => now() + ahead);
+  onTestFinished(() => spy.mockRestore());
+  return (ms) => (ahead += ms);
+}
+
+/** Answers each batch of a stream. */
+const answering = (stream: ProduceStream): void => {
+  let offset = 0n;
+  stream.on("data", ({ records }: ProduceRequestOutput) => {
+    stream.write({ offset, count: records.length });
+    offset += BigInt(records.length);
+  });
+  stream.on("end", () => stream.end());
+};
+
+test("produceMany waits half a minute for a server that has answered and is gone, and says so once; a stranger gives up soon", async () => {
+  const passes = clock();
+  const server = await BareServer.start({ ProduceStream: answering });
+  await using client = server.client();
+  async function* batches(): AsyncGenerator<string[]> {
+    yield ["answered"];
+    await new Promise(() => undefined);
+  }
+  const told: number[] = [];
+  let wasTold!: () => void;
+  const waiting = new Promise<void>((resolve) => (wasTold = resolve));
+  const onWaiting = (reason: Error, forMs: number): void => {
+    assert.match(reason.message, /^UNAVAILABLE: /);
+    told.push(forMs);
+    passes(25_000);
+    wasTold();
+  };
+  const results = client.produceMany(batches(), { onWaiting });
+  assert.equal((await results.next()).value!.offset, 0n);
+  await server[Symbol.asyncDispose]();
+  let isTime = false;
+  const failing = assert
+    .rejects(results.next(), { codeName: "UNAVAILABLE" })
+    .then(() => assert.ok(isTime, "too early"));
+  await waiting;
+  await using stranger = server.client();
+  await assert.rejects(last(stranger.produceMany([["v"]], { onWaiting: () => assert.fail("nobody ever answered") })), {
+    codeName: "UNAVAILABLE",
+  });
+  isTime = true;
+  passes(5_000);
+  await failing;
+  assert.equal(told.length, 1);
+  assert.ok(told[0]! > 25_000 && told[0]! <= 30_000, `${told[0]}`);
+});
+
+test("produceMany outlives any number of connections that end while it owes nothing and is owed nothing", async () => {
+  const passes = clock();
+  let opened = 0;
+  await using server = await BareServer.start({
+    ProduceStream: (stream) => {
+      opened++;
+      answering(stream);
+    },
+  });
+  await using relay = await Relay.start(server.port);
+  await using client = Client.connect({ address: `localhost:${relay.port}`, ...pemOf(server.authority) });
+  let feed: (() => void) | undefined;
+  async function* batches(): AsyncGenerator<string[]> {
+    yield ["first"];
+    await new Promise<void>((resolve) => (feed = resolve));
+    yield ["last"];
+  }
+  const onWaiting = (): void => assert.fail("no server was gone");
+  const results = client.produceMany(batches(), { onWaiting });
+  await results.next();
+  const last = results.next();
+  for (let round = 1; round <= 4; round++) {
+    while (opened < round) await Promise.race([last, turn()]);
+    passes(11_000);
+    relay.cut(server.port);
+  }
+  while (opened < 5) await Promise.race([last, turn()]);
+  feed!();
+  assert.equal((await last).value!.count, 1);
+  assert.equal((await results.next()).done, true);
 });
 
 test.each(producing)(

@@ -33,14 +33,12 @@ export class TopicLog implements CommitLog {
   readonly createdMs: number;
   readonly files: TopicFiles;
   readonly condition: TopicCondition;
-  readonly reader: TopicReader;
   /** What the last checkpoint that was written says of this topic: what is before it needs no journal. */
   checkpointed: TopicEnd;
   readonly #appender: Appender;
   readonly #account: StorageAccount;
   readonly #waiters = new Waiters();
   readonly #pending = new PendingCommits();
-  readonly #flush: TopicFlush;
   readonly #producers: KnownProducers;
   /** What is durable ends here; readers see everything before it. */
   #end: TopicEnd;
@@ -49,7 +47,9 @@ export class TopicLog implements CommitLog {
   /** Batches that are admitted and not answered. */
   #unanswered = 0;
   #onAnswered: (() => void) | undefined;
-  /** Made when it is needed: most topics are idle. */
+  // Made when they are needed: most topics are idle.
+  #reader: TopicReader | undefined;
+  #flush: TopicFlush | undefined;
   #topicIdBytes: Buffer | undefined;
 
   constructor(files: TopicFiles, appender: Appender, account: StorageAccount, end: TopicEnd) {
@@ -65,14 +65,16 @@ export class TopicLog implements CommitLog {
     this.#end = end;
     this.#next = end.next;
     this.condition = new TopicCondition(topicId, this.#waiters);
-    this.reader = new TopicReader(this, this.#pending, this.condition);
     this.#producers = new KnownProducers(this, this.condition, appender);
-    this.#flush = new TopicFlush(files, this.#pending, this.condition);
     account.add(this.bytesOfSegments);
   }
 
   get topicIdBytes(): Buffer {
     return (this.#topicIdBytes ??= Buffer.from(this.topicId, "hex"));
+  }
+
+  get reader(): TopicReader {
+    return (this.#reader ??= new TopicReader(this, this.#pending, this.condition));
   }
 
   /** Where what is durable ends. */
@@ -122,7 +124,7 @@ export class TopicLog implements CommitLog {
 
   /** Resolves when nothing is written to the segments any more, once it has failed. */
   async settled(): Promise<void> {
-    await this.#flush.settled();
+    await this.#flush?.settled();
   }
 
   /** Reads from the rescue file from now on what is behind the checkpoint. It must have all that is not pending. */
@@ -254,6 +256,7 @@ export class TopicLog implements CommitLog {
 
   /** Writes what is pending to the segments, and calls `onFlushed` each time a part is. Calls follow one another. */
   flush(onFlushed: () => void): Promise<void> {
+    this.#flush ??= new TopicFlush(this.files, this.#pending, this.condition);
     return this.#flush.run(onFlushed);
   }
 

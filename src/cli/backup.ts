@@ -1,11 +1,12 @@
 /** `aclog backup` and `aclog restore`: a copy of a data directory, made while it is served, and a data directory of it. */
 import { Argument, type Command } from "commander";
-import type { BackupManifest, BackupProgress } from "../node/backups.js";
+import type { BackupFinding, BackupManifest, BackupProgress, BackupReport } from "../node/backups.js";
 import { parsePath } from "./arguments.js";
 import { print } from "./output.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
-import { exactSize, grouped } from "./units.js";
+import { table, type Column } from "./table.js";
+import { counted, exactSize, grouped } from "./units.js";
 
 interface BackupFlags {
   readonly data: string;
@@ -20,7 +21,8 @@ export function addBackup(program: Command): void {
     .description(
       "Copy a data directory, also while a server writes to it: all that was acknowledged before is in the copy. It runs " +
         "on the same machine and only reads. The copy has its name only when it is whole and on disk. With --verify, " +
-        "check a backup that is there instead. Exits with 1 if it failed, or something is not as it was written.",
+        "check a backup that is there instead, and list what is not as it was written. Exits with 1 if it failed, or something " +
+        "is not.",
     )
     .addArgument(new Argument("<DIR>", "where to; it must not be there yet").argParser(parsePath))
     .option("--data <DIR>", "where the server stores (ACLOG_DATA)", parsePath, process.env["ACLOG_DATA"] || "./data")
@@ -46,12 +48,41 @@ export function addBackup(program: Command): void {
 }
 
 async function backup(path: string, { data, verify, json }: BackupFlags): Promise<void> {
-  const { backUp, verifyBackup } = await import("../node/backups.js");
+  if (verify) {
+    await verifyBackup(path, json);
+    return;
+  }
+  const { backUp } = await import("../node/backups.js");
   await withProgress(async (options) => {
-    const manifest = await (verify ? verifyBackup(path, options) : backUp(data, path, options));
-    const what = verify ? `${path} is whole` : `${data} is copied to ${path}`;
-    await report(manifest, what, { backup: path, ...(verify ? {} : { data }) }, json);
+    const manifest = await backUp(data, path, options);
+    await report(manifest, `${data} is copied to ${path}`, { backup: path, data }, json);
   });
+}
+
+async function verifyBackup(path: string, json: true | undefined): Promise<void> {
+  const { examineBackup } = await import("../node/backups.js");
+  let found: BackupReport | undefined;
+  await withProgress(async (options) => {
+    found = await examineBackup(path, options);
+  });
+  if (found === undefined) return;
+  const { manifest, counts, findings } = found;
+  const ok = findings.length === 0;
+  if (!ok) process.exitCode = 1;
+  if (ok || json) await report(manifest, `${path} is whole`, { ok, backup: path, ...counts, findings }, json);
+  else await print(`${await table(columns, findings, "")}\n${verdict(path, found)}\n`);
+}
+
+const columns: readonly Column<BackupFinding>[] = [
+  { head: "file", cell: ({ path }) => path },
+  { head: "found", cell: ({ problem }) => problem },
+];
+
+function verdict(path: string, { counts: { wrong, missing, extra }, findings }: BackupReport): string {
+  const all = wrong + missing + extra;
+  const listed = findings.length < all ? `; the first ${grouped(findings.length)} of them are listed` : "";
+  const kinds = `${grouped(wrong)} wrong, ${grouped(missing)} missing, ${grouped(extra)} extra`;
+  return `${path} is not as it was written: ${counted(all, "file")}, ${kinds}${listed}. It cannot be restored.`;
 }
 
 async function restore(path: string, { data, json }: BackupFlags): Promise<void> {

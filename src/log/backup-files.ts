@@ -3,6 +3,7 @@ import { type FileHandle, mkdir, open, readFile, readdir } from "node:fs/promise
 import { dirname, join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "../errors.js";
+import { whyUnreadable } from "../read-file.js";
 import { readUpTo, replaceFile, syncDirectory, writeFully } from "./durable-files.js";
 
 /** What one file of a backup is. */
@@ -34,7 +35,7 @@ export interface BackupProgress {
 }
 
 export const backupData = "data";
-const manifestName = "backup.json";
+export const backupManifestName = "backup.json";
 const chunkBytes = 1024 * 1024;
 
 const relative = z
@@ -58,12 +59,12 @@ const schema = z.strictObject({
 /** Durably writes what a backup consists of. */
 export async function writeBackupManifest(backup: string, manifest: BackupManifest): Promise<void> {
   const text = JSON.stringify(manifest, undefined, 1);
-  await replaceFile(join(backup, manifestName), `{"sha256":"${sha256(text)}","backup":\n${text}\n}\n`);
+  await replaceFile(join(backup, backupManifestName), `{"sha256":"${sha256(text)}","backup":\n${text}\n}\n`);
 }
 
 /** @throws OperatorError when there is none, it is damaged, or of another format */
 export async function readBackupManifest(backup: string): Promise<BackupManifest> {
-  const path = join(backup, manifestName);
+  const path = join(backup, backupManifestName);
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -79,33 +80,14 @@ export async function readBackupManifest(backup: string): Promise<BackupManifest
   return read.data;
 }
 
-/**
- * Reads every file of a backup and compares it with `backup.json`.
- * @throws OperatorError at the first one that is missing, damaged, or too many
- */
-export async function verifyBackup(
-  backup: string,
-  options: { readonly signal?: AbortSignal; readonly onProgress?: (progress: BackupProgress) => void } = {},
-): Promise<BackupManifest> {
-  const manifest = await readBackupManifest(backup);
-  const total = bytesOf(manifest);
-  let files = 0;
-  let bytes = 0;
-  for (const file of manifest.files) {
-    await checkedCopy(join(backup, backupData), file, undefined, options.signal);
-    files++;
-    bytes += file.bytes;
-    options.onProgress?.({ files, bytes, fraction: total === 0 ? 1 : bytes / total });
+/** A file of a backup is not what `backup.json` says. */
+export class WrongFile extends OperatorError {
+  readonly problem: string;
+
+  constructor(path: string, problem: string, options?: ErrorOptions) {
+    super(`${path} ${problem}`, [], options);
+    this.problem = problem;
   }
-  const known = new Set(manifest.files.map(({ path }) => path));
-  const found = await readdir(join(backup, backupData), { recursive: true, withFileTypes: true });
-  const foreign = found.find(
-    (entry) => !entry.isDirectory() && !known.has(pathIn(backup, entry.parentPath, entry.name)),
-  );
-  if (foreign !== undefined) {
-    throw new OperatorError(`${join(foreign.parentPath, foreign.name)} is not in ${manifestName}`);
-  }
-  return manifest;
 }
 
 /** What a backup's files take, in bytes. */
@@ -115,7 +97,7 @@ export function bytesOf({ files }: BackupManifest): number {
 
 /**
  * Reads a file of a backup, and writes it to `target` if that is given, durably.
- * @throws OperatorError unless it is what `backup.json` says
+ * @throws WrongFile unless it is what `backup.json` says, and can be read
  */
 export async function checkedCopy(
   data: string,
@@ -125,15 +107,13 @@ export async function checkedCopy(
 ): Promise<void> {
   const from = join(data, path);
   const file = await open(from, "r").catch((error: unknown) => {
-    throw new OperatorError(`${from} cannot be read: ${error instanceof Error ? error.message : ""}`, [], {
-      cause: error,
-    });
+    throw new WrongFile(from, `cannot be read: ${whyUnreadable(error)}`, { cause: error });
   });
   try {
     const { size } = await file.stat();
-    if (size !== bytes) throw new OperatorError(`${from} is damaged: it has ${size} bytes instead of ${bytes}`);
+    if (size !== bytes) throw new WrongFile(from, `is damaged: it has ${size} bytes instead of ${bytes}`);
     const found = await copyBytes(file, bytes, target, signal);
-    if (found !== expected) throw new OperatorError(`${from} is damaged: its checksum is another`);
+    if (found !== expected) throw new WrongFile(from, "is damaged: its checksum is another");
   } finally {
     await file.close();
   }
@@ -177,10 +157,6 @@ export async function syncTree(directory: string): Promise<void> {
     if (entry.isDirectory()) await syncTree(join(directory, entry.name));
   }
   await syncDirectory(directory);
-}
-
-function pathIn(backup: string, parent: string, name: string): string {
-  return join(parent, name).slice(join(backup, backupData).length + 1);
 }
 
 function sha256(text: string): string {

@@ -20,6 +20,7 @@ import { type Manifest, manifestName, manifestSegment, readManifest, writeManife
 import { emptyEnd } from "./recovery.js";
 import { readRescue, rescuePath } from "./rescue.js";
 import { segmentFileName } from "./segment.js";
+import { Unfinished, findUnfinished, inShell } from "./unfinished.js";
 
 /** While files are taken away faster than they can be copied, a backup begins again with a later checkpoint. */
 const mostRounds = 200;
@@ -44,12 +45,14 @@ export async function backUp(source: string, target: string, options: BackupOpti
   }
   await mkdir(partial, { mode: 0o700 }).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    throw new OperatorError(`${partial} is there: another backup is on its way, or was cut short; remove it then`);
+    return refuseTaken(partial);
   });
   try {
+    await using unfinished = await Unfinished.begin(partial, "backup.incomplete", resolve(source));
     const manifest = await new Backup(source, partial, options).run();
     await writeBackupManifest(partial, manifest);
     await syncTree(partial);
+    await unfinished.finish();
     await rename(partial, target);
     await syncDirectory(dirname(resolve(target)));
     return manifest;
@@ -57,6 +60,21 @@ export async function backUp(source: string, target: string, options: BackupOpti
     await rm(partial, { recursive: true, force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+/** @throws OperatorError that says who writes there, or what to do */
+async function refuseTaken(partial: string): Promise<never> {
+  const found = await findUnfinished(partial, "backup.incomplete");
+  if (found === undefined) {
+    throw new OperatorError(`${partial} is there, and is needed for the copy: move it away; nothing was changed`);
+  }
+  if (found.isUnderWay) {
+    throw new OperatorError(`another backup is writing ${partial}: wait until it has ended; nothing was changed`);
+  }
+  throw new OperatorError(
+    `${partial} is what a backup left that was cut short; nothing was changed. ` +
+      `Nobody needs it: remove it with \`rm -r ${inShell(partial)}\`, then run the same again`,
+  );
 }
 
 /** Files that the checkpoint needs went away while they were copied. */

@@ -12,6 +12,7 @@ import {
   syncDirectory,
   temporaryPathOf,
 } from "./durable-files.js";
+import { refuseUnfinishedRestore } from "./unfinished.js";
 
 /** The layout of a data directory (docs/format.md). */
 export const layout = {
@@ -81,6 +82,7 @@ export class DataDirectory implements AsyncDisposable {
    * @throws OperatorError when another process has it
    */
   static async openToRepair(path: string): Promise<DataDirectory> {
+    await refuseUnfinishedRestore(path);
     return DataDirectory.#locked(path, () => Promise.resolve("earlier"));
   }
 
@@ -121,6 +123,7 @@ async function locked(path: string, name: string, flags: string): Promise<FileHa
  */
 async function refuseForeign(path: string): Promise<void> {
   const entries = await readdir(path, { withFileTypes: true });
+  await refuseUnfinishedRestore(path);
   const misplaced = entries.find((entry) => folders.has(entry.name) && entry.isFile());
   if (misplaced !== undefined) {
     throw new OperatorError(`${join(path, misplaced.name)} is a file, and has to be a folder; nothing was changed`);
@@ -143,6 +146,7 @@ const beginnings: ReadonlySet<string> = new Set([
 
 /** @throws OperatorError unless it is a data directory of a format that this code reads; nothing is changed then */
 export async function readFormat(path: string): Promise<void> {
+  await refuseUnfinishedRestore(path);
   if ((await findFormat(path)) === "nothing") {
     throw new OperatorError(`${path} is no data directory: it has no ${layout.format}`);
   }

@@ -1,6 +1,7 @@
 /** The log: a narrow port, and the file engine behind it. */
 export { type BackupOptions, backUp } from "./backup.js";
-export { type BackupManifest, type BackupProgress, bytesOf, verifyBackup } from "./backup-files.js";
+export { type BackupManifest, type BackupProgress, bytesOf } from "./backup-files.js";
+export { type BackupFinding, type BackupReport, examineBackup } from "./backup-verify.js";
 export { type Clock, systemClock } from "./clock.js";
 export { isDiskFull } from "./durable-files.js";
 export { FileStore } from "./file-store.js";

@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, rm, unlink } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
@@ -10,17 +10,18 @@ import {
   checkedCopy,
   makeParent,
   syncTree,
-  verifyBackup,
 } from "./backup-files.js";
+import { verifyBackup } from "./backup-verify.js";
 import { layout } from "./data-directory.js";
 import { syncDirectory } from "./durable-files.js";
+import { Unfinished, refuseUnfinishedRestore } from "./unfinished.js";
 
-/** There from the first file to the last: a directory with it, and without `format.json`, is none that a server starts on. */
+/** There from the first file to the last: no server starts on a directory with it. */
 const marker = "restore.incomplete";
 
 /**
  * Makes a data directory of a backup. Every file is checked before the first is written, and once more as it is copied;
- * `format.json` comes last, so that a directory that was cut short is not served.
+ * a directory that was cut short is not served, and says what to do.
  *
  * @throws OperatorError when the backup is incomplete or damaged, or `target` is not empty; nothing is left behind then
  */
@@ -38,7 +39,8 @@ export async function restoreBackup(
   try {
     await copyAll(backup, target, manifest, twice(0.5), signal);
   } catch (error) {
-    for (const name of await readdir(target)) await rm(join(target, name), { recursive: true, force: true });
+    const names = (await readdir(target)).filter((name) => name !== marker);
+    for (const name of [...names, marker]) await rm(join(target, name), { recursive: true, force: true });
     throw error;
   }
   return manifest;
@@ -51,8 +53,7 @@ async function copyAll(
   onProgress: (progress: BackupProgress) => void,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  await (await open(join(target, marker), "wx", 0o600)).close();
-  await syncDirectory(target);
+  await using unfinished = await Unfinished.begin(target, marker, resolve(backup));
   const last = manifest.files.filter(({ path }) => path === layout.format);
   if (last.length === 0) throw new OperatorError(`${backup} has no ${layout.format}`);
   const total = bytesOf(manifest);
@@ -72,16 +73,16 @@ async function copyAll(
   for (const file of last) await checkedCopy(join(backup, backupData), file, join(target, file.path), signal);
   await syncDirectory(target);
   await syncDirectory(dirname(resolve(target)));
-  await unlink(join(target, marker));
-  await syncDirectory(target);
+  await unfinished.finish();
 }
 
-/** @throws OperatorError when there is something in it */
+/** @throws OperatorError when there is something in it, which says what to do with what a restore left */
 async function makeDirectoryIfEmpty(path: string, make: () => Promise<unknown>): Promise<void> {
   const names = await readdir(path).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
     throw error;
   });
+  await refuseUnfinishedRestore(path);
   if (names.length > 0) throw new OperatorError(`${path} is not empty; nothing was changed`);
   await make();
 }

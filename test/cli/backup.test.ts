@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFile, readdir, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { cp, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "vitest";
 import { type Outcome, run, start } from "./command.js";
@@ -62,13 +63,55 @@ test("a directory is backed up while records come in, restored, and served with 
   const bytes = await readFile(join(journal, file!));
   bytes[100]! ^= 1;
   await writeFile(join(journal, file!), bytes);
-  for (const args of [
-    ["backup", "saved", "--verify"],
-    ["restore", "saved", "--data", "second"],
-  ]) {
-    const { code, stdout, stderr } = await aclog(...args);
-    assert.deepEqual([code, stdout], [1, ""]);
-    assert.match(stderr, /\.wal is damaged: its checksum is another/);
-  }
+  await writeFile(join(place.path, "saved", "notes"), "");
+  const found = await aclog("backup", "saved", "--verify");
+  assert.equal(found.code, 1);
+  assert.match(
+    found.stdout,
+    /^FILE +FOUND\ndata\/journal\/\S+\.wal +is damaged: its checksum is another\nnotes +is not in/,
+  );
+  assert.match(
+    found.stdout,
+    /\nsaved is not as it was written: 2 files, 1 wrong, 0 missing, 1 extra\. It cannot be restored\.\n$/,
+  );
+  const asJson = await aclog("backup", "saved", "--verify", "--json");
+  const { ok, wrong, missing, extra, findings } = JSON.parse(asJson.stdout) as Record<string, unknown>;
+  assert.deepEqual([asJson.code, ok, wrong, missing, extra], [1, false, 1, 0, 1]);
+  assert.deepEqual((findings as unknown[])[1], { path: "notes", kind: "extra", problem: "is not in backup.json" });
+  const again = await aclog("restore", "saved", "--data", "second");
+  assert.deepEqual([again.code, again.stdout], [1, ""]);
+  assert.match(
+    again.stderr,
+    /saved is not as it was written; nothing was changed:\n {2}saved\/data\/journal\/\S+\.wal: is damaged/,
+  );
   assert.equal((await readdir(place.path)).includes("second"), false);
+});
+
+test("a restore that was killed is not served: it is said what to do, and that works", async () => {
+  await using place = await examplePlace();
+  const aclog = (...args: readonly string[]): Promise<Outcome> => run(args, { cwd: place.path });
+  {
+    await using server = await Served.start(place.path);
+    assert.equal((await server.aclog("acme/billing", ["produce", "--topic", "orders"], lines(0, 3))).code, 0);
+  }
+  assert.equal((await aclog("backup", "saved")).code, 0);
+  // As it is found behind a kill: what is there last is not there yet.
+  await cp(join(place.path, "saved", "data"), join(place.path, "restored"), { recursive: true });
+  await rm(join(place.path, "restored", "format.json"));
+  await writeFile(join(place.path, "restored", "restore.incomplete"), join(place.path, "saved"));
+  const advice = async (...args: readonly string[]): Promise<readonly string[]> => {
+    const { code, stderr } = await aclog(...args);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /restored is what a restore left that was cut short, and not a data directory; nothing was changed/,
+    );
+    return /Empty it with `(find [^`]*)`, then run `aclog (restore [^`]*)`/.exec(stderr)!.slice(1);
+  };
+  const told = await advice("serve", "--data", "restored", "--listen", "127.0.0.1:0");
+  assert.deepEqual(await advice("restore", "saved", "--data", "restored"), told);
+  const [empty, restore] = told as [string, string];
+  execFileSync("/bin/sh", ["-c", empty], { cwd: place.path });
+  const restored = await aclog(...restore.split(" "));
+  assert.equal(restored.code, 0, restored.stderr);
 });

@@ -3,9 +3,11 @@ import { appendFile, cp, mkdir, readFile, readdir, rm, symlink, truncate, writeF
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { backUp } from "../../src/log/backup.js";
-import { verifyBackup } from "../../src/log/backup-files.js";
+import { examineBackup, mostFindings, verifyBackup } from "../../src/log/backup-verify.js";
+import { DataDirectory } from "../../src/log/data-directory.js";
 import { defaultTopicSettings } from "../../src/log/port.js";
 import { restoreBackup } from "../../src/log/restore.js";
+import { Unfinished } from "../../src/log/unfinished.js";
 import { Churn } from "../support/churn.js";
 import {
   type ChildMessage,
@@ -168,7 +170,7 @@ describe("a backup", () => {
     await expect(backUp(data, backup)).rejects.toThrow("is there already");
     await rm(backup);
     await mkdir(`${backup}.partial`);
-    await expect(backUp(data, backup)).rejects.toThrow("another backup is on its way");
+    await expect(backUp(data, backup)).rejects.toThrow("is needed for the copy: move it away");
     await rm(`${backup}.partial`, { recursive: true });
     await expect(backUp(data, join(data, "backup"))).rejects.toThrow("is in the data directory itself");
     const [segment] = (await filesIn(data)).filter((name) => name.endsWith(".log"));
@@ -206,6 +208,60 @@ describe("a backup", () => {
     }
   });
 
+  test("is checked to its end: every file that is wrong, missing or extra is listed, up to a hundred", async () => {
+    await using directory = await temporaryDirectory();
+    const [data, backup] = ["data", "backup"].map((name) => join(directory.path, name)) as [string, string];
+    await filled(data);
+    const { files } = await backUp(data, backup);
+    const [shorter, flipped, gone, folder, ...sound] = files.map(({ path }) => `data/${path}`);
+    expect(sound.length).toBeGreaterThan(1);
+    await truncate(join(backup, shorter!), 1);
+    const bytes = await readFile(join(backup, flipped!));
+    bytes[0]! ^= 1;
+    await writeFile(join(backup, flipped!), bytes);
+    await rm(join(backup, gone!));
+    await rm(join(backup, folder!));
+    await mkdir(join(backup, folder!));
+    await writeFile(join(backup, "extra"), "");
+    await mkdir(join(backup, "more", "below"), { recursive: true });
+    await writeFile(join(backup, "data", "journal", "extra"), "");
+    const { counts, findings } = await examineBackup(backup);
+    expect(counts).toEqual({ wrong: 3, missing: 1, extra: 3 });
+    expect(new Map(findings.map(({ path, kind }) => [path, kind]))).toEqual(
+      new Map([
+        [shorter, "wrong"],
+        [flipped, "wrong"],
+        [gone, "missing"],
+        [folder, "wrong"],
+        ["extra", "extra"],
+        ["more", "extra"],
+        ["data/journal/extra", "extra"],
+      ]),
+    );
+    await expect(verifyBackup(backup)).rejects.toMatchObject({ findings: { length: 7 } });
+    for (let n = 0; n < mostFindings; n++) await writeFile(join(backup, `extra-${n}`), "");
+    const many = await examineBackup(backup);
+    expect([many.counts.extra, many.findings.length]).toEqual([mostFindings + 3, mostFindings]);
+    await expect(verifyBackup(backup)).rejects.toThrow("has 7 more that are not listed");
+  });
+
+  test("that is on its way is waited for, and one that was killed is to be removed", async () => {
+    await using directory = await temporaryDirectory();
+    const [data, backup] = ["data", "my backup"].map((name) => join(directory.path, name)) as [string, string];
+    const partial = `${backup}.partial`;
+    await filled(data);
+    await mkdir(partial);
+    const another = await Unfinished.begin(partial, "backup.incomplete", data);
+    await expect(backUp(data, backup)).rejects.toThrow(`another backup is writing ${partial}: wait`);
+    await another[Symbol.asyncDispose]();
+    await expect(backUp(data, backup)).rejects.toThrow(
+      `remove it with \`rm -r '${partial}'\`, then run the same again`,
+    );
+    await rm(partial, { recursive: true });
+    await backUp(data, backup);
+    expect(await readdir(backup)).toEqual(["backup.json", "data"]);
+  });
+
   test("is not restored into a directory that holds something, and one that was cut short is not served", async () => {
     await using directory = await temporaryDirectory();
     const [data, backup, restored] = ["data", "backup", "restored"].map((name) => join(directory.path, name)) as [
@@ -233,8 +289,18 @@ describe("a backup", () => {
     expect(images.length).toBeGreaterThan(4);
     await rm(join(restored, "format.json"));
     await expect(openStore(restored)).rejects.toMatchObject({ name: "OperatorError" });
-    for (const image of images.filter((path) => !existsSync(join(path, "format.json")))) {
-      await expect(openStore(image), image).rejects.toMatchObject({ name: "OperatorError" });
+    for (const image of images) {
+      const advice = `Empty it with \`find ${image} -mindepth 1 -delete\`, then run \`aclog restore ${backup} --data ${image}\``;
+      await expect(openStore(image)).rejects.toThrow(advice);
+      await expect(restoreBackup(backup, image)).rejects.toThrow(advice);
+      await expect(backUp(image, join(directory.path, "another"))).rejects.toThrow(advice);
+      await expect(DataDirectory.openToRepair(image)).rejects.toThrow(advice);
     }
+    const target = join(directory.path, "on its way");
+    await mkdir(target);
+    const another = await Unfinished.begin(target, "restore.incomplete", backup);
+    await expect(openStore(target)).rejects.toThrow(`a restore into ${target} is on its way`);
+    await expect(restoreBackup(backup, target)).rejects.toThrow(`a restore into ${target} is on its way`);
+    await another[Symbol.asyncDispose]();
   });
 });

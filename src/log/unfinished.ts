@@ -1,6 +1,6 @@
 import { type FileHandle, open, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { tryLock, unlock } from "fs-native-extensions";
+import { tryLock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
 import { isNoFile, readUpTo, syncDirectory } from "./durable-files.js";
 
@@ -26,7 +26,12 @@ export class Unfinished implements AsyncDisposable {
   static async begin(directory: string, marker: Marker, note: string): Promise<Unfinished> {
     const path = join(directory, marker);
     const file = await open(path, "wx", 0o600);
-    tryLock(file.fd);
+    try {
+      tryLock(file.fd);
+    } catch (error) {
+      // A backup may go to a file system without locks: then nobody can tell later whether it is on its way.
+      if (!(error instanceof Error && "code" in error)) throw error;
+    }
     const unfinished = new Unfinished(directory, path, file);
     try {
       await file.writeFile(note);
@@ -46,7 +51,7 @@ export class Unfinished implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    unlock(this.#file.fd);
+    // This frees the lock too.
     await this.#file.close();
   }
 }

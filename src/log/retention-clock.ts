@@ -134,7 +134,8 @@ export class RetentionClock implements AsyncDisposable {
     for (const { fromWallMs, aheadMs, untilMs } of this.#epochs) {
       // All that was written in an epoch that ended before then is old enough.
       if (untilMs !== undefined && untilMs <= writtenBy) continue;
-      latest = Math.min(latest, Math.max(fromWallMs - 1, writtenBy + aheadMs));
+      // Steps back that are too small to be jumps may have shown earlier times in it.
+      latest = Math.min(latest, Math.max(fromWallMs - toleranceMs - 1, writtenBy + aheadMs));
     }
     return Math.floor(latest);
   }

@@ -122,6 +122,19 @@ describe("the retention clock", () => {
     });
   }
 
+  test("a step back of some milliseconds right behind a jump of ten days back makes what is written then no ten days old", async () => {
+    await using directory = await temporaryDirectory();
+    await using it = await rig(directory.path);
+    await it.jump(-10 * day);
+    // Too little to be a jump.
+    await it.jump(-2);
+    const written = it.clock.wallMs();
+    expect(it.isOld(written, minute)).toBe(false);
+    it.clock.advance(minute);
+    expect(it.isOld(written, minute)).toBe(true);
+    expect(it.isOld(written, minute + 2 * 1000)).toBe(false);
+  });
+
   test("time that the machine was off makes nothing old; a wall clock that then is years ahead, or behind, is told", async () => {
     await using directory = await temporaryDirectory();
     await using it = await rig(directory.path);

@@ -269,8 +269,9 @@ export class RecordCorrupt extends ServiceError {
   readonly reason = "RECORD_CORRUPT";
   readonly location: string;
 
-  constructor(topicId: string, location: string, problem: string) {
-    super("stored records are damaged; the server's log says where", { topicId });
+  /** @param topicId undefined: that it is damaged keeps it from being known */
+  constructor(topicId: string | undefined, location: string, problem: string) {
+    super("stored records are damaged; the server's log says where", topicId === undefined ? {} : { topicId });
     this.location = `${location}: ${problem}`;
   }
 }

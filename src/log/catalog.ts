@@ -1,9 +1,11 @@
 import { readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { asRefusal, isMissing, isNoDirectory } from "./durable-files.js";
-import { type Manifest, readManifestSync } from "./manifest.js";
+import { isSystemName, isTenantName } from "../names.js";
+import { asRefusal, isExhausted, isMissing, isNoDirectory, isSystemError } from "./durable-files.js";
+import type { LostTopic } from "./lost-topics.js";
+import { type Manifest, ManifestDamaged, manifestName, readManifestSync } from "./manifest.js";
 
 /** Behind the name of a topic's directory until all of it is there. */
 export const creating = ".creating";
@@ -27,6 +29,8 @@ export interface Catalog {
   /** The directories that topics' directories are in, by way of the tenants'. */
   readonly around: readonly string[];
   readonly topics: readonly FoundTopic[];
+  /** What is there and does not say what it is. */
+  readonly lost: readonly LostTopic[];
   /** Ids of topics that are deleted, although their files are not gone yet. */
   readonly deleted: ReadonlySet<string>;
 }
@@ -35,11 +39,17 @@ export interface Catalog {
  * Every topic of the data directory. Nobody is served yet who would have to wait: so one file after the other on this
  * thread, which takes a fifth of the time that it takes by way of the thread pool.
  *
- * @throws OperatorError when a `topic.json` cannot be read or contradicts another
+ * @throws OperatorError when a `topic.json` is of another format or contradicts another
  */
 export function readCatalog(tenantsDirectory: string): Catalog {
-  const all = topicDirectories(tenantsDirectory);
-  const topics = all.filter((directory) => !isLeftover(directory)).map(foundIn);
+  const places = findPlaces(tenantsDirectory);
+  const lost = [...places.lost];
+  const topics: FoundTopic[] = [];
+  for (const directory of places.topics.filter((each) => !isLeftover(each))) {
+    const found = foundIn(directory);
+    if ("problem" in found) lost.push(found);
+    else topics.push(found);
+  }
   const named = new Map<string, string>();
   for (const { directory, manifest } of topics) {
     const name = `${manifest.tenant}/${manifest.topic}`;
@@ -54,10 +64,8 @@ export function readCatalog(tenantsDirectory: string): Catalog {
     }
     named.set(name, directory);
   }
-  const gone = all.filter((directory) => directory.endsWith(deleted));
-  const tenants = namesIn(tenantsDirectory).map((tenant) => join(tenantsDirectory, tenant));
-  const around = tenants.flatMap((tenant) => [tenant, ...namesIn(tenant).map((name) => join(tenant, name))]);
-  return { around, topics, deleted: new Set(gone.map((directory) => basename(directory, deleted))) };
+  const gone = places.topics.filter((directory) => directory.endsWith(deleted));
+  return { around: places.around, topics, lost, deleted: new Set(gone.map((each) => basename(each, deleted))) };
 }
 
 /**
@@ -85,18 +93,58 @@ export function isLeftover(directory: string): boolean {
   return directory.endsWith(creating) || directory.endsWith(deleted);
 }
 
-function foundIn(directory: string): FoundTopic {
-  return { directory, manifest: readManifestSync(directory), files: readdirSync(directory) };
+/** @throws OperatorError where that is no place of a topic, or what is there is of another format */
+function foundIn(directory: string): FoundTopic | LostTopic {
+  try {
+    return { directory, manifest: readManifestSync(directory), files: readdirSync(directory) };
+  } catch (error) {
+    const topicId = basename(directory);
+    const isTopic = /^[0-9a-f]{32}$/.test(topicId);
+    if (!isTopic || isExhausted(error) || !(error instanceof ManifestDamaged || isSystemError(error))) throw error;
+    const tenant = basename(dirname(dirname(directory)));
+    return { tenant, topic: undefined, topicId, path: join(directory, manifestName), problem: messageOf(error) };
+  }
 }
 
-/** Every directory at a place where topics are, leftovers included. */
-export function topicDirectories(tenantsDirectory: string): string[] {
-  const directories: string[] = [];
+/** Every directory at a place where topics are, leftovers included. What cannot be looked into has none. */
+export function topicDirectories(tenantsDirectory: string): readonly string[] {
+  return findPlaces(tenantsDirectory).topics;
+}
+
+interface Places {
+  readonly around: readonly string[];
+  readonly topics: readonly string[];
+  /** Tenants whose topics nobody can find. */
+  readonly lost: readonly LostTopic[];
+}
+
+/** Where topics are. */
+export function findPlaces(tenantsDirectory: string): Places {
+  const around: string[] = [];
+  const topics: string[] = [];
+  const lost: LostTopic[] = [];
   for (const tenant of namesIn(tenantsDirectory)) {
-    const topics = topicsDirectory(tenantsDirectory, tenant);
-    for (const name of namesIn(topics)) directories.push(join(topics, name));
+    const own = join(tenantsDirectory, tenant);
+    const directory = topicsDirectory(tenantsDirectory, tenant);
+    let path = own;
+    try {
+      const isEmpty = !readdirSync(own).includes(basename(directory));
+      path = directory;
+      const names = isEmpty ? [] : readdirSync(directory);
+      around.push(own, ...(isEmpty ? [] : [directory]));
+      topics.push(...names.map((name) => join(directory, name)));
+    } catch (error) {
+      if (!isSystemError(error) || isExhausted(error)) throw error;
+      // What no tenant can be called has no topics.
+      if (!isTenantName(tenant) && !isSystemName(tenant)) continue;
+      lost.push({ tenant, topic: undefined, topicId: undefined, path, problem: messageOf(error) });
+    }
   }
-  return directories;
+  return { around, topics, lost };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function topicsDirectory(tenantsDirectory: string, tenant: string): string {

@@ -23,9 +23,14 @@ export function readCheckedJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
   if (typeof value !== "object" || value === null || !("checksum" in value)) return value;
   const { checksum, ...fields } = value;
-  const summed = text.slice(0, -(checksumLength + ending.length));
-  if (text !== `${summed}${checksumOf(summed)}${ending}`) throw new Error(`checksum ${String(checksum)} is wrong`);
+  if (!isChecked(text)) throw new Error(`checksum ${String(checksum)} is wrong`);
   return fields;
+}
+
+/** True if the text ends with the checksum of what is before it. */
+export function isChecked(text: string): boolean {
+  const summed = text.slice(0, -(checksumLength + ending.length));
+  return text === `${summed}${checksumOf(summed)}${ending}`;
 }
 
 const ending = '"\n}\n';

@@ -112,7 +112,9 @@ export function isNoDirectory(error: unknown): boolean {
 
 /** True where the path leads to nothing that can be read as a file, whoever put that there. */
 export function isNoFile(error: unknown): boolean {
-  return ["ENOENT", "EISDIR", "ENOTDIR", "ELOOP", "EACCES", "EPERM", "ENXIO"].some((code) => hasCode(error, code));
+  return ["ENOENT", "EISDIR", "ENOTDIR", "ELOOP", "EACCES", "EPERM", "ENXIO", "ESPIPE"].some((code) =>
+    hasCode(error, code),
+  );
 }
 
 /**

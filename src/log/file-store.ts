@@ -19,6 +19,7 @@ import { FreeSpace } from "./free-space.js";
 import { GroupCommit } from "./group-commit.js";
 import { Journal } from "./journal.js";
 import { blockBytes } from "./journal-format.js";
+import { LostTopics } from "./lost-topics.js";
 import { Maintenance } from "./maintenance.js";
 import { OpenFiles } from "./open-files.js";
 import { removeOrphans } from "./orphans.js";
@@ -42,6 +43,7 @@ interface Parts {
   readonly clock: Clock;
   readonly retentionClock: RetentionClock;
   readonly checkpoint: Checkpoint;
+  readonly lost: LostTopics;
 }
 
 /** Every topic's log in one data directory: one journal makes it durable, one file per topic makes it readable. */
@@ -57,6 +59,7 @@ export class FileStore implements LogStore {
   readonly #deletion: Deletion;
   readonly #maintenance: Maintenance;
   readonly #topics = new TopicIndex();
+  readonly #lost: LostTopics;
   readonly #creating = new Map<string, Promise<TopicLog>>();
   readonly #deleting = new Map<string, Promise<void>>();
   #maintaining: Promise<void> | undefined;
@@ -72,6 +75,7 @@ export class FileStore implements LogStore {
     events: FileStoreEvents,
   ) {
     const { journal, space, files, clock, retentionClock, checkpoint } = parts;
+    this.#lost = parts.lost;
     const onFailure = (error: unknown): void => this.#fail(error);
     const onTopicFailure = (log: TopicLog, error: unknown): void => this.#failTopic(log, error);
     const slabs = new Slabs(Math.floor(Math.min(maxSlabBytes, options.pendingBytes / 8)));
@@ -160,7 +164,8 @@ export class FileStore implements LogStore {
       await data.markCurrent();
       const space = await FreeSpace.open(path, fileBytes * maxFiles);
       const files = closers.add(new OpenFiles(options.openFiles));
-      const parts = { journal, space, files, clock, retentionClock, checkpoint };
+      const lost = new LostTopics(report.lost);
+      const parts = { journal, space, files, clock, retentionClock, checkpoint, lost };
       const store = new FileStore(path, closers, parts, options, events);
       for (const topic of topics) await store.#restore(topic);
       events.onRecovered(report);
@@ -189,7 +194,9 @@ export class FileStore implements LogStore {
   }
 
   find(tenant: string, topic: string): CommitLog | undefined {
-    return this.#topics.get(tenant, topic);
+    const log = this.#topics.get(tenant, topic);
+    if (log === undefined) this.#lost.refuse(tenant, topic);
+    return log;
   }
 
   async open(tenant: string, topic: string, settings: TopicSettings = defaultTopicSettings): Promise<CommitLog> {
@@ -198,6 +205,7 @@ export class FileStore implements LogStore {
       const known = this.#topics.get(tenant, topic) ?? this.#creating.get(key);
       if (known !== undefined) return known;
       if (this.#closed) throw new LogClosed();
+      this.#lost.refuse(tenant, topic);
       const deleting = this.#deleting.get(key);
       if (deleting === undefined) return this.#create(tenant, topic, settings);
       await this.#counted(tenant, topic, deleting);
@@ -211,6 +219,7 @@ export class FileStore implements LogStore {
       if (this.#topics.get(tenant, topic) !== undefined || this.#creating.has(key)) {
         throw new TopicExists(tenant, topic);
       }
+      this.#lost.refuse(tenant, topic);
       const deleting = this.#deleting.get(key);
       if (deleting === undefined) return this.#create(tenant, topic, settings);
       await this.#counted(tenant, topic, deleting);
@@ -364,7 +373,16 @@ async function create(path: string, journalDirectory: string): Promise<Recovery>
   const place = { file: 1n, position: blockBytes };
   const checkpoint: Checkpoint = { sequence: 0n, place, ends: new Map(), rescues: new Map() };
   await writeCheckpoint(journalDirectory, checkpoint);
-  const report = { groups: 0, commits: 0, milliseconds: 0, torn: undefined, cut: [], damaged: [], failed: [] };
+  const report = {
+    groups: 0,
+    commits: 0,
+    milliseconds: 0,
+    torn: undefined,
+    cut: [],
+    damaged: [],
+    failed: [],
+    lost: [],
+  };
   return { checkpoint, topics: [], report };
 }
 

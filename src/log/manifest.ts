@@ -1,10 +1,10 @@
-import { readFileSync } from "node:fs";
+import { constants, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { OperatorError } from "../errors.js";
-import { readCheckedJson, writeCheckedJson } from "./checked-json.js";
-import { replaceFile } from "./durable-files.js";
+import { isChecked, readCheckedJson, writeCheckedJson } from "./checked-json.js";
+import { isExhausted, isMissing, replaceFile } from "./durable-files.js";
 import { type TopicSettings, defaultTopicSettings } from "./port.js";
 import type { SegmentEnd } from "./segment.js";
 
@@ -49,6 +49,8 @@ export interface ManifestSegment {
 }
 
 export const manifestName = "topic.json";
+/** Nobody may write to a pipe that somebody has put there: it is not waited for. */
+const atOnce = constants.O_RDONLY | constants.O_NONBLOCK;
 const offset = z
   .string()
   .regex(/^\d{1,20}$/)
@@ -81,7 +83,7 @@ const schema = z.strictObject({
       }),
     )
     .refine((segments) => segments.slice(0, -1).every(({ sealed }) => sealed !== undefined))
-    .refine((segments) => segments.slice(1).every(({ base }, index) => base >= segments[index]!.sealed!.next)),
+    .refine((segments) => segments.slice(1).every(({ base }, index) => base >= (segments[index]!.sealed?.next ?? 0n))),
 });
 
 /** Durably replaces `topic.json`. Offsets are written as text: JSON's numbers are not exact. */
@@ -89,29 +91,51 @@ export async function writeManifest(directory: string, manifest: Manifest): Prom
   await replaceFile(join(directory, manifestName), writeCheckedJson({ version: 1, ...manifest }));
 }
 
-/** @throws OperatorError when it is missing, damaged or of another format */
+/** A `topic.json` that is missing, cannot be read or is not what was written: nobody knows which topic it is of. */
+export class ManifestDamaged extends OperatorError {}
+
+/** @throws ManifestDamaged, and OperatorError when it is of another format */
 export async function readManifest(directory: string): Promise<Manifest> {
   const path = join(directory, manifestName);
+  let text: string;
   try {
-    return parseManifest(await readFile(path, "utf8"));
+    text = await readFile(path, { encoding: "utf8", flag: atOnce });
   } catch (error) {
     throw unreadable(path, error);
   }
+  return parseManifest(path, text);
 }
 
 /** As `readManifest`, at once: of thousands, one after the other, that is much quicker. */
 export function readManifestSync(directory: string): Manifest {
   const path = join(directory, manifestName);
+  let text: string;
   try {
     // Told the encoding, Node 20 would end the process where the file cannot be closed.
-    return parseManifest(readFileSync(path).toString());
+    if (!statSync(path).isFile()) throw damaged(path, "it is no file", undefined);
+    text = readFileSync(path).toString();
   } catch (error) {
+    if (error instanceof ManifestDamaged) throw error;
     throw unreadable(path, error);
   }
+  return parseManifest(path, text);
 }
 
-function parseManifest(text: string): Manifest {
-  const read = schema.parse(readCheckedJson(text));
+function parseManifest(path: string, text: string): Manifest {
+  let json: unknown;
+  try {
+    json = readCheckedJson(text);
+  } catch (error) {
+    throw damaged(path, "it is damaged", error);
+  }
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    // What is as it was written, and says something else, is from another aclog.
+    if (isChecked(text))
+      throw new OperatorError(`${path} is of another format; nothing was changed`, [], { cause: parsed.error });
+    throw damaged(path, "it is damaged or of another format", parsed.error);
+  }
+  const read = parsed.data;
   const { tenant, topic, topicId, createdMs, settings, startOffset, compactedTo, ageMark, producers } = read;
   return {
     tenant,
@@ -132,7 +156,15 @@ function marked(from: bigint, table: string | undefined): ProducersMark {
 }
 
 function unreadable(path: string, cause: unknown): OperatorError {
-  return new OperatorError(`${path} is missing, damaged or of another format; nothing was changed`, [], { cause });
+  if (isMissing(cause)) return damaged(path, "it is missing", cause);
+  const problem = `it cannot be read: ${(cause as Error).message}`;
+  // That passes, and the topic is as sound as it was.
+  if (isExhausted(cause)) return new OperatorError(`${path}: ${problem}; nothing was changed`, [], { cause });
+  return damaged(path, problem, cause);
+}
+
+function damaged(path: string, problem: string, cause: unknown): ManifestDamaged {
+  return new ManifestDamaged(`${path}: ${problem}`, [], { cause });
 }
 
 export function manifestSegment(base: bigint, generation: number, sealed: SegmentEnd | undefined): ManifestSegment {

@@ -170,11 +170,12 @@ export interface Usage {
 
 /** Every topic's log of one server. */
 export interface LogStore extends AsyncDisposable {
+  /** Undefined if there is none. @throws RecordCorrupt where that cannot be told, because a topic of the tenant cannot be read */
   find(tenant: string, topic: string): CommitLog | undefined;
 
   /**
    * The topic's log, created durably, with these settings, if there was none.
-   * @throws StorageFull, JournalFailed, LogClosed
+   * @throws RecordCorrupt as `find`, StorageFull, JournalFailed, LogClosed
    */
   open(tenant: string, topic: string, settings?: TopicSettings): Promise<CommitLog>;
 

@@ -1,13 +1,13 @@
 import { statSync } from "node:fs";
 import { type FileHandle, constants, open } from "node:fs/promises";
 import { join } from "node:path";
-import { OperatorError, RecordCorrupt } from "../errors.js";
+import { RecordCorrupt } from "../errors.js";
 import type { FoundTopic } from "./catalog.js";
 import type { TopicEnd } from "./checkpoint.js";
 import { commitHeaderBytes, isIntact, readCommitHeader } from "./commit.js";
-import { asRefusal, isExhausted, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
+import { isExhausted, isNoFile, isSystemError, readUpTo, syncDirectory, writeFully } from "./durable-files.js";
 import type { JournalEntry } from "./journal-format.js";
-import { type Manifest, type ManifestSegment, manifestName, manifestSegment, writeManifest } from "./manifest.js";
+import { type Manifest, type ManifestSegment, manifestSegment, writeManifest } from "./manifest.js";
 import { findCommit, otherBeginning } from "./other-commits.js";
 import { JournalDamaged } from "./replay.js";
 import type { Rescue } from "./rescue.js";
@@ -73,18 +73,8 @@ export class RecoveringTopic {
       .filter(({ base }) => base < checkpointed.segmentBase)
       .map((segment) => ({ ...segment }));
     const isNamed = found.manifest.segments.some(({ base }) => base === checkpointed.segmentBase);
-    if (!isNamed && checkpointed.next > 0n && found.manifest.segments.length > 0) {
-      const path = join(found.directory, manifestName);
-      const base = checkpointed.segmentBase;
-      throw new OperatorError(`${path} is older than the checkpoint: it has no segment ${base}; nothing was changed`);
-    }
     if (isNamed || checkpointed.next > 0n) this.#segments.push({ base: checkpointed.segmentBase });
-    let bytes = checkpointed.position;
-    try {
-      bytes = this.#sizeOf(checkpointed.segmentBase);
-    } catch (error) {
-      this.#fail(error);
-    }
+    const bytes = this.#lookAt(checkpointed.segmentBase) ?? checkpointed.position;
     this.#checkpointedBytes = bytes;
     if (bytes >= checkpointed.position) return;
     const location = `${this.#activePath}: byte ${bytes}`;
@@ -158,10 +148,14 @@ export class RecoveringTopic {
       throw new JournalDamaged(this.#activePath, position, problem);
     }
     const isSameSegment = segmentBase === this.#checkpointed.segmentBase;
-    const bytes = isSameSegment ? this.#checkpointedBytes : this.#sizeOf(segmentBase);
+    const bytes = isSameSegment ? this.#checkpointedBytes : this.#lookAt(segmentBase);
+    if (bytes === undefined) return;
     this.#beyondBytes = Math.max(0, bytes - position);
     if (this.#beyondBytes > 0) await this.#checkLost(segmentBase, position);
-    if (next !== segmentBase && this.#isThere(next)) await this.#checkLost(next, 0);
+    if (next !== segmentBase && this.#isThere(next)) {
+      if (this.#lookAt(next) === undefined) return;
+      await this.#checkLost(next, 0);
+    }
     await this.#checkOwn();
   }
 
@@ -171,6 +165,7 @@ export class RecoveringTopic {
     if (!this.hasNew && this.#beyondBytes === 0) return;
     for (const { base } of this.#segments) {
       if (base < this.#checkpointed.segmentBase || !this.#isThere(base)) continue;
+      if (this.#lookAt(base) === undefined) return;
       const problem = otherBeginning(this.#pathOf(base), this.topicId, base);
       if (problem === undefined) continue;
       this.#leaveAlone(base, 0, problem);
@@ -267,16 +262,18 @@ export class RecoveringTopic {
     return this.#found.files.includes(segmentFileName(segmentBase));
   }
 
-  #sizeOf(segmentBase: bigint): number {
+  /** How many bytes a segment's file has; undefined if it cannot be looked at: then nothing of the topic is touched. */
+  #lookAt(segmentBase: bigint): number | undefined {
     if (!this.#isThere(segmentBase)) return 0;
-    const path = this.#pathOf(segmentBase);
     try {
-      const found = statSync(path);
+      const found = statSync(this.#pathOf(segmentBase));
       if (found.isFile()) return found.size;
+      this.#leaveAlone(segmentBase, 0, "this is no file");
     } catch (error) {
-      throw asRefusal(error, path);
+      if (isNoFile(error)) this.#leaveAlone(segmentBase, 0, (error as Error).message);
+      else this.#fail(error);
     }
-    throw new JournalDamaged(path, 0, "this is no file");
+    return undefined;
   }
 
   /** Changes a segment's file, created if need be. It is synced before it is closed: an error of the disk is told to whoever has it open. */

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { OperatorError, type RecordCorrupt } from "../errors.js";
 import type { Catalog } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
+import { HeldTopic } from "./held-topic.js";
 import { inParallel } from "./in-parallel.js";
 import type { JournalPlace } from "./journal.js";
 import type { JournalEntry, Sequence } from "./journal-format.js";
-import type { Manifest } from "./manifest.js";
+import type { LostTopic } from "./lost-topics.js";
+import { type Manifest, manifestName } from "./manifest.js";
 import { type CutFile, type RecoveredTopic, RecoveringTopic } from "./recovering-topic.js";
 import { JournalDamaged, type TornTail, confirmGroup, replay } from "./replay.js";
 import { type Rescue, RescueWriter, isRescueName, readRescue, rescuePath } from "./rescue.js";
@@ -24,6 +26,8 @@ export interface RecoveryReport {
   readonly damaged: readonly RecordCorrupt[];
   /** Topics whose segments could not be read or written: they take nothing, and lose nothing. */
   readonly failed: readonly FailedTopic[];
+  /** Topics that cannot be read at all, and are left as they are. */
+  readonly lost: readonly LostTopic[];
 }
 
 /** A topic that takes nothing until the next start, and why. */
@@ -63,15 +67,21 @@ export async function recover(
 ): Promise<Recovery> {
   const started = performance.now();
   const before = await readCheckpoint(journalDirectory);
-  const topics = openTopics(before, catalog, unsynced);
+  const { topics, held, lost, heldFor } = openTopics(journalDirectory, before, catalog, unsynced);
   // What rescue files have was in the journal before.
   const replayTo = async (visit: Visit, visitRescued = visit): Promise<Replayed> => {
     for (const [topicId, next] of before.rescues) {
-      const topic = topics.get(topicId);
+      const topic = topics.get(topicId) ?? held.get(topicId);
       if (topic === undefined) continue;
       for (const entry of await readRescue(journalDirectory, topicId, next)) await visitRescued(topic, entry);
     }
-    return replayInto(topics, catalog.deleted, journalDirectory, before, visit);
+    const topicOf = (topicId: string): RecoveringTopic | HeldTopic | undefined => {
+      const topic = topics.get(topicId) ?? held.get(topicId);
+      return topic === undefined && !catalog.deleted.has(topicId)
+        ? heldFor(topicId, "the journal has records of it")
+        : topic;
+    };
+    return replayInto(topicOf, journalDirectory, before, visit);
   };
   // First without writing anything: what cannot be right must show while everything is still as it was found.
   const { sequence, place, groups, commits, torn, lastAt } = await replayTo(
@@ -85,7 +95,9 @@ export async function recover(
     // A kill, or a failed sync, may have left it in the page cache alone. Once segments have what it says, it must stay.
     if (groups > 0) await confirmGroup(journalDirectory, lastAt, place);
     const rewriting = new Rewriting(pendingBytes);
-    const again = await replayTo((topic, entry) => rewriting.add(topic, entry));
+    const again = await replayTo((topic, entry) =>
+      topic instanceof RecoveringTopic ? rewriting.add(topic, entry) : undefined,
+    );
     await rewriting.write();
     if (again.sequence !== sequence) {
       const problem = `group ${again.sequence + 1n} could be read once, and not once more`;
@@ -97,9 +109,13 @@ export async function recover(
     const file = await topic.finish();
     if (file !== undefined) cut.push(file);
   });
-  const rescued = await rescueFailed([...topics.values()], journalDirectory, replayTo);
+  const failing = [...topics.values()].filter(({ failure }) => failure !== undefined);
+  const rescued = await rescueFailed([...failing, ...held.values()], journalDirectory, replayTo);
   const recovered = [...topics].map(([topicId, topic]) => topic.result(rescued.get(topicId)));
   const ends = new Map(recovered.map(({ entry, checkpointed }) => [entry.manifest.topicId, checkpointed]));
+  for (const { topicId, checkpointed, hasNew } of held.values()) {
+    if (hasNew || before.ends.has(topicId)) ends.set(topicId, checkpointed);
+  }
   const rescues = new Map([...rescued].map(([topicId, { next }]) => [topicId, next]));
   const checkpoint = { sequence, place, ends, rescues };
   await writeCheckpoint(journalDirectory, checkpoint);
@@ -109,22 +125,23 @@ export async function recover(
     .map(({ entry: { manifest }, failure: error }) => ({ ...nameOf(manifest), error }));
   const damaged = recovered.map(({ damage }) => damage).filter((damage) => damage !== undefined);
   const milliseconds = Math.round(performance.now() - started);
-  return { checkpoint, topics: recovered, report: { groups, commits, milliseconds, torn, cut, damaged, failed } };
+  const report = { groups, commits, milliseconds, torn, cut, damaged, failed, lost };
+  return { checkpoint, topics: recovered, report };
 }
 
 function nameOf({ tenant, topic, topicId }: Manifest): Pick<Manifest, "tenant" | "topic" | "topicId"> {
   return { tenant, topic, topicId };
 }
 
-/** Keeps what the segments lack of topics that failed: the journal will not have it any more. */
+/** Keeps what the segments lack of topics that failed, or could not be looked at: the journal will not have it any more. */
 async function rescueFailed(
-  topics: readonly RecoveringTopic[],
+  topics: readonly (RecoveringTopic | HeldTopic)[],
   journalDirectory: string,
   replayTo: (visit: Visit) => Promise<Replayed>,
 ): Promise<ReadonlyMap<string, Rescue>> {
   const writers = new Map<string, RescueWriter>();
   const rescues = new Map<string, Rescue>();
-  const failed = topics.filter(({ failure, hasNew }) => failure !== undefined && hasNew);
+  const failed = topics.filter(({ hasNew }) => hasNew);
   if (failed.length === 0) return rescues;
   try {
     for (const { topicId } of failed) writers.set(topicId, await RescueWriter.create(journalDirectory, topicId));
@@ -146,22 +163,57 @@ async function removeRescues(journalDirectory: string, kept: ReadonlyMap<string,
   }
 }
 
+interface OpenedTopics {
+  readonly topics: ReadonlyMap<string, RecoveringTopic>;
+  /** Grows while the journal is read. */
+  readonly held: ReadonlyMap<string, HeldTopic>;
+  readonly lost: readonly LostTopic[];
+  /** For a topic of which there is no directory, and that is not deleted. @throws OperatorError unless it may be where nobody can look */
+  readonly heldFor: (topicId: string, why?: string) => HeldTopic;
+}
+
 function openTopics(
+  journalDirectory: string,
   checkpoint: Checkpoint,
   catalog: Catalog,
   unsynced: ReadonlyMap<string, unknown>,
-): Map<string, RecoveringTopic> {
+): OpenedTopics {
+  const endOf = (topicId: string): TopicEnd => checkpoint.ends.get(topicId) ?? emptyEnd;
   const topics = new Map<string, RecoveringTopic>();
+  const held = new Map<string, HeldTopic>();
+  const lost = [...catalog.lost];
+  const hold = (topicId: string): HeldTopic => {
+    const topic = new HeldTopic(journalDirectory, topicId, endOf(topicId));
+    held.set(topicId, topic);
+    return topic;
+  };
+  const heldFor = (topicId: string, why?: string): HeldTopic => {
+    if (catalog.lost.some((each) => each.topicId === undefined)) return hold(topicId);
+    const problem = `the directory of topic ${topicId} is missing${why === undefined ? "" : `, and ${why}`}`;
+    throw new OperatorError(`${problem}; nothing was changed`);
+  };
+  for (const { topicId } of catalog.lost) if (topicId !== undefined) hold(topicId);
   for (const found of catalog.topics) {
     const { directory, manifest } = found;
-    const end = checkpoint.ends.get(manifest.topicId) ?? emptyEnd;
-    topics.set(manifest.topicId, new RecoveringTopic(found, end, unsynced.get(directory)));
+    const { tenant, topic, topicId } = manifest;
+    const problem = olderThan(manifest, endOf(topicId));
+    if (problem === undefined) topics.set(topicId, new RecoveringTopic(found, endOf(topicId), unsynced.get(directory)));
+    else {
+      lost.push({ tenant, topic, topicId, path: join(directory, manifestName), problem });
+      hold(topicId);
+    }
   }
   for (const topicId of [...checkpoint.ends.keys(), ...checkpoint.rescues.keys()]) {
-    if (topics.has(topicId) || catalog.deleted.has(topicId)) continue;
-    throw new OperatorError(`the directory of topic ${topicId} is missing; nothing was changed`);
+    if (!topics.has(topicId) && !held.has(topicId) && !catalog.deleted.has(topicId)) heldFor(topicId);
   }
-  return topics;
+  return { topics, held, lost, heldFor };
+}
+
+/** Which segments an older `topic.json` does not name, nobody knows: it would hide them. */
+function olderThan({ segments }: Manifest, { segmentBase, next }: TopicEnd): string | undefined {
+  const isNamed = segments.some(({ base }) => base === segmentBase);
+  if (isNamed || next === 0n || segments.length === 0) return undefined;
+  return `it is older than the checkpoint: it has no segment ${segmentBase}`;
 }
 
 /** Commits on their way to the segments: gathered, so that each file is opened and synced once for many of them. */
@@ -189,7 +241,7 @@ class Rewriting {
   }
 }
 
-type Visit = (topic: RecoveringTopic, entry: JournalEntry) => Promise<void> | void;
+type Visit = (topic: RecoveringTopic | HeldTopic, entry: JournalEntry) => Promise<void> | void;
 
 interface Replayed {
   readonly sequence: Sequence;
@@ -202,8 +254,7 @@ interface Replayed {
 }
 
 async function replayInto(
-  topics: ReadonlyMap<string, RecoveringTopic>,
-  deleted: ReadonlySet<string>,
+  topicOf: (topicId: string) => RecoveringTopic | HeldTopic | undefined,
   journalDirectory: string,
   before: Checkpoint,
   visit: Visit,
@@ -216,13 +267,9 @@ async function replayInto(
   let step = await replayed.next();
   for (; step.done !== true; step = await replayed.next()) {
     for (const entry of step.value.entries) {
-      const topic = topics.get(entry.topicId);
-      if (topic === undefined && deleted.has(entry.topicId)) continue;
-      if (topic === undefined) {
-        throw new OperatorError(
-          `the directory of topic ${entry.topicId} is missing, and the journal has records of it; nothing was changed`,
-        );
-      }
+      const topic = topicOf(entry.topicId);
+      // It is deleted.
+      if (topic === undefined) continue;
       await visit(topic, entry);
       commits++;
     }

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { constants, readFile, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { OpenFiles } from "./open-files.js";
 import { writeFully } from "./durable-files.js";
@@ -103,7 +103,8 @@ export async function writeIndex(path: string, topicId: string, entries: readonl
 
 /** The entries of an index file up to the first that cannot be right; none if there is no such file. */
 export async function loadIndex(path: string, topicId: string, segmentBytes: number): Promise<IndexEntry[]> {
-  const bytes = await readFile(path).catch(() => Buffer.alloc(0));
+  // Nobody may write to a pipe that somebody has put there: it is not waited for.
+  const bytes = await readFile(path, { flag: constants.O_RDONLY | constants.O_NONBLOCK }).catch(() => Buffer.alloc(0));
   if (!bytes.subarray(0, headerBytes).equals(encodeHeader(topicId))) return [];
   const entries: IndexEntry[] = [];
   for (let at = headerBytes; at + entryBytes <= bytes.length; at += entryBytes) {

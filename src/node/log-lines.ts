@@ -60,7 +60,7 @@ export function logStray(logger: Logger, stray: Omit<StrayRequest, "code"> & { r
 
 /** What a start found on the disk. */
 export function logRecovery(logger: Logger, report: RecoveryReport): void {
-  const { groups, commits, milliseconds, torn, cut, damaged } = report;
+  const { groups, commits, milliseconds, torn, cut, damaged, lost } = report;
   logger.info({ groups, commits, milliseconds }, "the data directory is open");
   if (torn !== undefined)
     logger.warn(
@@ -73,6 +73,13 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
       { location, ...facts },
       "a topic's file is not what it was: it takes no more records, what is there of it can be read",
     );
+  }
+  for (const { topicId, ...rest } of lost) {
+    const what =
+      topicId === undefined
+        ? "a tenant's topics cannot be found: every call for them is refused with RECORD_CORRUPT, and nothing of them is touched"
+        : "a topic cannot be read: it is refused with RECORD_CORRUPT, as is every topic of its tenant that is not found while its name is not known, and nothing of it is touched";
+    logger.error({ ...rest, topicId }, what);
   }
 }
 

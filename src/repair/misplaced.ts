@@ -9,6 +9,7 @@ import { FileWindow } from "./file-window.js";
 import { formatTopic } from "./findings.js";
 import { segmentOfName } from "./segment-names.js";
 import type { SurveyedTopic } from "./survey.js";
+import { noFile } from "./unusable.js";
 
 /** A file or a directory that is whole, and stands where another one belongs. */
 export interface Misplaced {
@@ -99,6 +100,7 @@ async function ownersOf({ directory, files }: SurveyedTopic): Promise<ReadonlyMa
 /** Undefined unless the file begins with a commit that is as it was written. */
 async function ownerOf(path: string): Promise<CommitHeader | undefined> {
   try {
+    if (noFile(path) !== undefined) return undefined;
     const file = await open(path, "r");
     try {
       const { size } = await file.stat();

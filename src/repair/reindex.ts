@@ -48,7 +48,7 @@ export async function reindex(
       }
       if (isDamaged) damaged.push(relative(data, path));
       const indexPath = indexPathOf(path);
-      await rm(indexPath, { force: true });
+      await rm(indexPath, { force: true, recursive: true });
       if (index.entries.length === 0) continue;
       await writeIndex(indexPath, name.topicId, index.entries);
       written.push(relative(data, indexPath));

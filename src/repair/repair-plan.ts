@@ -1,3 +1,4 @@
+import { unusableIn } from "./unusable.js";
 import { join, relative } from "node:path";
 import { readCheckpoint, type Checkpoint } from "../log/checkpoint.js";
 import { layout } from "../log/data-directory.js";
@@ -64,7 +65,7 @@ export function isEmpty({ topics, restart, format, clock, questions, misplaced }
 /** Judges the directory, which nobody may be using, and changes nothing. */
 export async function planRepair(data: string, options: PlanOptions = {}): Promise<RepairPlan> {
   const found = await survey(data);
-  const misplaced = await misplacedIn(data, found.topics);
+  const misplaced = [...unusableIn(data, found), ...(await misplacedIn(data, found.topics))];
   if (misplaced.length > 0) return { ...nothing, misplaced };
   const checkpoint = found.checkpoint ?? (await checkpointAside(data));
   const unknown: string[] = [];

@@ -1,3 +1,4 @@
+import { lstatSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type CommitHeader, commitHeaderBytes, isIntact, misplacement, readCommitHeader } from "../log/commit.js";
 import { isMissing } from "../log/durable-files.js";
@@ -5,6 +6,7 @@ import { visitFrames } from "../log/record-frame.js";
 import { indexPathOf } from "../log/segment.js";
 import { loadIndex } from "../log/sparse-index.js";
 import { FileWindow } from "./file-window.js";
+import { noFile } from "./unusable.js";
 
 /** A segment's file, and what is known of it from elsewhere. */
 export interface ScannedSegment {
@@ -53,6 +55,12 @@ const firstHeaderBytes = Buffer.from([0xfa, 0x7f]);
 export async function* scanSegment(segment: ScannedSegment): AsyncGenerator<SoundCommit | DamagedBytes> {
   const { base, bytes } = segment;
   let file: FileHandle;
+  const isThere = lstatSync(segment.path, { throwIfNoEntry: false }) !== undefined;
+  const problem = isThere ? noFile(segment.path) : "the file is missing";
+  if (problem !== undefined) {
+    yield { kind: "damage", position: 0, end: bytes ?? 0, offset: base, found: problem };
+    return;
+  }
   try {
     file = await open(segment.path, "r");
   } catch (error) {

@@ -1,11 +1,12 @@
-import { readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { deleted, isLeftover, topicDirectories } from "../log/catalog.js";
+import { deleted, findPlaces, isLeftover } from "../log/catalog.js";
 import { type Checkpoint, readCheckpoint } from "../log/checkpoint.js";
 import { DirectoryInUse, findFormat, layout } from "../log/data-directory.js";
-import { isMissing } from "../log/durable-files.js";
+import { isExhausted, isMissing, isSystemError } from "../log/durable-files.js";
+import type { LostTopic } from "../log/lost-topics.js";
 import { type Manifest, manifestName, readManifest } from "../log/manifest.js";
 import type { TopicName } from "./findings.js";
 
@@ -31,6 +32,8 @@ export interface Survey {
   readonly deleted: ReadonlySet<string>;
   /** Directories of topics that were not finished, or that are on their way out. */
   readonly leftovers: readonly string[];
+  /** Tenants whose topics nobody can find. */
+  readonly lostTenants: readonly LostTopic[];
 }
 
 /** The folder beside the journal where the checkpoint is kept while a repair is under way: without one in its place, no server starts. */
@@ -39,7 +42,7 @@ export const asideName = "repair";
 export async function survey(data: string): Promise<Survey> {
   const read = await readCheckpointOf(data);
   const tenants = join(data, layout.tenants);
-  const all = topicDirectories(tenants);
+  const { topics: all, lost: lostTenants } = findPlaces(tenants);
   const topics: SurveyedTopic[] = [];
   // Topics that go while this looks are gone.
   for (const directory of all.filter((each) => !isLeftover(each))) {
@@ -47,7 +50,7 @@ export async function survey(data: string): Promise<Survey> {
     if (topic !== undefined) topics.push(topic);
   }
   const gone = all.filter((directory) => directory.endsWith(deleted)).map((each) => basename(each, deleted));
-  return { ...read, topics, deleted: new Set(gone), leftovers: all.filter(isLeftover) };
+  return { ...read, topics, deleted: new Set(gone), leftovers: all.filter(isLeftover), lostTenants };
 }
 
 /** Undefined if there is no such directory. */
@@ -74,7 +77,7 @@ export async function surveyTopic(directory: string): Promise<SurveyedTopic | un
     return { directory, name, manifest, problem: undefined, claims: undefined, files };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
-    const problem = files.includes(manifestName) ? "it is damaged or of another format" : "it is missing";
+    const problem = inShort(error, join(directory, manifestName));
     return {
       directory,
       name: { topicId, tenant, topic: undefined },
@@ -98,7 +101,8 @@ export async function readCheckpointOf(data: string): Promise<Pick<Survey, "chec
 /** What an error of the engine says of a file, without the file and without what a start would add. */
 export function inShort(error: unknown, path: string): string {
   const text = error instanceof Error ? error.message : String(error);
-  const own = text.startsWith(`${path} `) ? text.slice(path.length + 1) : text;
+  const own =
+    /^:? /.test(text.slice(path.length)) && text.startsWith(path) ? text.slice(path.length).replace(/^:? /, "") : text;
   return own.replace(/[;.] [Nn]othing was changed.*$/s, "");
 }
 
@@ -156,8 +160,9 @@ async function filesIn(directory: string): Promise<readonly string[] | undefined
   try {
     return await readdir(directory);
   } catch (error) {
-    if (isMissing(error)) return undefined;
-    throw error;
+    if (!isSystemError(error) || isExhausted(error)) throw error;
+    // What stands there and cannot be looked into has no files that anybody can find.
+    return lstatSync(directory, { throwIfNoEntry: false }) === undefined ? undefined : [];
   }
 }
 

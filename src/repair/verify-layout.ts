@@ -17,6 +17,7 @@ export async function verifyLayout(data: string): Promise<DirectoryFinding[]> {
     ...(await verifyFormat(data)),
     ...(await verifyClock(data)),
     ...verifyCheckpoint(data, found),
+    ...verifyTenants(data, found),
     ...verifyNames(data, found.topics),
     ...found.topics.flatMap((topic) => verifyTopicFiles(data, topic, found)),
     ...found.leftovers.map((directory) => leftover(data, directory, "a topic that was not finished, or is deleted")),
@@ -88,6 +89,17 @@ function verifyCheckpoint(
     });
   }
   return findings;
+}
+
+function verifyTenants(data: string, { lostTenants }: Survey): DirectoryFinding[] {
+  return lostTenants.map(({ tenant, path, problem }) => ({
+    kind: "TOPIC_DIRECTORY",
+    severity: "damage",
+    path: relative(data, path),
+    found: `it cannot be read: ${problem}`,
+    expected: `the directory of the topics of ${tenant}`,
+    next: "look at the disk, and at who may read it; put the directory back, or restore it from a backup",
+  }));
 }
 
 function verifyNames(data: string, topics: readonly SurveyedTopic[]): DirectoryFinding[] {

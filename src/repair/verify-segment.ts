@@ -1,4 +1,5 @@
-import { readFile, stat } from "node:fs/promises";
+import { lstatSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { isMissing } from "../log/durable-files.js";
 import { indexPathOf, segmentFileName } from "../log/segment.js";
@@ -7,6 +8,7 @@ import type { ExpectedSegment } from "./expected-segments.js";
 import { type DirectoryFinding, type Severity, type TopicName, advice } from "./findings.js";
 import { scanSegment } from "./segment-scan.js";
 import type { Tally } from "./tally.js";
+import { noFile } from "./unusable.js";
 
 /** Whose segment it is, and where. */
 export interface SegmentPlace {
@@ -103,12 +105,11 @@ async function verifyIndex(
     { kind: "INDEX", severity, path: relative(data, indexFile), topic, found, expected, next: advice.reindex },
   ];
   const wanted = index.entries;
-  const content = await readFile(indexFile).catch((error: unknown) => {
-    if (isMissing(error)) return undefined;
-    throw error;
-  });
   // What a crash keeps from being saved, a start does not make up for: that is no reason to warn.
-  if (content === undefined) return wanted.length === 0 ? [] : says("note", "no index", `${wanted.length} entries`);
+  const isThere = lstatSync(indexFile, { throwIfNoEntry: false }) !== undefined;
+  const problem = isThere ? noFile(indexFile) : undefined;
+  if (problem !== undefined) return says("warning", problem, "a file of hints");
+  if (!isThere) return wanted.length === 0 ? [] : says("note", "no index", `${wanted.length} entries`);
   // As a start would load it, of which only the promised part is known to be right.
   const entries = (await loadIndex(indexFile, topic.topicId, Number.MAX_SAFE_INTEGER)).filter(
     ({ position }) => position < bytes,

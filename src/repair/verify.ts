@@ -16,6 +16,7 @@ import { type Counts, type OnProgress, Tally } from "./tally.js";
 import { type TopicFilter, selected } from "./topic-filter.js";
 import { verifyJournal } from "./verify-journal.js";
 import { verifyLayout } from "./verify-layout.js";
+import { noFile } from "./unusable.js";
 import { verifySegment } from "./verify-segment.js";
 
 export interface VerifyOptions extends TopicFilter {
@@ -126,7 +127,8 @@ function bytesAbove({ directory, name, files }: SurveyedTopic, { checkpoint }: S
     .filter((file) => file.endsWith(".log") && file >= segmentFileName(base))
     .filter((file) => /^\d{20}\.log$/.test(file))
     .reduce((sum, file) => {
-      const size = statSync(join(directory, file), { throwIfNoEntry: false })?.size ?? 0;
+      const path = join(directory, file);
+      const size = noFile(path) === undefined ? (statSync(path, { throwIfNoEntry: false })?.size ?? 0) : 0;
       return sum + Math.max(0, size - (file === segmentFileName(base) ? (end?.position ?? 0) : 0));
     }, 0);
 }

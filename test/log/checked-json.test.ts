@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { RecordCorrupt } from "../../src/errors.js";
 import { readCheckedJson, writeCheckedJson } from "../../src/log/checked-json.js";
 import { readManifest } from "../../src/log/manifest.js";
 import { appendDescribed } from "../support/described-records.js";
@@ -47,6 +48,12 @@ test("any bit that is wrong, anywhere in topic.json or clock.json, is noticed, a
       if (path === manifest)
         await expect(readManifest(topic), `bit ${bit}`).rejects.toMatchObject({ name: "OperatorError" });
       if (bit % 50 !== 0) continue;
+      if (path === manifest) {
+        await using open = await openStore(directory.path);
+        expect(() => open.store.find("acme", "orders"), `bit ${bit} of ${path}`).toThrow(RecordCorrupt);
+        expect(await readFile(path)).toEqual(wrong);
+        continue;
+      }
       const before = await fingerprint(directory.path);
       await expect(openStore(directory.path), `bit ${bit} of ${path}`).rejects.toMatchObject({ name: "OperatorError" });
       expect(await fingerprint(directory.path)).toBe(before);

@@ -310,7 +310,7 @@ describe("a bit that is wrong", () => {
         .map((flip) => ({ path, ...flip }));
     });
     await inParallel(flips, 6, async ({ path, at, flipped }) => {
-      problems.push(await problemOf(`${path}, byte ${at}`, stopped, changed(stopped.tree, [[path, flipped]]), []));
+      problems.push(await problemOf(`${path}, byte ${at}`, stopped, changed(stopped.tree, [[path, flipped]]), [path]));
     });
     expect(problems.filter((problem) => problem !== undefined)).toEqual([]);
   }, 600_000);

@@ -88,6 +88,10 @@ function explained(error: unknown, dataDir: string): unknown {
     const advice = `"aclog log verify --data ${dataDir}" shows all that is wrong, "aclog log repair" what can be saved`;
     return new OperatorError(`${error.message}. ${advice}`, error.findings, { cause: error });
   }
+  if (error instanceof Error && "code" in error && error.code === "EMFILE") {
+    const problem = `too many open files (${error.message}): a server needs 256, and one more for each connection`;
+    return new OperatorError(`${problem}; raise the limit (ulimit -n 20000) and start again`, [], { cause: error });
+  }
   const path =
     error instanceof Error && "syscall" in error && "path" in error ? resolve(String(error.path)) : undefined;
   const whole = resolve(dataDir);

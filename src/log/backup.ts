@@ -12,7 +12,7 @@ import {
   writeBackupManifest,
 } from "./backup-files.js";
 import { type CopiedJournal, copyJournal } from "./backup-journal.js";
-import { creating, deleted, topicDirectory } from "./catalog.js";
+import { deletedName, isLeftover, topicDirectory } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { layout, readFormat } from "./data-directory.js";
 import { isMissing, syncDirectory } from "./durable-files.js";
@@ -143,7 +143,7 @@ class Backup {
         throw error;
       });
       for (const name of names) {
-        if (name.endsWith(creating) || name.endsWith(deleted)) continue;
+        if (isLeftover(name)) continue;
         const directory = join(parent, name);
         const manifest = await manifestIn(directory);
         if (manifest !== undefined) topics.set(manifest.topicId, { directory, manifest });
@@ -280,7 +280,7 @@ function gone(
   const named = new Set([...checkpoint.ends.keys(), ...journal.ends.keys()]);
   return [...named]
     .filter((topicId) => !topics.has(topicId))
-    .map((topicId) => `${layout.tenants}/_system/topics/${topicId}${deleted}`);
+    .map((topicId) => `${layout.tenants}/_system/topics/${deletedName(topicId)}`);
 }
 
 /** One may have been deleted, and another created under its name, while they were looked at. @throws Overtaken */

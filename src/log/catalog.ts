@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { crc32 } from "node:zlib";
 import { OperatorError } from "../errors.js";
 import { isSystemName, isTenantName } from "../names.js";
 import { asRefusal, isExhausted, isMissing, isNoDirectory, isSystemError } from "./durable-files.js";
@@ -9,8 +10,23 @@ import { type Manifest, ManifestDamaged, manifestName, readManifestSync } from "
 
 /** Behind the name of a topic's directory until all of it is there. */
 export const creating = ".creating";
-/** Behind it from its deletion until its files are gone. */
-export const deleted = ".deleted";
+/** The end of the name that it has from its deletion until its files are gone. */
+const deleted = ".deleted";
+
+/**
+ * What the directory of a deleted topic is called. Nobody gives it such a name by hand: a start, which removes what has it, does
+ * not take a directory that somebody has renamed for one of a topic that was deleted.
+ */
+export function deletedName(topicId: string): string {
+  return `${topicId}.${crc32(`${topicId}${deleted}`).toString(16).padStart(8, "0")}${deleted}`;
+}
+
+/** The topic of such a directory; undefined for all others. */
+export function deletedTopic(directory: string): string | undefined {
+  const name = basename(directory);
+  const topicId = name.slice(0, 32);
+  return name === deletedName(topicId) ? topicId : undefined;
+}
 
 /** A topic's directory and what its `topic.json` says. */
 export interface CatalogEntry {
@@ -64,8 +80,12 @@ export function readCatalog(tenantsDirectory: string): Catalog {
     }
     named.set(name, directory);
   }
-  const gone = places.topics.filter((directory) => directory.endsWith(deleted));
-  return { around: places.around, topics, lost, deleted: new Set(gone.map((each) => basename(each, deleted))) };
+  return {
+    around: places.around,
+    topics,
+    lost,
+    deleted: new Set(places.topics.flatMap((each) => deletedTopic(each) ?? [])),
+  };
 }
 
 /**
@@ -83,25 +103,32 @@ export async function removeLeftovers(tenantsDirectory: string): Promise<void> {
  * around it is synced.
  */
 export async function renameDeleted(directory: string): Promise<string> {
-  const gone = `${directory}${deleted}`;
+  const gone = join(dirname(directory), deletedName(basename(directory)));
   await rename(directory, gone);
   return gone;
 }
 
 /** True for the directory of a creation that was cut short, or of a topic that is deleted. */
 export function isLeftover(directory: string): boolean {
-  return directory.endsWith(creating) || directory.endsWith(deleted);
+  return directory.endsWith(creating) || deletedTopic(directory) !== undefined;
 }
 
 /** @throws OperatorError where that is no place of a topic, or what is there is of another format */
 function foundIn(directory: string): FoundTopic | LostTopic {
+  const name = basename(directory);
+  const topicId = name.slice(0, 32);
+  const tenant = basename(dirname(dirname(directory)));
+  const isRenamed = name === `${topicId}${deleted}`;
   try {
-    return { directory, manifest: readManifestSync(directory), files: readdirSync(directory) };
+    const manifest = readManifestSync(directory);
+    if (isRenamed && manifest.topicId === topicId && manifest.tenant === tenant) {
+      const problem = `it was renamed, and not by a deletion: give it back the name ${topicId}`;
+      return { tenant, topic: manifest.topic, topicId, path: directory, problem };
+    }
+    return { directory, manifest, files: readdirSync(directory) };
   } catch (error) {
-    const topicId = basename(directory);
-    const isTopic = /^[0-9a-f]{32}$/.test(topicId);
+    const isTopic = /^[0-9a-f]{32}$/.test(topicId) && (isRenamed || name === topicId);
     if (!isTopic || isExhausted(error) || !(error instanceof ManifestDamaged || isSystemError(error))) throw error;
-    const tenant = basename(dirname(dirname(directory)));
     return { tenant, topic: undefined, topicId, path: join(directory, manifestName), problem: messageOf(error) };
   }
 }

@@ -192,7 +192,8 @@ function openTopics(
     const problem = `the directory of topic ${topicId} is missing${why === undefined ? "" : `, and ${why}`}`;
     throw new OperatorError(`${problem}; nothing was changed`);
   };
-  for (const { topicId } of catalog.lost) if (topicId !== undefined) hold(topicId);
+  const sound = new Set(catalog.topics.map(({ manifest }) => manifest.topicId));
+  for (const { topicId } of catalog.lost) if (topicId !== undefined && !sound.has(topicId)) hold(topicId);
   for (const found of catalog.topics) {
     const { directory, manifest } = found;
     const { tenant, topic, topicId } = manifest;

@@ -2,7 +2,7 @@ import { lstatSync, readdirSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { deleted, findPlaces, isLeftover } from "../log/catalog.js";
+import { deletedTopic, findPlaces, isLeftover } from "../log/catalog.js";
 import { type Checkpoint, readCheckpoint } from "../log/checkpoint.js";
 import { DirectoryInUse, findFormat, layout } from "../log/data-directory.js";
 import { isExhausted, isMissing, isSystemError } from "../log/durable-files.js";
@@ -49,7 +49,7 @@ export async function survey(data: string): Promise<Survey> {
     const topic = await surveyTopic(directory);
     if (topic !== undefined) topics.push(topic);
   }
-  const gone = all.filter((directory) => directory.endsWith(deleted)).map((each) => basename(each, deleted));
+  const gone = all.flatMap((directory) => deletedTopic(directory) ?? []);
   return { ...read, topics, deleted: new Set(gone), leftovers: all.filter(isLeftover), lostTenants };
 }
 

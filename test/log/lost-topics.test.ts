@@ -201,6 +201,27 @@ describe("where", () => {
   });
 });
 
+test("a directory that somebody has renamed as if its topic were deleted is neither removed nor taken for deleted", async () => {
+  await using directory = await temporaryDirectory();
+  const data = join(directory.path, "data");
+  const { orders, values } = await made(data);
+  const renamed = `${orders}.deleted`;
+  await rename(orders, renamed);
+  const untouched = fingerprint(renamed);
+  for (const start of [0, 1]) {
+    await using open = await openStore(data, options);
+    expect(open.report.lost, `start ${start}`).toMatchObject([{ tenant: "acme", topic: "orders", path: renamed }]);
+    expect(() => open.store.find("acme", "orders")).toThrow(RecordCorrupt);
+    expect(open.store.find("acme", "never")).toBeUndefined();
+  }
+  expect(fingerprint(renamed)).toBe(untouched);
+  const damaged = (await verify(data)).findings.filter(({ severity }) => severity === "damage");
+  expect(damaged.some(({ path, next }) => path.includes(".deleted") && next.includes(basename(orders)))).toBe(true);
+  await rename(renamed, orders);
+  await using open = await openStore(data, options);
+  expect(await readValues(open.store.find("acme", "orders")!)).toEqual(values);
+});
+
 test("what was kept of a lost topic comes home when a repair has made it a topic.json", async () => {
   await using directory = await temporaryDirectory();
   const data = join(directory.path, "data");

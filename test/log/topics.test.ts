@@ -2,6 +2,7 @@ import { cp, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promise
 import { basename, dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { deletedName } from "../../src/log/catalog.js";
 import { writeCheckedJson } from "../../src/log/checked-json.js";
 import { readManifest } from "../../src/log/manifest.js";
 import { type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
@@ -246,7 +247,7 @@ describe("a deleted topic", () => {
     await using open = await openStore(directory.path);
     const log = await open.store.open("acme", "orders");
     await appendDescribed(log, 10);
-    const path = join(directory.path, "tenants/acme/topics", `${log.topicId}.deleted`);
+    const path = join(directory.path, "tenants/acme/topics", deletedName(log.topicId));
     await mkdir(join(path, "in the way"), { recursive: true });
     await expect(open.store.delete(log)).rejects.toMatchObject(notRenamed);
     expect(open.store.find("acme", "orders")).toBe(log);
@@ -264,7 +265,7 @@ describe("a deletion that fails while the store is closed", () => {
       await using open = await openStore(directory.path);
       const log = await open.store.open("acme", "orders");
       await appendDescribed(log, 10);
-      await mkdir(join(directory.path, "tenants/acme/topics", `${log.topicId}.deleted`, "in the way"), {
+      await mkdir(join(directory.path, "tenants/acme/topics", deletedName(log.topicId), "in the way"), {
         recursive: true,
       });
       const deleted = expect(open.store.delete(log)).rejects.toMatchObject(notRenamed);

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { lstatSync, readdirSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
@@ -88,14 +88,42 @@ export function readCatalog(tenantsDirectory: string): Catalog {
   };
 }
 
+/** What a start has removed of a topic that was deleted before. */
+export interface RemovedTopic {
+  readonly topicId: string;
+  /** Undefined where its `topic.json` was gone already. */
+  readonly tenant: string | undefined;
+  readonly topic: string | undefined;
+  readonly bytes: number;
+}
+
 /**
  * Removes what creations that a crash cut short have left, in which nothing was stored, and what is left of deleted
- * topics. Neither the checkpoint nor what is above it in the journal may speak of them any more.
+ * topics, which come back. Neither the checkpoint nor what is above it in the journal may speak of them any more.
  */
-export async function removeLeftovers(tenantsDirectory: string): Promise<void> {
-  for (const directory of topicDirectories(tenantsDirectory)) {
-    if (isLeftover(directory)) await rm(directory, { recursive: true });
+export async function removeLeftovers(tenantsDirectory: string): Promise<readonly RemovedTopic[]> {
+  const removed: RemovedTopic[] = [];
+  for (const directory of topicDirectories(tenantsDirectory).filter(isLeftover)) {
+    const topicId = deletedTopic(directory);
+    if (topicId !== undefined) removed.push({ topicId, ...nameIn(directory), bytes: bytesIn(directory) });
+    await rm(directory, { recursive: true });
   }
+  return removed;
+}
+
+function nameIn(directory: string): Pick<RemovedTopic, "tenant" | "topic"> {
+  try {
+    const { tenant, topic } = readManifestSync(directory);
+    return { tenant, topic };
+  } catch {
+    // It goes either way.
+    return { tenant: undefined, topic: undefined };
+  }
+}
+
+function bytesIn(directory: string): number {
+  const sizes = readdirSync(directory).map((name) => lstatSync(join(directory, name), { throwIfNoEntry: false })?.size);
+  return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
 }
 
 /**

@@ -154,7 +154,7 @@ export class FileStore implements LogStore {
       const { checkpoint, topics, report } = data.isNew
         ? await create(path, journalDirectory)
         : await recoverFound(path, journalDirectory, options.pendingBytes);
-      await removeLeftovers(tenantsDirectory);
+      const removed = await removeLeftovers(tenantsDirectory);
       await removeOrphans(topics);
       const { journalFileBytes: fileBytes, journalFiles: maxFiles } = options;
       const journal = closers.add(
@@ -168,7 +168,7 @@ export class FileStore implements LogStore {
       const parts = { journal, space, files, clock, retentionClock, checkpoint, lost };
       const store = new FileStore(path, closers, parts, options, events);
       for (const topic of topics) await store.#restore(topic);
-      events.onRecovered(report);
+      events.onRecovered({ ...report, removed });
       for (const failed of report.failed) events.onTopicFailure(failed);
       return store;
     } catch (error) {

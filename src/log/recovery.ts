@@ -1,7 +1,7 @@
 import { readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError, type RecordCorrupt } from "../errors.js";
-import type { Catalog } from "./catalog.js";
+import type { Catalog, RemovedTopic } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { HeldTopic } from "./held-topic.js";
 import { inParallel } from "./in-parallel.js";
@@ -28,6 +28,8 @@ export interface RecoveryReport {
   readonly failed: readonly FailedTopic[];
   /** Topics that cannot be read at all, and are left as they are. */
   readonly lost: readonly LostTopic[];
+  /** Topics that were deleted before, whose files were still there. */
+  readonly removed: readonly RemovedTopic[];
 }
 
 /** A topic that takes nothing until the next start, and why. */
@@ -43,7 +45,7 @@ export interface FailedTopic {
 export interface Recovery {
   readonly checkpoint: Checkpoint;
   readonly topics: readonly RecoveredTopic[];
-  readonly report: RecoveryReport;
+  readonly report: Omit<RecoveryReport, "removed">;
 }
 
 export const emptyEnd: TopicEnd = { next: 0n, segmentBase: 0n, position: 0, timeMs: 0 };

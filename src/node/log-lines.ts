@@ -60,7 +60,7 @@ export function logStray(logger: Logger, stray: Omit<StrayRequest, "code"> & { r
 
 /** What a start found on the disk. */
 export function logRecovery(logger: Logger, report: RecoveryReport): void {
-  const { groups, commits, milliseconds, torn, cut, damaged, lost } = report;
+  const { groups, commits, milliseconds, torn, cut, damaged, lost, removed } = report;
   logger.info({ groups, commits, milliseconds }, "the data directory is open");
   if (torn !== undefined)
     logger.warn(
@@ -74,6 +74,7 @@ export function logRecovery(logger: Logger, report: RecoveryReport): void {
       "a topic's file is not what it was: it takes no more records, what is there of it can be read",
     );
   }
+  for (const topic of removed) logger.info(topic, "files of a topic that was deleted before were removed");
   for (const { topicId, ...rest } of lost) {
     const what =
       topicId === undefined

@@ -1,8 +1,8 @@
-import { cp, mkdir, readFile, readdir, rename, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, readdir, rename, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { deletedName } from "../../src/log/catalog.js";
+import { deletedName, renameDeleted } from "../../src/log/catalog.js";
 import { writeCheckedJson } from "../../src/log/checked-json.js";
 import { readManifest } from "../../src/log/manifest.js";
 import { type TopicSettings, defaultTopicSettings } from "../../src/log/port.js";
@@ -256,6 +256,29 @@ describe("a deleted topic", () => {
     expect(open.store.usage("acme")).toEqual({ topics: 1, bytes: log.storedBytes });
     expect(open.failures).toEqual([]);
   });
+});
+
+test("a start says which topics it has removed that were deleted before, and how much that was", async () => {
+  await using directory = await temporaryDirectory();
+  let topicId = "";
+  {
+    await using open = await openStore(directory.path);
+    const log = await open.store.open("acme", "orders");
+    await appendDescribed(log, 10);
+    topicId = log.topicId;
+  }
+  // As a crash right behind it leaves it: the checkpoint still speaks of the topic.
+  const gone = await renameDeleted(join(directory.path, "tenants/acme/topics", topicId));
+  const names = await readdir(gone);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(join(gone, name))).size));
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  {
+    await using open = await openStore(directory.path);
+    expect(open.report.removed).toEqual([{ topicId, tenant: "acme", topic: "orders", bytes }]);
+    expect(open.store.find("acme", "orders")).toBeUndefined();
+  }
+  await using open = await openStore(directory.path);
+  expect(open.report.removed).toEqual([]);
 });
 
 describe("a deletion that fails while the store is closed", () => {

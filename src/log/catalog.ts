@@ -157,7 +157,8 @@ function foundIn(directory: string): FoundTopic | LostTopic {
   } catch (error) {
     const isTopic = /^[0-9a-f]{32}$/.test(topicId) && (isRenamed || name === topicId);
     if (!isTopic || isExhausted(error) || !(error instanceof ManifestDamaged || isSystemError(error))) throw error;
-    return { tenant, topic: undefined, topicId, path: join(directory, manifestName), problem: messageOf(error) };
+    const path = join(directory, manifestName);
+    return { tenant, topic: undefined, topicId, path, problem: messageOf(error).replace(`${path}: `, "") };
   }
 }
 

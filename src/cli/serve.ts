@@ -88,17 +88,20 @@ function explained(error: unknown, dataDir: string): unknown {
     const advice = `"aclog log verify --data ${dataDir}" shows all that is wrong, "aclog log repair" what can be saved`;
     return new OperatorError(`${error.message}. ${advice}`, error.findings, { cause: error });
   }
-  if (error instanceof Error && "code" in error && error.code === "EMFILE") {
-    const problem = `too many open files (${error.message}): a server needs 256, and one more for each connection`;
-    return new OperatorError(`${problem}; raise the limit (ulimit -n 20000) and start again`, [], { cause: error });
-  }
   const path =
     error instanceof Error && "syscall" in error && "path" in error ? resolve(String(error.path)) : undefined;
   const whole = resolve(dataDir);
   if (path === undefined || !(whole === path || path.startsWith(whole + sep) || whole.startsWith(path + sep)))
-    return error;
+    return withoutFiles(error);
   const problem = `cannot keep data in ${dataDir}: ${whyUnwritable(error)}; name another folder with --data`;
   return new OperatorError(problem, [], { cause: error });
+}
+
+/** Some of what a server consists of is loaded only while it starts. */
+function withoutFiles(error: unknown): unknown {
+  if (!(error instanceof Error && "code" in error && error.code === "EMFILE")) return error;
+  const problem = `too many open files (${error.message}): a server needs 256, and one more for each connection`;
+  return new OperatorError(`${problem}; raise the limit (ulimit -n 20000) and start again`, [], { cause: error });
 }
 
 async function announce(config: Config, { address, adminAddress }: RunningNode, json: unknown): Promise<void> {

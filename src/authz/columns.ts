@@ -34,6 +34,7 @@ export class Columns {
 
   /** Exactly these columns, none of them empty. */
   count(row: Row, kind: string, names: readonly string[]): boolean {
+    if (this.#isQuoted(row)) return false;
     const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
     const surplus = row.fields[names.length];
     if (surplus !== undefined) return this.#refuse(surplus, `${expected}, this one has ${row.columns}`);
@@ -42,6 +43,20 @@ export class Columns {
     }
     const empty = row.fields.findIndex((field) => field.text === "");
     return empty === -1 || this.#refuse(row.fields[empty]!, `the column ${names[empty]!} is empty`);
+  }
+
+  /** Said first: a comma in quotes would otherwise be reported as a column too many. */
+  #isQuoted(row: Row): boolean {
+    const [first, ...others] = row.fields.filter(({ text }) => text.includes('"'));
+    if (first === undefined) return false;
+    const count = [first, ...others].reduce((sum, { text }) => sum + text.split('"').length - 1, 0);
+    const problem =
+      count % 2 === 1 ? "this quote is never closed, and there is no quoting here" : "there is no quoting here";
+    this.#refuse(
+      { ...first, column: first.column + first.text.indexOf('"') },
+      `${problem}: names stand between commas as they are`,
+    );
+    return true;
   }
 
   principal(field: Field): boolean {
@@ -58,6 +73,13 @@ export class Columns {
   principalOrRole(field: Field): boolean {
     if (field.text.startsWith(rolePrefix)) return this.role(field);
     if (parsePrincipal(field.text) !== undefined) return this.principal(field);
+    const [prefix, name] = field.text.split(":");
+    if (name !== undefined && didYouMean(`${prefix!}:`, [rolePrefix]) !== "") {
+      return this.#refuse(
+        field,
+        `${quote(field.text)} is no principal and no role; did you mean ${quote(rolePrefix + name)}?`,
+      );
+    }
     const instead = field.text.includes(wildcard) ? "; * names nobody: give them a role" : "";
     const expected = `TENANT/NAME, as in acme/billing, or role:NAME, as in role:producer${instead}`;
     return this.#refuse(

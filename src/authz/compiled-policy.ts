@@ -4,13 +4,14 @@ import { type TenantLimits, defaultTenantLimits } from "../tenant-limits.js";
 import { type Action, isAction } from "./actions.js";
 import type { AccessRequest } from "./authorizer.js";
 import { Pace } from "./breathe.js";
+import { wildcard } from "./columns.js";
 import { CasbinEnforcer } from "./enforcer.js";
 import { quote } from "./findings.js";
 import type { Model } from "./model-conf.js";
 import type { PolicyRows, Rule } from "./policy-csv.js";
 import { RoleIndex } from "./role-index.js";
 import { RuleIndex } from "./rule-index.js";
-import { isRequestableTopic } from "./topic-pattern.js";
+import { coversPattern, isRequestableTopic } from "./topic-pattern.js";
 
 export interface Decision {
   readonly allowed: boolean;
@@ -39,6 +40,7 @@ export class CompiledPolicy {
   readonly #limits: ReadonlyMap<string, TenantLimits>;
   readonly #enforcer: CasbinEnforcer;
   readonly #isIndexable: boolean;
+  readonly #isExact: boolean;
   readonly #roles: RoleIndex;
   readonly #rules: RuleIndex;
   readonly #decisions = new LRUCache<string, Decision>({ max: maxDecisions });
@@ -47,13 +49,14 @@ export class CompiledPolicy {
   private constructor(
     version: string,
     limits: ReadonlyMap<string, TenantLimits>,
-    parts: { enforcer: CasbinEnforcer; isIndexable: boolean; roles: RoleIndex; rules: RuleIndex },
+    parts: { enforcer: CasbinEnforcer; model: Model; roles: RoleIndex; rules: RuleIndex },
   ) {
     this.version = version;
     this.tenants = [...limits.keys()].toSorted();
     this.#limits = limits;
     this.#enforcer = parts.enforcer;
-    this.#isIndexable = parts.isIndexable;
+    this.#isIndexable = parts.model.isIndexable;
+    this.#isExact = parts.model.isExact === true;
     this.#roles = parts.roles;
     this.#rules = parts.rules;
   }
@@ -74,7 +77,7 @@ export class CompiledPolicy {
       await pace.step();
     }
     const enforcer = await CasbinEnforcer.create(model.text, (name, role, tenant) => roles.has(name, role, tenant));
-    return new CompiledPolicy(version, tenants, { enforcer, isIndexable: model.isIndexable, roles, rules });
+    return new CompiledPolicy(version, tenants, { enforcer, model, roles, rules });
   }
 
   isDeclaredTenant(name: string): boolean {
@@ -134,6 +137,31 @@ export class CompiledPolicy {
     const decision = this.#ask(principal, action, tenant, topic, first);
     if (decision.rule !== undefined || allowing.length < 2) return decision;
     return this.#ask(principal, action, tenant, topic, allowing);
+  }
+
+  /** The name of a principal or role itself, and the roles that it has in the tenant, or for `*` in every one. */
+  rolesOf(name: string, tenant: string): ReadonlySet<string> {
+    return this.#roles.of(name, tenant);
+  }
+
+  /**
+   * A rule beside which this one decides nothing: it denies whatever this one speaks of, or says the same to all of it.
+   * Undefined also where nobody knows, because the matcher asks for more than the index does.
+   *
+   * @param subjects `rolesOf` the rule's subject in its tenant
+   */
+  overruling(rule: Rule, subjects: ReadonlySet<string>): Rule | undefined {
+    if (!this.#isExact) return undefined;
+    const asked = { subjects, tenant: rule.tenant, action: rule.action };
+    // A pattern is covered by those that cover its shortest name, but for that name itself.
+    const shortest = rule.pattern.replace(wildcard, "");
+    let found: Rule | undefined;
+    for (const other of this.#rules.fitting(asked, shortest)) {
+      if (other === rule || !coversPattern(other.pattern, rule.pattern)) continue;
+      if (other.effect === "deny") return other;
+      if (rule.effect === "allow") found = other;
+    }
+    return found;
   }
 
   #ask(principal: string, action: Action, tenant: string, topic: string, rules: readonly Rule[]): Decision {

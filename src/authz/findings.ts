@@ -1,9 +1,17 @@
 import type { Finding } from "../errors.js";
+import { Pace } from "./breathe.js";
+import { readRows } from "./rows.js";
 
 /** A place in a file. Lines and columns count from 1. */
 export interface Place {
   readonly line?: number;
   readonly column?: number;
+}
+
+/** A place in a file of rows by what is kept of a row: its line, and which of its fields it is, from 0. */
+interface FieldPlace {
+  readonly line: number;
+  readonly field: number;
 }
 
 /** Of one file and kind. A file that is not what its name says would bring one for each of its lines. */
@@ -18,6 +26,8 @@ export class Findings {
   readonly errors: Finding[] = [];
   readonly warnings: Finding[] = [];
   readonly #surplus = { errors: false, warnings: false };
+  /** Which field a finding is about that has no column yet. */
+  readonly #fields = new Map<Finding, number>();
 
   constructor(source: string) {
     this.#source = source;
@@ -33,13 +43,32 @@ export class Findings {
     return this.#surplus.warnings;
   }
 
-  error(place: Place, problem: string): void {
+  error(place: Place | FieldPlace, problem: string): void {
     this.#add("errors", place, problem);
   }
 
   /** Worth a look, but the policy means something without it. */
-  warn(place: Place, problem: string): void {
+  warn(place: Place | FieldPlace, problem: string): void {
     this.#add("warnings", place, problem);
+  }
+
+  /** Finds the columns of what was said about fields. `text` is that of the file. */
+  async placeFields(text: string): Promise<void> {
+    if (this.#fields.size === 0) return;
+    const lines = new Set([...this.#fields.keys()].map(({ line }) => line));
+    const pace = new Pace();
+    for (const { line, fields } of readRows(text)) {
+      await pace.step();
+      if (!lines.has(line)) continue;
+      for (const kind of ["errors", "warnings"] as const) {
+        for (const [index, finding] of this[kind].entries()) {
+          const field = this.#fields.get(finding);
+          if (field === undefined || finding.line !== line) continue;
+          this[kind][index] = { ...finding, column: fields[field]!.column };
+        }
+      }
+    }
+    this.#fields.clear();
   }
 
   /** From top to bottom; behind them, that there are more, if so. */
@@ -49,9 +78,14 @@ export class Findings {
     return sorted;
   }
 
-  #add(kind: "errors" | "warnings", place: Place, problem: string): void {
-    if (this[kind].length === maxFindings) this.#surplus[kind] = true;
-    else this[kind].push(this.#finding(place, cut(problem, maxProblemLength)));
+  #add(kind: "errors" | "warnings", place: Place | FieldPlace, problem: string): void {
+    if (this[kind].length === maxFindings) {
+      this.#surplus[kind] = true;
+      return;
+    }
+    const finding = this.#finding(place, cut(problem, maxProblemLength));
+    this[kind].push(finding);
+    if ("field" in place) this.#fields.set(finding, place.field);
   }
 
   #finding({ line, column }: Place, problem: string): Finding {

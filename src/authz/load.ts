@@ -1,6 +1,7 @@
 import type { Finding } from "../errors.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { CompiledPolicy } from "./compiled-policy.js";
+import { warnOfIdleRules } from "./idle-rules.js";
 import { type MatrixRow, parseMatrix, runMatrix } from "./matrix-csv.js";
 import { parseModel } from "./model-conf.js";
 import { parsePolicy, type PolicyRows } from "./policy-csv.js";
@@ -71,12 +72,14 @@ export async function loadPolicy(
   if (model !== undefined && isGood(tenantsFile) && isGood(policyFile)) {
     try {
       compiled = await CompiledPolicy.build(version, model, tenants, rows);
+      await warnOfIdleRules(rows, compiled, policyFile.findings);
       await judge(matrix, compiled, matrixFile.findings);
     } catch (error) {
       const cause = error instanceof Error ? error.message : String(error);
       modelFile.findings.error({}, `Casbin cannot evaluate this policy: ${cause}`);
     }
   }
+  await policyFile.findings.placeFields(policyFile.text ?? "");
   const report: PolicyReport = {
     version,
     findings: all.flatMap((file) => file.findings.inReadingOrder("errors")),

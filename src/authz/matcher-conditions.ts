@@ -20,13 +20,32 @@ export function isIndexable(matcher: string): boolean {
   return demands.every((demand) => demand.some((condition) => conditions.has(condition)));
 }
 
+/** All that the example's matcher asks for. */
+const exact = new Set([...demands.map(([condition]) => condition!), '"*"==p.dom&&r.dom!="_system"||p.dom==r.dom']);
+
+/**
+ * Whether the matcher holds for every rule that the index finds, and for no other: it is the example's, but for the order of
+ * its conditions.
+ *
+ * @param matcher that `checkMatcher` has let through
+ */
+export function isExact(matcher: string): boolean {
+  const conditions = new Set(conditionsOf(matcher.replaceAll(" ", "")));
+  return conditions.size === exact.size && [...conditions].every((condition) => exact.has(condition));
+}
+
 /** What must hold together. Of `a || b` that is the whole alone, since `&&` binds closer. */
-function conditionsOf(text: string): string[] {
+export function conditionsOf(text: string): string[] {
   const bare = withoutBrackets(text);
   const alternatives = split(bare, "||");
-  if (alternatives.length > 1) return [alternatives.map(inOneOrder).toSorted().join("||")];
+  if (alternatives.length > 1) return [alternatives.map(alternative).toSorted().join("||")];
   const parts = split(bare, "&&");
   return parts.length > 1 ? parts.flatMap(conditionsOf) : [inOneOrder(bare)];
+}
+
+function alternative(text: string): string {
+  const parts = split(withoutBrackets(text), "&&");
+  return parts.map(inOneOrder).toSorted().join("&&");
 }
 
 /** `b==a` for `a==b` too. */

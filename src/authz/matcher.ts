@@ -9,6 +9,8 @@ const variables = ["r.sub", "r.dom", "r.obj", "r.act", "p.sub", "p.dom", "p.obj"
 const functions = ["g", topicMatch.name];
 /** No name of a tenant, principal or topic: who may do what is for `policy.csv` to say, where the matrix watches it. */
 const literals: readonly string[] = [wildcard, systemTenant, ...actions];
+/** Functions of Casbin's that administrators will miss: those that run a text, and those that take it for an expression. */
+const dangerous = /^(eval|(regex|key|glob|ip)\w*)$/i;
 
 const tokens = /(?<space> +)|(?<operator>&&|\|\||==|!=|[!(),])|"(?<literal>[^"]*)"|(?<word>[A-Za-z_][A-Za-z0-9_.]*)/y;
 
@@ -22,18 +24,26 @@ export function checkMatcher(text: string, start: Required<Place>, findings: Fin
     const match = tokens.exec(text);
     const place = { line: start.line, column: start.column + at };
     if (match === null) {
+      const [sign] = text.slice(at);
+      if (sign === '"') {
+        findings.error(place, "this quote is never closed");
+        return;
+      }
       const expected = "expected && || ! == != ( ) , names and double-quoted words";
-      findings.error(place, `${quote(text.slice(at, at + 1))} is not allowed in a matcher: ${expected}`);
-      return;
+      findings.error(place, `${quote(sign!)} is not allowed in a matcher: ${expected}`);
+      at += sign!.length;
+      continue;
     }
     at = tokens.lastIndex;
     const { literal, word } = match.groups!;
     const isCall = /^ *\(/.test(text.slice(at));
     if (literal !== undefined && !literals.includes(literal)) {
-      findings.error(place, `${quote(literal)} is not allowed in a matcher: expected one of ${literals.join(" ")}`);
+      const hint = didYouMean(literal, literals) || `: expected one of ${literals.join(" ")}`;
+      findings.error(place, `${quote(literal)} is not allowed in a matcher${hint}`);
     } else if (word !== undefined && isCall && !functions.includes(word)) {
       const known = `expected ${functions.join(" or ")}`;
-      findings.error(place, `unknown function ${quote(word)}${didYouMean(word, functions) || `; ${known}`}`);
+      const why = dangerous.test(word) ? `; ${known}: patterns are no expressions, and no text is run as code` : "";
+      findings.error(place, `unknown function ${quote(word)}${why || didYouMean(word, functions) || `; ${known}`}`);
     } else if (word !== undefined && !isCall && !variables.includes(word)) {
       const known = `expected one of ${variables.join(" ")}`;
       findings.error(place, `unknown name ${quote(word)}${didYouMean(word, variables) || `; ${known}`}`);

@@ -3,7 +3,7 @@ import { actions } from "./actions.js";
 import { CasbinEnforcer } from "./enforcer.js";
 import { type Findings, quote } from "./findings.js";
 import { checkMatcher } from "./matcher.js";
-import { isIndexable } from "./matcher-conditions.js";
+import { isExact, isIndexable } from "./matcher-conditions.js";
 import { RoleIndex } from "./role-index.js";
 import { endWithoutSpaces, skipSpaces } from "./rows.js";
 import type { SourceFile } from "./source-file.js";
@@ -38,6 +38,8 @@ export interface Model {
   readonly text: string;
   /** Whether the index finds every rule for which the matcher can hold. */
   readonly isIndexable: boolean;
+  /** Whether it holds for each of these. */
+  readonly isExact?: boolean;
 }
 
 /** Reads `model.conf`, Casbin's own file. Undefined if anything in it was refused. */
@@ -53,7 +55,7 @@ export async function parseModel(file: SourceFile): Promise<Model | undefined> {
     } else if (expected === undefined) {
       checkMatcher(definition.value, definition, file.findings);
     } else if (normalize(key, definition.value) !== expected) {
-      file.findings.error(definition, `expected ${key} = ${expected}`);
+      file.findings.error(definition, `found ${quote(definition.value)}, expected ${key} = ${expected}`);
     }
   }
   if (file.findings.errors.length > 0) return undefined;
@@ -63,7 +65,7 @@ export async function parseModel(file: SourceFile): Promise<Model | undefined> {
     file.findings.error(matcher, problem);
     return undefined;
   }
-  const model = { text: file.text, isIndexable: isIndexable(matcher.value) };
+  const model = { text: file.text, isIndexable: isIndexable(matcher.value), isExact: isExact(matcher.value) };
   if (!model.isIndexable) file.findings.warn(matcher, `every decision looks at all rules of its tenant; ${toIndex}`);
   return model;
 }

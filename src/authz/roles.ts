@@ -1,3 +1,4 @@
+import { systemTenant } from "../names.js";
 import { didYouMean } from "../suggest.js";
 import { Pace } from "./breathe.js";
 import { isRole, wildcard } from "./columns.js";
@@ -14,7 +15,7 @@ export async function checkRoles(scopes: RoleScopes, findings: Findings): Promis
   for (const scope of scopes.all.values()) {
     for await (const { assignment, problem } of defects(scope, pace)) {
       const key = `${assignment.line}: ${problem}`;
-      if (!reported.has(key)) findings.error({ line: assignment.line }, problem);
+      if (!reported.has(key)) findings.error({ line: assignment.line, field: 2 }, problem);
       if (findings.isFull) return;
       reported.add(key);
     }
@@ -30,13 +31,16 @@ export async function warnOfIdleRoles(rows: PolicyRows, scopes: RoleScopes, find
 
 async function warnOfIdleRules(rows: PolicyRows, scopes: RoleScopes, findings: Findings, pace: Pace): Promise<void> {
   const warned = new Set<string>();
-  for (const { line, subject, tenant } of rows.rules) {
+  for (const { line, subject, tenant, effect } of rows.rules) {
     await pace.step();
-    const key = `${subject} ${tenant}`;
+    const key = `${subject} ${tenant} ${effect}`;
     if (!isRole(subject) || scopes.isHeld(subject, tenant) || warned.has(key)) continue;
     warned.add(key);
+    const where = notHeld(subject, tenant, scopes);
     const hint = didYouMean(subject, first(scopes.names("held", tenant)));
-    findings.warn({ line }, `nobody has ${subject} in ${inWords(tenant)}${hint}`);
+    // The dangerous one of the two, since what it was to deny stays allowed.
+    const so = effect === "deny" ? ", so this denies nobody" : "";
+    findings.warn({ line, field: 1 }, `${where}${so}${hint}`);
     if (findings.hasAllWarnings) return;
   }
 }
@@ -51,13 +55,19 @@ async function warnOfIdleAssignments(
     await pace.step();
     if (!scopes.isRuled(role, tenant)) {
       const hint = didYouMean(role, first(scopes.names("ruled", tenant)));
-      findings.warn({ line }, `no rule speaks of ${role} in ${inWords(tenant)}${hint}`);
+      findings.warn({ line, field: 2 }, `no rule speaks of ${role} in ${inWords(tenant)}${hint}`);
     }
     if (isRole(member) && !scopes.isHeld(member, tenant)) {
-      findings.warn({ line }, `nobody has ${member} in ${inWords(tenant)}`);
+      findings.warn({ line, field: 1 }, notHeld(member, tenant, scopes));
     }
     if (findings.hasAllWarnings) return;
   }
+}
+
+function notHeld(role: string, tenant: string, scopes: RoleScopes): string {
+  const elsewhere =
+    tenant === systemTenant && scopes.isHeld(role, wildcard) ? ` (${wildcard} is never ${systemTenant})` : "";
+  return `nobody has ${role} in ${inWords(tenant)}${elsewhere}`;
 }
 
 /** To compare a name with each of a hundred thousand would keep calls waiting. */

@@ -1,13 +1,13 @@
-import { type Action, actions } from "./actions.js";
+import { actions } from "./actions.js";
 import { wildcard } from "./columns.js";
 import type { Rule } from "./policy-csv.js";
 import { columnsFor, entry } from "./role-index.js";
 
-/** Of whom, about what. `subjects` are the caller and its roles in the tenant. */
+/** Of whom, about what. `subjects` are the caller and its roles in the tenant; `*` as the action is what rules for all say. */
 interface Asked {
   readonly subjects: ReadonlySet<string>;
   readonly tenant: string;
-  readonly action: Action;
+  readonly action: string;
 }
 
 /**
@@ -93,7 +93,7 @@ class TenantColumn {
     return found;
   }
 
-  mayAllow(subjects: ReadonlySet<string>, action: Action): boolean {
+  mayAllow(subjects: ReadonlySet<string>, action: string): boolean {
     for (const subject of subjects) {
       if (((this.#allowed.get(subject) ?? 0) & bitsOf(action)) !== 0) return true;
     }

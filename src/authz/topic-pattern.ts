@@ -19,3 +19,9 @@ export function isTopicPattern(text: string): boolean {
   const prefix = text.slice(0, -1);
   return prefix === "" || isTopicName(prefix);
 }
+
+/** Whether a pattern covers all that another one covers. */
+export function coversPattern(wider: string, pattern: string): boolean {
+  if (!pattern.endsWith("*")) return topicMatch(pattern, wider);
+  return wider.endsWith("*") && pattern.startsWith(wider.slice(0, -1));
+}

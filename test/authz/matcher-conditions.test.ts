@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { isIndexable } from "../../src/authz/matcher-conditions.js";
+import { isExact, isIndexable } from "../../src/authz/matcher-conditions.js";
 import { exampleModel, warningsIn } from "./policy-folder.js";
 
 const [roles, topic, action] = [
@@ -35,6 +35,22 @@ const matchers: [matcher: string, indexable: boolean, why: string][] = [
   [`${roles} && ${action}`, false, "nothing said of the topic"],
   ["", false, "nothing"],
 ];
+
+const tenant = `(r.dom == p.dom || (p.dom == "*" && r.dom != "_system"))`;
+const exact: [matcher: string, is: boolean, why: string][] = [
+  [exampleModel.split("m = ")[1]!.trim(), true, "the example's"],
+  [`${all}&&(("_system"!=r.dom&&"*"==p.dom)||p.dom==r.dom)`, false, "a comparison that is not turned round"],
+  [`(${topic} && ${action}) && (${tenant} && ${roles})`, true, "another order, and other brackets"],
+  [all, false, "without the tenant"],
+  [`${all} && (r.dom == p.dom || "*" && r.dom != "_system" == p.dom)`, false, "the same words put together otherwise"],
+  [`${all} && ${tenant} && r.act != "admin"`, false, "one thing more"],
+  [`${roles} && ${topic} && r.act == p.act && ${tenant}`, false, "another in place of one"],
+];
+describe("rules are compared with each other only under the example's matcher:", () => {
+  for (const [matcher, is, why] of exact) {
+    test(`${is ? "" : "not "}${why}`, () => assert.equal(isExact(matcher), is));
+  }
+});
 
 describe("a matcher", () => {
   for (const [matcher, indexable, why] of matchers) {

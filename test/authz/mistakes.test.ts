@@ -10,6 +10,7 @@ const good = "p, acme/billing, acme, orders, produce, allow\n";
 const names = "1 to 200 of a-z 0-9 . _ -, beginning with a letter or digit";
 const noSubject =
   "no principal and no role: expected TENANT/NAME, as in acme/billing, or role:NAME, as in role:producer";
+const noQuotes = "there is no quoting here: names stand between commas as they are";
 const actions = "produce, consume, describe, create, delete, admin or *";
 const sixColumns = "a p line has 6 columns (p, subject, tenant, topic, action, effect)";
 
@@ -45,7 +46,18 @@ const policyMistakes: [line: string, finding: string][] = [
     `2:18: "Acme" is not a tenant: expected a declared tenant, _system or *; names are lower-case`,
   ],
   ["hello world", `2:1: unknown rule type "hello world"; a line begins with p (a rule), g (a role) or # (a comment)`],
-  [`p, "acme/b", acme, x, produce, allow`, `2:4: "\\"acme/b\\"" is ${noSubject}`],
+  [`p, "acme/b", acme, x, produce, allow`, `2:4: ${noQuotes}`],
+  [`p, acme/b, acme, x, produce, a"llow`, `2:31: this quote is never closed, and ${noQuotes}`],
+  [`p, "acme/b, acme/c", acme, x, produce, allow`, `2:4: ${noQuotes}`],
+  [
+    `p, rol:writer, acme, x, produce, allow`,
+    `2:4: "rol:writer" is no principal and no role; did you mean "role:writer"?`,
+  ],
+  [
+    `p, Role:writer, acme, x, produce, allow`,
+    `2:4: "Role:writer" is no principal and no role; did you mean "role:writer"?`,
+  ],
+  [`p, group:writer, acme, x, produce, allow`, `2:4: "group:writer" is ${noSubject}`],
   ["p, billing, acme, x, produce, allow", `2:4: "billing" is ${noSubject}`],
   ["p, *, acme, x, produce, allow", `2:4: "*" is ${noSubject}; * names nobody: give them a role`],
   ["p, _system/x, acme, x, produce, allow", `2:4: "_system/x" is ${noSubject}`],
@@ -100,7 +112,7 @@ const policyMistakes: [line: string, finding: string][] = [
     "2:32: a g line has 4 columns (g, principal or role, role, tenant), this one has 5",
   ],
   ["g, acme/billing, role:x, initrode", `2:26: tenant "initrode" is not declared in tenants.yaml`],
-  ["g, role:x, role:x, acme", "2: these roles go in a circle: role:x → role:x (line 2)"],
+  ["g, role:x, role:x, acme", "2:12: these roles go in a circle: role:x → role:x (line 2)"],
   [
     "p, acme/billing, acme,\u00a0x, produce, allow",
     `2:23: "\u00a0x" is not a topic pattern: expected a name (${names}), a prefix of one followed by *, or *`,
@@ -120,7 +132,7 @@ describe("policy.csv is refused for", () => {
   test("a circle of roles, at the line that closes it", async () => {
     const policy = `${good}g, role:a, role:b, acme\ng, role:b, role:c, *\ng, acme/x, role:a, acme\ng, role:c, role:a, acme\n`;
     assert.deepEqual(await mistakesIn({ "policy.csv": policy }), [
-      "policy.csv:5: these roles go in a circle: role:c → role:a → role:b → role:c (lines 2, 3, 5)",
+      "policy.csv:5:12: these roles go in a circle: role:c → role:a → role:b → role:c (lines 2, 3, 5)",
     ]);
   });
 
@@ -137,7 +149,7 @@ describe("policy.csv is refused for", () => {
     const matrix = { "matrix.csv": "acme/billing, acme, deep, produce, allow\n" };
     assert.deepEqual(await mistakesIn({ "policy.csv": chain(10), ...matrix }), []);
     const [finding] = await mistakesIn({ "policy.csv": chain(11), ...matrix });
-    assert.match(finding!, /^policy\.csv:2: role:r1 is more than 10 assignments away/);
+    assert.match(finding!, /^policy\.csv:2:\d+: role:r1 is more than 10 assignments away/);
   });
 
   test("every mistake that it has, in the order of its lines", async () => {
@@ -255,6 +267,7 @@ const tenantMistakes: [text: string, ...findings: string[]][] = [
     "2:12: YAML anchors are not allowed here",
     "3:11: YAML aliases are not allowed here",
   ],
+  [`tenants:\n  "acme: {}\n`, `3:1: Missing closing "quote`],
   ["tenants:\n  acme: !!map {}\n", "2:15: YAML tags are not allowed here"],
   ["%YAML 1.1\n---\ntenants:\n  acme:\n", "1:1: YAML directives are not allowed here"],
   ["tenants:\n  acme:\n---\ntenants:\n  x:\n", "3:1: a second YAML document is not allowed here"],
@@ -292,20 +305,20 @@ const modelMistakes: [what: string, from: string, to: string, finding: RegExp][]
     "another request",
     "r = sub, dom, obj, act",
     "r = sub, obj, act",
-    /^model\.conf:6:5: expected r = sub, dom, obj, act$/,
+    /^model\.conf:6:5: found "sub, obj, act", expected r = sub, dom, obj, act$/,
   ],
   [
     "another policy",
     "p = sub, dom, obj, act, eft",
     "p = sub, dom, obj, act",
-    /^model\.conf:10:5: expected p = sub, dom, obj, act, eft$/,
+    /^model\.conf:10:5: found "sub, dom, obj, act", expected p = sub, dom, obj, act, eft$/,
   ],
-  ["another role", "g = _, _, _", "g = _, _", /^model\.conf:14:5: expected g = _, _, _$/],
+  ["another role", "g = _, _, _", "g = _, _", /^model\.conf:14:5: found "_, _", expected g = _, _, _$/],
   [
     "an effect under which what nobody denies is allowed",
     "some(where (p.eft == allow)) && ",
     "",
-    /^model\.conf:\d+:5: expected e = some/,
+    /^model\.conf:\d+:5: found ".*", expected e = some/,
   ],
   [
     "a missing section",
@@ -331,8 +344,32 @@ const modelMistakes: [what: string, from: string, to: string, finding: RegExp][]
   ["a comment behind a definition", "g = _, _, _", "g = _, _, _ # three", /:14:13: "#" is not allowed here/],
   ["a semicolon", "g = _, _, _", "g = _, _, _; g2 = _", /:14:12: ";" is not allowed here/],
   ["a continued line", "g = _, _, _", "g = _, \\\n_, _", /:14:8: "\\\\" is not allowed here/],
-  ["eval", "g(r.sub, p.sub, r.dom)", "eval(p.sub)", new RegExp(`:${m}:\\d+: unknown function "eval"`)],
-  ["a regular expression", "topicMatch(r.obj, p.obj)", "regexMatch(r.obj, p.obj)", /unknown function "regexMatch"/],
+  [
+    "eval",
+    "g(r.sub, p.sub, r.dom)",
+    "eval(p.sub)",
+    new RegExp(`:${m}:\\d+: unknown function "eval"; expected g or topicMatch: .*no text is run as code`),
+  ],
+  [
+    "a regular expression",
+    "topicMatch(r.obj, p.obj)",
+    "regexMatch(r.obj, p.obj)",
+    /unknown function "regexMatch"; expected g or topicMatch: patterns are no expressions/,
+  ],
+  [
+    "a pattern of another kind",
+    "topicMatch(r.obj, p.obj)",
+    "keyMatch2(r.obj, p.obj)",
+    /unknown function "keyMatch2"; expected g or topicMatch/,
+  ],
+  ["an unclosed quote", `p.act == "*"`, `p.act == "*`, new RegExp(`:${m}:\\d+: this quote is never closed$`)],
+  [
+    "a mistyped action",
+    `p.act == "*"`,
+    `p.act == "prodcue"`,
+    /"prodcue" is not allowed in a matcher; did you mean "produce"\?/,
+  ],
+  ["what stands behind a sign that it may not have", `r.act == p.act`, "r.act =~ p.act + x.y", /unknown name "x\.y"/],
   ["a mistyped function", "topicMatch(", "topicMach(", /unknown function "topicMach"; did you mean "topicMatch"\?/],
   [
     "JavaScript's own objects",
@@ -501,26 +538,62 @@ test("the mistakes of all files are reported together", async () => {
   );
 });
 
+const nothing = "this rule decides nothing";
 describe("a policy can be used, with a warning, when", () => {
   const warnings: [what: string, policy: string, ...findings: string[]][] = [
-    ["nobody has a role", "p, role:x, acme, a, produce, allow", "policy.csv:2: nobody has role:x in acme"],
+    ["nobody has a role", "p, role:x, acme, a, produce, allow", "policy.csv:2:4: nobody has role:x in acme"],
     [
       "a role is only held elsewhere",
       "p, role:x, acme, a, produce, allow\ng, acme/y, role:x, globex",
-      "policy.csv:2: nobody has role:x in acme",
-      "policy.csv:3: no rule speaks of role:x in globex",
+      "policy.csv:2:4: nobody has role:x in acme",
+      "policy.csv:3:12: no rule speaks of role:x in globex",
     ],
-    ["no rule speaks of a role", "g, acme/y, role:x, *", "policy.csv:2: no rule speaks of role:x in any tenant"],
+    ["no rule speaks of a role", "g, acme/y, role:x, *", "policy.csv:2:12: no rule speaks of role:x in any tenant"],
+    [
+      "a deny line is for a role that nobody has",
+      "p, role:x, acme, a, produce, deny",
+      "policy.csv:2:4: nobody has role:x in acme, so this denies nobody",
+    ],
+    [
+      "a role for the platform is held in every tenant",
+      "p, role:x, _system, a, admin, allow\np, role:x, acme, a, admin, allow\ng, acme/y, role:x, *",
+      "policy.csv:2:4: nobody has role:x in _system (* is never _system)",
+    ],
     [
       "a role is mistyped",
       "p, role:writer, acme, a, produce, allow\ng, acme/y, role:wirter, acme",
-      `policy.csv:2: nobody has role:writer in acme; did you mean "role:wirter"?`,
-      `policy.csv:3: no rule speaks of role:wirter in acme; did you mean "role:writer"?`,
+      `policy.csv:2:4: nobody has role:writer in acme; did you mean "role:wirter"?`,
+      `policy.csv:3:12: no rule speaks of role:wirter in acme; did you mean "role:writer"?`,
     ],
     [
       "nobody has the role that has a role",
       "p, role:x, acme, a, produce, allow\ng, acme/y, role:x, acme\ng, role:z, role:x, acme",
-      "policy.csv:4: nobody has role:z in acme",
+      "policy.csv:4:4: nobody has role:z in acme",
+    ],
+    [
+      "a deny line covers all that a line allows",
+      "p, acme/x, acme, a.b, produce, allow\np, acme/x, *, a*, *, deny",
+      `policy.csv:2:1: ${nothing}: line 3 denies all of it: p, acme/x, *, a*, *, deny`,
+    ],
+    [
+      "a deny line for a role covers what a line allows to one who has it",
+      "p, acme/x, acme, a, produce, allow\np, role:r, acme, a, produce, deny\ng, acme/x, role:q, *\ng, role:q, role:r, acme",
+      `policy.csv:2:1: ${nothing}: line 3 denies all of it: p, role:r, acme, a, produce, deny`,
+    ],
+    [
+      "a line allows what a wider one allows already",
+      "p, acme/x, acme, a.b*, produce, allow\np, acme/x, acme, a.*, *, allow",
+      `policy.csv:2:1: ${nothing}: line 3 allows all of it already: p, acme/x, acme, a.*, *, allow`,
+    ],
+    [
+      "a line denies what a wider one denies already",
+      "p, acme/x, *, a, produce, deny\np, acme/x, *, *, produce, deny",
+      `policy.csv:2:1: ${nothing}: line 3 denies all of it already: p, acme/x, *, *, produce, deny`,
+    ],
+    [
+      "a line opens writing to what the server alone writes to",
+      "p, acme/x, acme, _offsets, produce, allow\np, acme/x, acme, _offsets, consume, allow",
+      `policy.csv:2:1: ${nothing}: only reading can be opened of _offsets, which the server makes`,
     ],
   ];
   for (const [what, policy, ...findings] of warnings) {

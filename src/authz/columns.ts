@@ -1,5 +1,5 @@
 import { isPrincipalName, isTenantName, nameRules, parsePrincipal, systemTenant } from "../names.js";
-import { actions, isAction } from "./actions.js";
+import { actions } from "./actions.js";
 import { type Findings, oneOf, quote } from "./findings.js";
 import type { Field, Row } from "./rows.js";
 import { didYouMean } from "../suggest.js";
@@ -12,6 +12,16 @@ const effects: readonly Effect[] = ["allow", "deny"];
 export const wildcard = "*";
 
 const rolePrefix = "role:";
+
+/** `role:producer` for `producer` */
+export function roleOf(name: string): string {
+  return `${rolePrefix}${name}`;
+}
+
+/** The other way round. */
+export function nameOfRole(role: string): string {
+  return role.slice(rolePrefix.length);
+}
 
 /** Roles are a name space of their own: no principal has a colon in it, so no certificate can be called a role. */
 export function isRole(text: string): boolean {
@@ -96,6 +106,13 @@ export class Columns {
     );
   }
 
+  /** In the simple model: of a principal in its own tenant, or of a role. */
+  plainName(field: Field): boolean {
+    if (isPrincipalName(field.text)) return true;
+    const expected = `expected a name alone, as in root, which is that principal in its own tenant or a role`;
+    return this.#refuse(field, `${quote(field.text)} is not a name: ${expected}${lowerCase(field.text)}`);
+  }
+
   tenant(field: Field): boolean {
     if (field.text === wildcard || field.text === systemTenant) return true;
     if (isTenantName(field.text)) return this.#declaredTenant(field, field.text);
@@ -117,9 +134,10 @@ export class Columns {
     return this.#refuse(field, `${quote(field.text)} is not a topic: expected a name (${nameRules.topic}) or *`);
   }
 
-  action(field: Field): boolean {
-    if (field.text === wildcard || isAction(field.text)) return true;
-    const hint = didYouMean(field.text, actions) || `; expected ${oneOf([...actions, wildcard])}`;
+  /** @param known those that the column may have; the simple model can do without `*` */
+  action(field: Field, known: readonly string[] = [...actions, wildcard]): boolean {
+    if (known.includes(field.text)) return true;
+    const hint = didYouMean(field.text, actions) || `; expected ${oneOf(known)}`;
     return this.#refuse(field, `unknown action ${quote(field.text)}${hint}`);
   }
 

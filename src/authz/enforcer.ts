@@ -40,19 +40,16 @@ export class CasbinEnforcer {
   }
 
   /**
-   * The answer, and the rule that decided: the first that denies, or the last that allows; undefined when none matched.
+   * The answer to a request, as the model defines it, and the rule that decided: the first that denies, or the last that allows; undefined when none matched.
    * @throws Error when the matcher cannot be evaluated, or when access would be allowed without a rule
    */
   decide<Rule extends HasCells>(
-    subject: string,
-    tenant: string,
-    topic: string,
-    action: string,
+    request: readonly string[],
     rules: readonly Rule[],
   ): { allowed: boolean; rule: Rule | undefined } {
     // Casbin reads the cells and keeps nothing of them.
     this.#policy.policy = rules.map(({ cells }) => cells as string[]);
-    const [allowed, cells] = this.#enforcer.enforceExSync(subject, tenant, topic, action);
+    const [allowed, cells] = this.#enforcer.enforceExSync(...request);
     const rule = rules.find((candidate) => candidate.cells === cells);
     if (allowed && rule === undefined) throw new Error("access was allowed without a rule");
     return { allowed, rule };

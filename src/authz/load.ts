@@ -1,5 +1,6 @@
 import type { Finding } from "../errors.js";
 import type { TenantLimits } from "../tenant-limits.js";
+import { nameOfRole } from "./columns.js";
 import { CompiledPolicy } from "./compiled-policy.js";
 import { warnOfIdleRules } from "./idle-rules.js";
 import { type MatrixRow, parseMatrix, runMatrix } from "./matrix-csv.js";
@@ -7,7 +8,7 @@ import { parseModel } from "./model-conf.js";
 import { parsePolicy, type PolicyRows } from "./policy-csv.js";
 import { PolicyFiles } from "./policy-files.js";
 import { RoleScopes } from "./role-scopes.js";
-import { checkRoles, warnOfIdleRoles } from "./roles.js";
+import { checkRoles, warnOfIdleNames, warnOfIdleRoles } from "./roles.js";
 import type { SourceFile } from "./source-file.js";
 import { parseTenants } from "./tenants-yaml.js";
 
@@ -15,6 +16,8 @@ import { parseTenants } from "./tenants-yaml.js";
 export interface PolicyReport {
   /** Short content hash of the four files, as `Authorizer.version` shows it. */
   readonly version: string;
+  /** Which of the two kinds of model judges: with tenants, or the simple one, which knows the caller's own alone. */
+  readonly model: "tenants" | "simple";
   /** Every mistake, of each file the first 50; each one keeps the policy from coming into force. */
   readonly findings: readonly Finding[];
   /** What is possible but perhaps not meant, such as a role that nobody has: these keep nothing from coming into force. */
@@ -51,22 +54,26 @@ export async function loadPolicy(
   files: PolicyFiles,
   judge: typeof runMatrix = runMatrix,
 ): Promise<{ report: PolicyReport; policy?: LoadedPolicy }> {
-  const { version, all } = files;
+  const { version } = files;
   const modelFile = files.files["model.conf"];
   const tenantsFile = files.files["tenants.yaml"];
   const policyFile = files.files["policy.csv"];
   const matrixFile = files.files["matrix.csv"];
 
-  const model = await parseModel(modelFile);
+  const { model, simple } = await parseModel(modelFile);
   const tenants = await parseTenants(tenantsFile);
   const declared = isGood(tenantsFile) ? new Set(tenants.keys()) : undefined;
-  const rows = await parsePolicy(policyFile, declared);
+  const rows = await parsePolicy(policyFile, declared, simple);
   const scopes = await RoleScopes.of(rows);
-  await checkRoles(scopes, policyFile.findings);
+  await checkRoles(scopes, policyFile.findings, simple && nameOfRole);
   // With a line left out for a mistake, roles would look idle that are not.
-  if (isGood(policyFile)) await warnOfIdleRoles(rows, scopes, policyFile.findings);
+  if (isGood(policyFile))
+    await (simple === undefined ? warnOfIdleRoles : warnOfIdleNames)(rows, scopes, policyFile.findings);
+  // What nobody states nobody has to hold: classic policies come without.
+  const isStated = simple === undefined || !matrixFile.isMissing;
+  const all = files.all.filter((file) => file !== matrixFile || isStated);
   const matrix = await parseMatrix(matrixFile, declared);
-  if (isGood(matrixFile) && matrix.length === 0) matrixFile.findings.warn({}, "this file states nothing");
+  if (isGood(matrixFile) && matrix.length === 0 && isStated) matrixFile.findings.warn({}, "this file states nothing");
 
   let compiled: CompiledPolicy | undefined;
   if (model !== undefined && isGood(tenantsFile) && isGood(policyFile)) {
@@ -82,6 +89,7 @@ export async function loadPolicy(
   await policyFile.findings.placeFields(policyFile.text ?? "");
   const report: PolicyReport = {
     version,
+    model: simple === undefined ? "tenants" : "simple",
     findings: all.flatMap((file) => file.findings.inReadingOrder("errors")),
     warnings: all.flatMap((file) => file.findings.inReadingOrder("warnings")),
     counts: {

@@ -5,7 +5,7 @@ import { type Findings, type Place, quote } from "./findings.js";
 import { didYouMean } from "../suggest.js";
 import { topicMatch } from "./topic-pattern.js";
 
-const variables = ["r.sub", "r.dom", "r.obj", "r.act", "p.sub", "p.dom", "p.obj", "p.act"];
+const all: readonly string[] = ["r.sub", "r.dom", "r.obj", "r.act", "p.sub", "p.dom", "p.obj", "p.act"];
 const functions = ["g", topicMatch.name];
 /** No name of a tenant, principal or topic: who may do what is for `policy.csv` to say, where the matrix watches it. */
 const literals: readonly string[] = [wildcard, systemTenant, ...actions];
@@ -18,7 +18,7 @@ const tokens = /(?<space> +)|(?<operator>&&|\|\||==|!=|[!(),])|"(?<literal>[^"]*
  * Lets through only the words and signs that a matcher needs. Casbin evaluates it as an expression in which JavaScript's
  * own objects are in reach, so this is a list of what is known to be safe and not of what is known to be bad.
  */
-export function checkMatcher(text: string, start: Required<Place>, findings: Findings): void {
+export function checkMatcher(text: string, start: Required<Place>, findings: Findings, variables = all): void {
   for (let at = 0; at < text.length;) {
     tokens.lastIndex = at;
     const match = tokens.exec(text);

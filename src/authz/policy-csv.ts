@@ -2,51 +2,12 @@ import { Pace } from "./breathe.js";
 import { Columns, isRepeated } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
+import { Rule } from "./rule.js";
+import { SimpleLines } from "./simple-lines.js";
+import type { SimpleColumns } from "./simple-model.js";
 import type { SourceFile } from "./source-file.js";
 
-/** A `p` line: what a subject may or must not do. Some hundred thousand of them are held at a time, so it keeps little. */
-export class Rule {
-  readonly line: number;
-  /** Subject, tenant, pattern, action, effect, as Casbin takes them. It hands this very array back to name the rule. */
-  readonly cells: readonly string[];
-  readonly #source: string;
-
-  constructor(source: string, line: number, cells: readonly string[]) {
-    this.#source = source;
-    this.line = line;
-    this.cells = cells;
-  }
-
-  get subject(): string {
-    return this.cells[0]!;
-  }
-
-  get tenant(): string {
-    return this.cells[1]!;
-  }
-
-  get pattern(): string {
-    return this.cells[2]!;
-  }
-
-  get action(): string {
-    return this.cells[3]!;
-  }
-
-  get effect(): string {
-    return this.cells[4]!;
-  }
-
-  /** `policy/policy.csv:7` */
-  get place(): string {
-    return `${this.#source}:${this.line}`;
-  }
-
-  /** `p, acme/billing, acme, orders, produce, allow` */
-  get text(): string {
-    return ["p", ...this.cells].join(", ");
-  }
-}
+export { Rule } from "./rule.js";
 
 /** A `g` line: a principal, or another role, has a role in a tenant. */
 export interface Assignment {
@@ -61,6 +22,18 @@ export interface PolicyRows {
   readonly assignments: readonly Assignment[];
 }
 
+/** How the lines of one kind of model are read. */
+export interface Lines {
+  readonly Rule: typeof Rule;
+  /** Whether the row is a good one; if not, it is reported. */
+  isRule(row: Row): boolean;
+  isAssignment(row: Row): boolean;
+  /** Of a good row, as `Rule.cells`. */
+  ruleCells(row: Row): string[];
+  /** Of a good row: member, role, tenant. */
+  assignmentCells(row: Row): string[];
+}
+
 const ruleColumns = ["p", "subject", "tenant", "topic", "action", "effect"];
 const assignmentColumns = ["g", "principal or role", "role", "tenant"];
 
@@ -68,8 +41,13 @@ const assignmentColumns = ["g", "principal or role", "role", "tenant"];
  * Reads `policy.csv`. Stands in for Casbin's own reader, which takes what it does not understand for nothing: there, a
  * mistyped deny line is no line, `Deny` denies nobody, and a rule without its last column allows.
  */
-export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string> | undefined): Promise<PolicyRows> {
+export async function parsePolicy(
+  file: SourceFile,
+  declared: ReadonlySet<string> | undefined,
+  simple?: SimpleColumns,
+): Promise<PolicyRows> {
   const columns = new Columns(file.findings, declared);
+  const lines: Lines = simple === undefined ? new FullLines(columns) : new SimpleLines(columns, simple, file.findings);
   const seen = new Map<string, number>();
   const rules: Rule[] = [];
   const assignments: Assignment[] = [];
@@ -80,11 +58,12 @@ export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string
     await pace.step();
     const type = row.fields[0]!;
     if (type.text === "p") {
-      if (isRule(row, columns) && !isRepeated(row, seen, file.findings))
-        rules.push(new Rule(file.source, row.line, words.of(row)));
+      if (lines.isRule(row) && !isRepeated(row, seen, file.findings)) {
+        rules.push(new lines.Rule(file.source, row.line, words.of(lines.ruleCells(row))));
+      }
     } else if (type.text === "g") {
-      if (isAssignment(row, columns) && !isRepeated(row, seen, file.findings)) {
-        assignments.push(toAssignment(row.line, words.of(row)));
+      if (lines.isAssignment(row) && !isRepeated(row, seen, file.findings)) {
+        assignments.push(toAssignment(row.line, words.of(lines.assignmentCells(row))));
       }
     } else {
       // Any other single letter is as near to the one as to the other.
@@ -96,30 +75,50 @@ export async function parsePolicy(file: SourceFile, declared: ReadonlySet<string
   return { rules, assignments };
 }
 
-function isRule(row: Row, columns: Columns): boolean {
-  if (!columns.count(row, "a p line", ruleColumns)) return false;
-  const [, subject, tenant, pattern, action, effect] = row.fields;
-  return [
-    columns.principalOrRole(subject!),
-    columns.tenant(tenant!),
-    columns.topicPattern(pattern!),
-    columns.action(action!),
-    columns.effect(effect!),
-  ].every(Boolean);
-}
+/** The lines of a policy under a model that knows tenants. */
+class FullLines implements Lines {
+  readonly Rule = Rule;
+  readonly #columns: Columns;
 
-function isAssignment(row: Row, columns: Columns): boolean {
-  if (!columns.count(row, "a g line", assignmentColumns)) return false;
-  const [, member, role, tenant] = row.fields;
-  return [columns.principalOrRole(member!), columns.role(role!), columns.tenant(tenant!)].every(Boolean);
+  constructor(columns: Columns) {
+    this.#columns = columns;
+  }
+
+  isRule(row: Row): boolean {
+    if (!this.#columns.count(row, "a p line", ruleColumns)) return false;
+    const [, subject, tenant, pattern, action, effect] = row.fields;
+    return [
+      this.#columns.principalOrRole(subject!),
+      this.#columns.tenant(tenant!),
+      this.#columns.topicPattern(pattern!),
+      this.#columns.action(action!),
+      this.#columns.effect(effect!),
+    ].every(Boolean);
+  }
+
+  isAssignment(row: Row): boolean {
+    if (!this.#columns.count(row, "a g line", assignmentColumns)) return false;
+    const [, member, role, tenant] = row.fields;
+    return [this.#columns.principalOrRole(member!), this.#columns.role(role!), this.#columns.tenant(tenant!)].every(
+      Boolean,
+    );
+  }
+
+  ruleCells(row: Row): string[] {
+    return row.fields.slice(1).map(({ text }) => text);
+  }
+
+  assignmentCells(row: Row): string[] {
+    return this.ruleCells(row);
+  }
 }
 
 /** Few words make up many lines: each is kept once. */
 class Words {
   readonly #known = new Map<string, string>();
 
-  of(row: Row): string[] {
-    return row.fields.slice(1).map(({ text }) => {
+  of(cells: readonly string[]): string[] {
+    return cells.map((text) => {
       const known = this.#known.get(text);
       if (known === undefined) this.#known.set(text, text);
       return known ?? text;

@@ -43,7 +43,7 @@ export class PolicyFiles {
       if (content !== undefined && content.length <= limit) return sourceOf(path, content);
       const findings = new Findings(path);
       findings.error({}, content === undefined ? "there is no such file" : new FileTooLarge(limit).message);
-      return { source: path, bytes: undefined, text: undefined, findings };
+      return { source: path, bytes: undefined, text: undefined, findings, isMissing: content === undefined };
     };
     return new PolicyFiles(source, await Promise.all(policyFileNames.map(take)));
   }

@@ -1,6 +1,6 @@
 import { LRUCache } from "lru-cache";
-import { systemTenant } from "../names.js";
-import { wildcard } from "./columns.js";
+import { parsePrincipal, systemTenant } from "../names.js";
+import { roleOf, wildcard } from "./columns.js";
 import type { Assignment } from "./policy-csv.js";
 
 /** Casbin follows this many assignments from a principal and then stops without a word. */
@@ -17,6 +17,13 @@ export class RoleIndex {
     maxSize: maxRemembered,
     sizeCalculation: (roles) => roles.size + 4,
   });
+
+  readonly #isSimple: boolean;
+
+  /** @param isSimple a principal has at home the role that is called as it is, and none anywhere else */
+  constructor(isSimple = false) {
+    this.#isSimple = isSimple;
+  }
 
   /** Only before the first question. */
   add({ member, role, tenant }: Assignment): void {
@@ -41,9 +48,10 @@ export class RoleIndex {
   }
 
   #follow(name: string, tenant: string): Set<string> {
-    const found = new Set([name]);
+    const start = this.#isSimple ? startAtHome(name, tenant) : [name];
+    const found = new Set([name, ...start]);
     const columns = columnsFor(tenant).flatMap((column) => this.#given.get(column) ?? []);
-    let reached = [name];
+    let reached = start;
     for (let depth = 0; depth < maxRoleDepth && reached.length > 0; depth++) {
       const next: string[] = [];
       for (const member of reached) {
@@ -59,6 +67,12 @@ export class RoleIndex {
     }
     return found;
   }
+}
+
+function startAtHome(name: string, tenant: string): string[] {
+  const principal = parsePrincipal(name);
+  if (principal === undefined) return [name];
+  return principal.tenant === tenant ? [roleOf(principal.name)] : [];
 }
 
 /** What stands in the tenant column of the rows that concern a tenant: `*` is never the platform's own. */

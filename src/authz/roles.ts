@@ -1,19 +1,23 @@
 import { systemTenant } from "../names.js";
 import { didYouMean } from "../suggest.js";
 import { Pace } from "./breathe.js";
-import { isRole, wildcard } from "./columns.js";
+import { isRole, nameOfRole, wildcard } from "./columns.js";
 import type { Findings } from "./findings.js";
 import type { Assignment, PolicyRows } from "./policy-csv.js";
 import { entry, maxRoleDepth } from "./role-index.js";
 import type { RoleScopes, Scope } from "./role-scopes.js";
 
+/** How a role stands in the file. */
+type Written = (role: string) => string;
+const asTheyAre: Written = (role) => role;
+
 /** Reports roles that go in a circle or are nested deeper than Casbin follows. */
-export async function checkRoles(scopes: RoleScopes, findings: Findings): Promise<void> {
+export async function checkRoles(scopes: RoleScopes, findings: Findings, written: Written = asTheyAre): Promise<void> {
   const pace = new Pace();
   // A row for every tenant can be part of many scopes: say once what is wrong with it.
   const reported = new Set<string>();
   for (const scope of scopes.all.values()) {
-    for await (const { assignment, problem } of defects(scope, pace)) {
+    for await (const { assignment, problem } of defects(scope, pace, written)) {
       const key = `${assignment.line}: ${problem}`;
       if (!reported.has(key)) findings.error({ line: assignment.line, field: 2 }, problem);
       if (findings.isFull) return;
@@ -27,6 +31,16 @@ export async function warnOfIdleRoles(rows: PolicyRows, scopes: RoleScopes, find
   const pace = new Pace();
   await warnOfIdleRules(rows, scopes, findings, pace);
   await warnOfIdleAssignments(rows, scopes, findings, pace);
+}
+
+/** The same under the simple model, where any name can be a certificate's, and so has what is said of it. */
+export async function warnOfIdleNames(rows: PolicyRows, scopes: RoleScopes, findings: Findings): Promise<void> {
+  const pace = new Pace();
+  for (const { line, role, tenant } of rows.assignments) {
+    await pace.step();
+    if (!scopes.isRuled(role, tenant)) findings.warn({ line, field: 2 }, `no rule speaks of ${nameOfRole(role)}`);
+    if (findings.hasAllWarnings) return;
+  }
 }
 
 async function warnOfIdleRules(rows: PolicyRows, scopes: RoleScopes, findings: Findings, pace: Pace): Promise<void> {
@@ -93,7 +107,7 @@ interface Defect {
  * left when the walk stops is on a cycle or behind one; a cycle is reported, cut, and the walk goes on. Loops, not
  * recursion: a chain can be as long as the file.
  */
-async function* defects(scope: Scope, pace: Pace): AsyncGenerator<Defect> {
+async function* defects(scope: Scope, pace: Pace, written: Written): AsyncGenerator<Defect> {
   const incoming = new Map<string, Set<Assignment>>();
   const outgoing = new Map<string, Assignment[]>();
   for (const row of await scope.nesting(pace)) {
@@ -111,7 +125,7 @@ async function* defects(scope: Scope, pace: Pace): AsyncGenerator<Defect> {
         await pace.step();
         // Cut out of a cycle before.
         if (incoming.get(row.role)?.has(row) !== true) continue;
-        if (next === maxRoleDepth + 1) yield { assignment: row, problem: tooDeep(row) };
+        if (next === maxRoleDepth + 1) yield { assignment: row, problem: tooDeep(row, written) };
         depth.set(row.role, Math.max(depthOf(row.role), next));
         if (settle(incoming, row)) ready.push(row.role);
       }
@@ -119,7 +133,7 @@ async function* defects(scope: Scope, pace: Pace): AsyncGenerator<Defect> {
     if (incoming.size === 0) return;
     const cycle = findCycle(incoming);
     const last = cycle.reduce((latest, row) => (row.line > latest.line ? row : latest));
-    yield { assignment: last, problem: inCircle(cycle, last) };
+    yield { assignment: last, problem: inCircle(cycle, last, written) };
     if (settle(incoming, last)) ready.push(last.role);
   }
 }
@@ -145,10 +159,10 @@ function findCycle(incoming: ReadonlyMap<string, ReadonlySet<Assignment>>): Assi
   return path.slice(position.get(name!)).reverse();
 }
 
-function inCircle(cycle: readonly Assignment[], last: Assignment): string {
+function inCircle(cycle: readonly Assignment[], last: Assignment, written: Written): string {
   const start = cycle.indexOf(last);
   const turned = [...cycle.slice(start), ...cycle.slice(0, start)];
-  const names = shortList([...turned.map((row) => row.member), last.member], " → ");
+  const names = shortList([...turned.map(({ member }) => written(member)), written(last.member)], " → ");
   const sorted = turned.map((row) => row.line).sort((a, b) => a - b);
   return `these roles go in a circle: ${names} (${sorted.length === 1 ? "line" : "lines"} ${shortList(sorted, ", ")})`;
 }
@@ -159,6 +173,7 @@ function shortList(items: readonly (string | number)[], separator: string): stri
   return items.length <= most ? items.join(separator) : `${items.slice(0, most).join(separator)}${separator}…`;
 }
 
-function tooDeep(row: Assignment): string {
-  return `${row.role} is more than ${maxRoleDepth} assignments away from those who have it through ${row.member}; Casbin stops there`;
+function tooDeep(row: Assignment, written: Written): string {
+  const [role, member] = [written(row.role), written(row.member)];
+  return `${role} is more than ${maxRoleDepth} assignments away from those who have it through ${member}; Casbin stops there`;
 }

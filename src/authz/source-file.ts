@@ -17,6 +17,8 @@ export interface SourceFile {
    */
   readonly text: string | undefined;
   readonly findings: Findings;
+  /** Whether there is no such file. */
+  readonly isMissing?: boolean;
 }
 
 /** Never throws: what cannot be read or decoded is a finding. */
@@ -29,8 +31,12 @@ export async function readSource(directory: string, name: string, maxBytes: numb
   } catch (error) {
     const findings = new Findings(source);
     findings.error({}, whyUnreadable(error));
-    return { source, bytes: undefined, text: undefined, findings };
+    return { source, bytes: undefined, text: undefined, findings, isMissing: isMissing(error) };
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }
 
 /** The same of a file that is in memory already. */

@@ -11,28 +11,40 @@ export function addPolicy(program: Command): void {
     .summary("print every mistake in a policy's files")
     .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
     .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
+    .option("--strict", "exit with 1 for warnings too")
     .option("--json", "print one object")
     .addHelpText("after", "\nExample:\n  aclog policy check ./policy")
     .action(check);
 }
 
-async function check(directory: string, { json }: { readonly json?: true }): Promise<void> {
+async function check(
+  directory: string,
+  { json, strict }: { readonly json?: true; readonly strict?: true },
+): Promise<void> {
   const { checkPolicy } = await import("../authz/index.js");
-  const { version, findings, warnings, counts } = await checkPolicy(directory);
-  if (findings.length > 0) process.exitCode = 1;
+  const { version, model, findings, warnings, counts } = await checkPolicy(directory);
+  const isRefused = findings.length > 0 || (strict === true && warnings.length > 0);
+  if (isRefused) process.exitCode = 1;
   if (json) {
-    await print(`${JSON.stringify({ ok: findings.length === 0, version, findings, warnings, counts })}\n`);
+    await print(`${JSON.stringify({ ok: !isRefused, version, model, findings, warnings, counts })}\n`);
     return;
   }
   const lines = [
     ...findings.map(formatFinding),
     ...warnings.map((warning) => `${formatFinding(warning)} (warning)`),
     findings.length === 0
-      ? `${directory} is valid: ${contents(counts)}; version ${version}`
+      ? `${directory} is valid: ${contents(counts)}; version ${version}${inWords[model]}`
       : mistakes(findings.length),
   ];
   await print(lines.map((line) => `${line}\n`).join(""));
 }
+
+const inWords = {
+  tenants: "",
+  simple:
+    "\nIts model is the simple one (subject, topic, action): a name is that principal of each tenant, and reaches topics of its " +
+    "own tenant alone",
+} as const;
 
 function contents({ tenants, rules, assignments, matrixRows }: PolicyReport["counts"]): string {
   return `${tenants} tenants, ${rules} rules, ${assignments} assignments, ${matrixRows} rows in the matrix`;

@@ -13,6 +13,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   tenancy: ["log", "wire"],
   identity: [],
   authz: [],
+  authoring: ["authz"],
   service: ["tenancy", "log"],
   transport: ["service", "authz", "identity", "wire"],
   pki: [],
@@ -20,7 +21,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ["wire"],
   node: ["wire", "log", "tenancy", "identity", "authz", "service", "transport", "pki", "config", "client"],
   matrix: ["node", "client", "authz", "pki", "config", "wire"],
-  cli: ["node", "client", "authz", "pki", "config", "matrix", "repair"],
+  cli: ["node", "client", "authz", "authoring", "pki", "config", "matrix", "repair"],
 };
 const open = [
   "errors",

@@ -167,7 +167,7 @@ export class CompiledPolicy {
   #ask(principal: string, action: Action, tenant: string, topic: string, rules: readonly Rule[]): Decision {
     // Without rules Casbin evaluates the matcher all the same, with nothing in place of each.
     if (rules.length === 0) return unspoken;
-    const { allowed, rule } = this.#enforcer.decide([principal, tenant, topic, action], rules);
+    const { allowed, rule } = this.#enforcer.decide(principal, tenant, topic, action, rules);
     if (rule === undefined) return unspoken;
     return { allowed, rule, reason: allowed ? "a rule allows it" : "a rule denies it" };
   }

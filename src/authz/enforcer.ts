@@ -40,10 +40,21 @@ export class CasbinEnforcer {
   }
 
   /**
-   * The answer to a request, as the model defines it, and the rule that decided: the first that denies, or the last that allows; undefined when none matched.
+   * The answer, and the rule that decided: the first that denies, or the last that allows; undefined when none matched.
    * @throws Error when the matcher cannot be evaluated, or when access would be allowed without a rule
    */
   decide<Rule extends HasCells>(
+    subject: string,
+    tenant: string,
+    topic: string,
+    action: string,
+    rules: readonly Rule[],
+  ): { allowed: boolean; rule: Rule | undefined } {
+    return this.judge([subject, tenant, topic, action], rules);
+  }
+
+  /** The same for a request as the model defines it, whatever its parts. */
+  judge<Rule extends HasCells>(
     request: readonly string[],
     rules: readonly Rule[],
   ): { allowed: boolean; rule: Rule | undefined } {

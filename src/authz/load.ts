@@ -9,6 +9,7 @@ import { parsePolicy, type PolicyRows } from "./policy-csv.js";
 import { PolicyFiles } from "./policy-files.js";
 import { RoleScopes } from "./role-scopes.js";
 import { checkRoles, warnOfIdleNames, warnOfIdleRoles } from "./roles.js";
+import type { SimpleColumns } from "./simple-model.js";
 import type { SourceFile } from "./source-file.js";
 import { parseTenants } from "./tenants-yaml.js";
 
@@ -39,6 +40,8 @@ export interface LoadedPolicy {
   readonly tenants: ReadonlyMap<string, TenantLimits>;
   readonly rows: PolicyRows;
   readonly matrix: readonly MatrixRow[];
+  /** What its lines are like under the simple model; undefined under one with tenants. */
+  readonly simple: SimpleColumns | undefined;
 }
 
 /** Reads, checks, builds and tries a policy folder. Changes nothing; never throws for what the files say. */
@@ -100,7 +103,7 @@ export async function loadPolicy(
     },
   };
   if (compiled === undefined || report.findings.length > 0) return { report };
-  return { report, policy: { files, compiled, tenants, rows, matrix } };
+  return { report, policy: { files, compiled, tenants, rows, matrix, simple } };
 }
 
 function isGood(file: SourceFile): boolean {

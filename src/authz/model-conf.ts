@@ -115,16 +115,16 @@ async function tryOut(model: string, matcher: string): Promise<string | undefine
     const casbin = await CasbinEnforcer.create(model, (name, role, tenant) => roles.has(name, role, tenant));
     for (const tenant of ["tenant-a", systemTenant]) {
       // Throws if access is allowed: there is no rule that could have done it.
-      for (const action of actions) casbin.decide([member, tenant, "topic-a", action], []);
+      for (const action of actions) casbin.judge([member, tenant, "topic-a", action], []);
     }
     const one = [{ cells: allow }];
-    if (!casbin.decide(covered, one).allowed) return notToTheLetter(matcher);
+    if (!casbin.judge(covered, one).allowed) return notToTheLetter(matcher);
     for (const { part, request } of beside) {
-      const { allowed } = casbin.decide(request, one);
+      const { allowed } = casbin.judge(request, one);
       if (allowed) return `this allows access without regard to ${part}`;
     }
     const both = [...one, { cells: deny }];
-    if (casbin.decide(covered, both).allowed) return "this allows what a deny rule denies";
+    if (casbin.judge(covered, both).allowed) return "this allows what a deny rule denies";
     return undefined;
   } catch (error) {
     return `this cannot be used: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { OperatorError } from "../errors.js";
+
+/** A file, what it was read as, and what it is to be. */
+export interface FileChange {
+  readonly path: string;
+  readonly before: Buffer;
+  readonly after: string;
+}
+
+/**
+ * Puts another text in the place of a file, all of it or nothing, also if the machine stops in between. Mode and owner stay,
+ * and a symbolic link goes on leading to where it led.
+ *
+ * @throws OperatorError when the file is no longer what it was read as, or cannot be replaced
+ */
+export async function replaceFile({ path, before, after }: FileChange): Promise<void> {
+  try {
+    const target = await realpath(path);
+    const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}.tmp`);
+    try {
+      await writeLike(target, temporary, after);
+      // As late as can be: whoever saved in an editor meanwhile must not lose it.
+      if (!before.equals(await readFile(target)))
+        throw new OperatorError(`${path} has changed meanwhile: nothing was written`);
+      await rename(temporary, target);
+    } catch (error) {
+      await unlink(temporary).catch(() => undefined);
+      throw error;
+    }
+    await syncDirectory(dirname(target));
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new OperatorError(`${path} cannot be replaced: ${why}`, [], { cause: error });
+  }
+}
+
+async function writeLike(target: string, temporary: string, text: string): Promise<void> {
+  const { mode, uid, gid } = await stat(target);
+  const file = await open(temporary, "wx", 0o600);
+  try {
+    await keepOwner(file, uid, gid);
+    // After the owner: a change of that takes special bits away.
+    await file.chmod(mode & 0o7777);
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Only where it has to be changed: most users may change none. */
+async function keepOwner(file: FileHandle, uid: number, gid: number): Promise<void> {
+  const made = await file.stat();
+  if (made.uid !== uid || made.gid !== gid) await file.chown(uid, gid);
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}

@@ -1,0 +1,121 @@
+import { coversPattern, type LoadedPolicy, type Rule, wildcard } from "../authz/index.js";
+import { systemTenant } from "../names.js";
+import { type AskedAssignment, type AskedRule, readAsked, type Wanted, written } from "./asked.js";
+import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
+import { PolicyText } from "./policy-text.js";
+import { Reach } from "./reach.js";
+import { hasRole, mayDo } from "./words.js";
+
+export interface RevokeOptions {
+  /** Puts a deny line in where taking lines out is not enough. */
+  readonly deny: boolean;
+}
+
+/**
+ * How `policy.csv` in a folder would take a right or a role away. Writes nothing. Only lines that give exactly this are taken
+ * out: what else a role or a wider line gives is not this command's to take from others.
+ *
+ * @throws WrongSettings for what no line of this policy can say
+ * @throws OperatorError with the mistakes that the files have, or would have afterwards
+ */
+export async function planRevoke(directory: string, wanted: Wanted, { deny }: RevokeOptions): Promise<EditPlan> {
+  const loaded = await loadForEdit(directory);
+  const { rules, assignment } = await readAsked(wanted, loaded.policy);
+  return assignment === undefined ? revokeRights(loaded, rules, deny) : revokeRole(loaded, assignment);
+}
+
+type Loaded = Awaited<ReturnType<typeof loadForEdit>>;
+
+async function revokeRights(loaded: Loaded, asked: readonly AskedRule[], deny: boolean): Promise<EditPlan> {
+  const { policy } = loaded;
+  const reach = new Reach(policy);
+  const text = new PolicyText(policy);
+  const stays: string[] = [];
+  const notHeld: string[] = [];
+  let changes = 0;
+  for (const one of asked) {
+    const exact = policy.rows.rules.find((rule) => saysTheSame(rule, one.rule));
+    const others = reach.holding(one.rule).filter((rule) => rule !== exact);
+    if (others.length > 0 && !(deny && one.denyCells !== undefined)) {
+      stays.push(...firstOf(others.map((rule) => `${stillHolds(one.rule, rule, policy)} through ${withPlace(rule)}`)));
+      continue;
+    }
+    if (exact !== undefined) text.remove(exact.line);
+    if (others.length > 0) text.addRule(one, one.denyCells!);
+    if (exact !== undefined || others.length > 0) changes += 1;
+    else notHeld.push(mayDo(one.rule, policy, "may not"));
+  }
+  if (stays.length > 0) return planWithout("refused", [...stays, advice(policy)], policy);
+  if (changes === 0) return planWithout("nothing", notHeld.map((sentence) => `${sentence} as it is`), policy); // prettier-ignore
+  return planEdits(loaded, text.edits(), (after) => {
+    const still = asked.filter(({ rule }) => allowedBy(after, rule) === true);
+    if (still.length > 0) return { isAchieved: false, says: still.map(({ rule }) => mayDo(rule, after, "may still")) };
+    return { isAchieved: true, says: asked.map(({ rule }) => mayDo(rule, after, "may no longer")) };
+  });
+}
+
+function saysTheSame(rule: Rule, { cells }: Rule): boolean {
+  return rule.cells.every((cell, column) => cell === cells[column]);
+}
+
+function stillHolds(asked: Rule, through: Rule, policy: LoadedPolicy): string {
+  const isWhole = covers(through, asked);
+  const role = through.subject === asked.subject ? "" : ` as ${written(through.subject, policy)}`;
+  return `${mayDo(asked, policy, "may still")}${isWhole ? "" : ", at least to some of that,"}${role}`;
+}
+
+function covers(rule: Rule, asked: Rule): boolean {
+  const isWhole = (wide: string, narrow: string): boolean => wide === narrow || wide === wildcard;
+  return (
+    isWhole(rule.tenant, asked.tenant) &&
+    coversPattern(rule.pattern, asked.pattern) &&
+    isWhole(rule.action, asked.action)
+  );
+}
+
+function advice({ simple }: LoadedPolicy): string {
+  return simple === undefined
+    ? "Take those lines out, or the role away, if nobody else needs them; --deny puts in a line that denies it, and deny wins."
+    : "Take those lines out, or the role away, if nobody else needs them: the simple model cannot deny.";
+}
+
+async function revokeRole(loaded: Loaded, asked: AskedAssignment): Promise<EditPlan> {
+  const { policy } = loaded;
+  const { assignments } = policy.rows;
+  const given = ({ member, role, tenant }: AskedAssignment): boolean =>
+    member === asked.member && role === asked.role && tenant === asked.tenant;
+  const exact = assignments.find((row) => given({ ...row, cells: [] }));
+  const concerns = (tenant: string): boolean =>
+    tenant === asked.tenant ||
+    ([tenant, asked.tenant].every((each) => each !== systemTenant) && [tenant, asked.tenant].includes(wildcard));
+  const other = assignments.find(
+    (row) =>
+      row !== exact &&
+      row.role === asked.role &&
+      concerns(row.tenant) &&
+      policy.compiled.rolesOf(asked.member, row.tenant === wildcard ? asked.tenant : row.tenant).has(row.member),
+  );
+  if (other !== undefined) {
+    const { source } = policy.files.files["policy.csv"];
+    const line = [
+      "g",
+      ...[other.member, other.role].map((name) => written(name, policy)),
+      ...(policy.simple ? [] : [other.tenant]),
+    ];
+    return planWithout(
+      "refused",
+      [
+        `${hasRole(asked, policy, "would still have")} through ${source}:${other.line}: ${line.join(", ")}`,
+        "Take that line out if nobody else needs it.",
+      ],
+      policy,
+    );
+  }
+  if (exact === undefined) return planWithout("nothing", [hasRole(asked, policy, "does not have")], policy);
+  const text = new PolicyText(policy);
+  text.remove(exact.line);
+  return planEdits(loaded, text.edits(), (after) => ({
+    isAchieved: true,
+    says: [hasRole(asked, after, "no longer has")],
+  }));
+}

@@ -1,8 +1,10 @@
-/** `aclog policy check`: every mistake in a policy's files, without a server. */
+/** `aclog policy`: work on a policy's files; and of it `check`, every mistake in them, without a server. */
 import type { Command } from "commander";
 import type { PolicyReport } from "../authz/index.js";
 import { formatFinding } from "../errors.js";
 import { print } from "./output.js";
+import { addGrant, addRevoke } from "./policy-edit.js";
+import { addFmt } from "./policy-fmt.js";
 
 export function addPolicy(program: Command): void {
   const policy = program.command("policy").summary("work on a policy's files").description("Work on a policy's files.");
@@ -15,6 +17,9 @@ export function addPolicy(program: Command): void {
     .option("--json", "print one object")
     .addHelpText("after", "\nExample:\n  aclog policy check ./policy")
     .action(check);
+  addFmt(policy);
+  addGrant(policy);
+  addRevoke(policy);
 }
 
 async function check(

@@ -57,15 +57,14 @@ export class Columns {
 
   /** Said first: a comma in quotes would otherwise be reported as a column too many. */
   #isQuoted(row: Row): boolean {
-    const [first, ...others] = row.fields.filter(({ text }) => text.includes('"'));
+    const first = row.fields.find(({ text }) => /["']/.test(text));
     if (first === undefined) return false;
-    const count = [first, ...others].reduce((sum, { text }) => sum + text.split('"').length - 1, 0);
-    const problem =
-      count % 2 === 1 ? "this quote is never closed, and there is no quoting here" : "there is no quoting here";
-    this.#refuse(
-      { ...first, column: first.column + first.text.indexOf('"') },
-      `${problem}: names stand between commas as they are`,
-    );
+    const at = first.text.search(/["']/);
+    const sign = first.text[at]!;
+    const count = row.fields.reduce((sum, { text }) => sum + text.split(sign).length - 1, 0);
+    const isOpen = count % 2 === 1 && sign === '"';
+    const problem = `${isOpen ? "this quote is never closed, and " : ""}there is no quoting here`;
+    this.#refuse({ ...first, column: first.column + at }, `${problem}: names stand between commas as they are`);
     return true;
   }
 

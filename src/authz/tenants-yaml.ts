@@ -91,7 +91,12 @@ class TenantsFile {
   }
 
   #checkSyntax(): void {
-    for (const { message, pos } of this.#document.errors) this.#findings.error(this.#at(pos[0]), message);
+    for (const { message, pos } of this.#document.errors) {
+      // The parser says where it ran out of text, which can be very far from the mistake.
+      const quote = /^Missing closing ['"]quote/.test(message) ? this.#quoteOpenAt(pos[0]) : undefined;
+      if (quote === undefined) this.#findings.error(this.#at(pos[0]), message);
+      else this.#findings.error(this.#of(quote), "this quote is never closed");
+    }
     if (this.#second !== undefined) {
       this.#findings.error(this.#at(this.#second.range[0]), "a second YAML document is not allowed here");
     }
@@ -106,6 +111,16 @@ class TenantsFile {
         if (node.tag !== undefined) this.#findings.error(this.#of(node), "YAML tags are not allowed here");
       },
     });
+  }
+
+  #quoteOpenAt(end: number): Node | undefined {
+    let found: Node | undefined;
+    visit(this.#document, {
+      Scalar: (_, node) => {
+        if (node.type?.startsWith("QUOTE") && node.range?.[1] === end) found = node;
+      },
+    });
+    return found;
   }
 
   #checkUnique(map: YAMLMap): void {

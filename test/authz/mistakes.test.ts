@@ -47,6 +47,7 @@ const policyMistakes: [line: string, finding: string][] = [
   ],
   ["hello world", `2:1: unknown rule type "hello world"; a line begins with p (a rule), g (a role) or # (a comment)`],
   [`p, "acme/b", acme, x, produce, allow`, `2:4: ${noQuotes}`],
+  [`p, 'acme/b', acme, x, produce, allow`, `2:4: ${noQuotes}`],
   [`p, acme/b, acme, x, produce, a"llow`, `2:31: this quote is never closed, and ${noQuotes}`],
   [`p, "acme/b, acme/c", acme, x, produce, allow`, `2:4: ${noQuotes}`],
   [
@@ -267,7 +268,8 @@ const tenantMistakes: [text: string, ...findings: string[]][] = [
     "2:12: YAML anchors are not allowed here",
     "3:11: YAML aliases are not allowed here",
   ],
-  [`tenants:\n  "acme: {}\n`, `3:1: Missing closing "quote`],
+  [`tenants:\n  "acme: {}\n`, `2:3: this quote is never closed`],
+  ["tenants:\n  acme: {}\n  globex: 'x\n", "3:11: this quote is never closed"],
   ["tenants:\n  acme: !!map {}\n", "2:15: YAML tags are not allowed here"],
   ["%YAML 1.1\n---\ntenants:\n  acme:\n", "1:1: YAML directives are not allowed here"],
   ["tenants:\n  acme:\n---\ntenants:\n  x:\n", "3:1: a second YAML document is not allowed here"],

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, test, vi } from "vitest";
 import { CompiledPolicy } from "../../src/authz/compiled-policy.js";
 import { Findings } from "../../src/authz/findings.js";
+import { warnOfIdleRules } from "../../src/authz/idle-rules.js";
 import { parseMatrix, runMatrix } from "../../src/authz/matrix-csv.js";
 import { parsePolicy } from "../../src/authz/policy-csv.js";
 import { RoleScopes } from "../../src/authz/role-scopes.js";
@@ -48,11 +49,17 @@ describe("waiting calls have their turn all along while the server", async () =>
   const rows = await parsePolicy(source("policy.csv", roleLines.join("\n")), new Set(declared));
   const scopes = await RoleScopes.of(rows);
   const tenants = new Map(declared.map((tenant) => [tenant, defaultTenantLimits]));
-  const model = { text: exampleModel, isIndexable: true };
+  const model = { text: exampleModel, isIndexable: true, isExact: true };
   const policy = await CompiledPolicy.build("1", model, tenants, rows);
   const stated = numbers.map((number) => `tenant-1/x, tenant-1, topic-${number}, produce, deny\n`).join("");
   const matrix = await parseMatrix(source("matrix.csv", stated), new Set(declared));
   const yaml = `tenants:\n${numbers.map((number) => `  tenant-${number}: {}\n`).join("")}`;
+
+  const columnOfWarning = (): Promise<void> => {
+    const findings = new Findings("policy.csv");
+    findings.warn({ line: 3 * count, field: 1 }, "the last line");
+    return findings.placeFields(roleLines.join("\n"));
+  };
 
   const stretches: [what: string, steps: number, work: () => Promise<unknown>][] = [
     ["reads tenants.yaml", 7 * count, () => parseTenants(source("tenants.yaml", yaml))],
@@ -60,6 +67,8 @@ describe("waiting calls have their turn all along while the server", async () =>
     ["sorts out who has which role", 6 * count, () => RoleScopes.of(rows)],
     ["looks for circles of roles", 2 * count, () => checkRoles(scopes, new Findings("policy.csv"))],
     ["looks for idle roles", 3 * count, () => warnOfIdleRoles(rows, scopes, new Findings("policy.csv"))],
+    ["looks for rules that decide nothing", count, () => warnOfIdleRules(rows, policy, new Findings("policy.csv"))],
+    ["finds the column of a warning", 3 * count, () => columnOfWarning()],
     ["builds the index", 3 * count, () => CompiledPolicy.build("1", model, tenants, rows)],
     ["reads matrix.csv", count, () => parseMatrix(source("matrix.csv", stated), new Set(declared))],
     ["tries the matrix", count / 2, () => runMatrix(matrix, policy, new Findings("matrix.csv"))],

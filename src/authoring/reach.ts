@@ -15,8 +15,12 @@ export class Reach {
 
   /** The rules of this effect that speak of all of it, in the order of the file. */
   covering(asked: About, effect: Effect): Rule[] {
+    return this.#coveringOf(this.#rules(effect), asked);
+  }
+
+  #coveringOf(rules: readonly Rule[], asked: About): Rule[] {
     const subjects = this.#policy.compiled.rolesOf(asked.subject, asked.tenant);
-    return this.#rules(effect).filter(
+    return rules.filter(
       (rule) =>
         subjects.has(rule.subject) &&
         (rule.tenant === asked.tenant || (rule.tenant === wildcard && asked.tenant !== systemTenant)) &&
@@ -32,10 +36,20 @@ export class Reach {
 
   /** The allowing rules through which some of it holds: those that no deny rule makes void. */
   holding(asked: About): Rule[] {
+    const denying = this.touching(asked, "deny");
     return this.touching(asked, "allow").filter((rule) => {
       const common = this.#common(rule, asked)!;
-      return this.covering(common, "deny").length === 0;
+      return this.#tenantsOf(rule, common).some(
+        (tenant) => this.#coveringOf(denying, { ...common, tenant }).length === 0,
+      );
     });
+  }
+
+  /** Where a rule reaches the one who asks: roles are held in some tenants only, and denied in others. */
+  #tenantsOf({ subject }: Rule, common: About): readonly string[] {
+    if (common.tenant !== wildcard) return [common.tenant];
+    const { compiled } = this.#policy;
+    return compiled.tenants.filter((tenant) => compiled.rolesOf(common.subject, tenant).has(subject));
   }
 
   #rules(effect: Effect): Rule[] {

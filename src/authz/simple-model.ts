@@ -21,6 +21,8 @@ const threeColumns = "sub, obj, act";
 const variables = ["r.sub", "r.obj", "r.act", "p.sub", "p.obj", "p.act"];
 
 const expectedOf: Readonly<Partial<Record<SectionName, string>>> = {
+  request_definition: threeColumns,
+  policy_definition: threeColumns,
   role_definition: "_, _",
   // To the letter: Casbin compares this text and does not evaluate it.
   policy_effect: "some(where (p.eft == allow))",
@@ -43,10 +45,12 @@ const askable = {
   ],
 } as const;
 
-/** Whether a model is meant to be the simple one. */
+/** Whether a model is meant to be the simple one: one of its two definitions says so, and the other does not say the opposite. */
 export function isSimple(definitions: Definitions): boolean {
-  const names = (["request_definition", "policy_definition"] as const).map((name) => definitions.get(name)?.value);
-  return names.every((value) => value !== undefined && namesIn(value) === threeColumns);
+  const names = (["request_definition", "policy_definition"] as const).map((name) =>
+    namesIn(definitions.get(name)?.value ?? ""),
+  );
+  return names.includes(threeColumns) && !names.some((value) => value.startsWith("sub, dom, obj, act"));
 }
 
 /** Checks such a model. What comes back holds for a model that was refused as well, as far as it can be told. */
@@ -58,7 +62,7 @@ export async function readSimpleModel(
   const matcher = definitions.get("matchers");
   const conditions = new Set(conditionsOf((matcher?.value ?? "").replaceAll(" ", "")));
   const hasRoles = conditions.has(askable.subject[1][0]);
-  for (const { name, key } of sections.slice(2)) {
+  for (const { name, key } of sections) {
     const [definition, expected] = [definitions.get(name), expectedOf[name]];
     if (definition === undefined) {
       if (name === "role_definition" && !hasRoles) continue;

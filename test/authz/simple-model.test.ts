@@ -194,6 +194,16 @@ describe("a policy under the simple model is refused for", () => {
       /:8:5: found .*, expected e = some\(where \(p\.eft == allow\)\) in the simple model$/,
     ],
     [
+      "a request of two columns",
+      modelWith(classic).replace("r = sub, obj, act", "r = sub, act"),
+      /:2:5: found "sub, act", expected r = sub, obj, act in the simple model$/,
+    ],
+    [
+      "a policy of four columns",
+      modelWith(classic).replace("p = sub, obj, act", "p = sub, obj, act, eft"),
+      /:5:5: found "sub, obj, act, eft", expected p = sub, obj, act in the simple model$/,
+    ],
+    [
       "roles of the other model",
       modelWith(withRoles).replace("_, _", "_, _, _"),
       /:8:5: found "_, _, _", expected g = _, _ in the simple model$/,

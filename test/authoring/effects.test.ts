@@ -28,7 +28,18 @@ const assignment = fc
 const policies = fc
   .tuple(fc.uniqueArray(rule, { minLength: 2, maxLength: 8 }), fc.uniqueArray(assignment, { maxLength: 4 }))
   .map(([rules, given]) => [...rules, ...given]);
-const wanted = fc.tuple(fc.constantFrom(...principals, ...principals, ...roles), ...about);
+const anything: fc.Arbitrary<[string, string, string, string]> = fc.tuple(
+  fc.constantFrom(...principals, ...principals, ...roles),
+  ...about,
+);
+/** Of a policy, and what is asked of it: half of the time just what one of its lines allows. */
+const cases = policies.chain((lines) => {
+  const said = lines
+    .filter((line) => line.endsWith("allow"))
+    .map((line) => line.split(", ").slice(1, 5) as [string, string, string, string]);
+  const wanted = said.length === 0 ? anything : fc.oneof(anything, fc.constantFrom(...said));
+  return fc.tuple(fc.constant(lines), wanted);
+});
 
 /** Every decision that there can be a difference in, as Casbin makes it. */
 function decisions(policy: LoadedPolicy["compiled"]): Map<string, boolean> {
@@ -69,7 +80,7 @@ for (const [verb, planEdit] of Object.entries(edits)) {
   test(`${verb} does to everybody what it says, and nothing else`, async () => {
     const seen = { change: 0, nothing: 0, refused: 0 };
     await fc.assert(
-      fc.asyncProperty(policies, wanted, async (lines, [subject, tenant, pattern, action]) => {
+      fc.asyncProperty(cases, async ([lines, [subject, tenant, pattern, action]]) => {
         const text = lines.map((line) => `${line}\n`).join("");
         await writeFile(join(folder, "policy.csv"), text);
         const asked = { subject, what: [action], where: `${tenant}/${pattern}` };

@@ -4,7 +4,7 @@ import { nameOfRole } from "./columns.js";
 import { CompiledPolicy } from "./compiled-policy.js";
 import { warnOfIdleRules } from "./idle-rules.js";
 import { type MatrixRow, parseMatrix, runMatrix } from "./matrix-csv.js";
-import { parseModel } from "./model-conf.js";
+import { type Model, parseModel } from "./model-conf.js";
 import { parsePolicy, type PolicyRows } from "./policy-csv.js";
 import { PolicyFiles } from "./policy-files.js";
 import { RoleScopes } from "./role-scopes.js";
@@ -37,6 +37,7 @@ export interface PolicyReport {
 export interface LoadedPolicy {
   readonly files: PolicyFiles;
   readonly compiled: CompiledPolicy;
+  readonly model: Model;
   readonly tenants: ReadonlyMap<string, TenantLimits>;
   readonly rows: PolicyRows;
   readonly matrix: readonly MatrixRow[];
@@ -102,8 +103,8 @@ export async function loadPolicy(
       matrixRows: matrix.length,
     },
   };
-  if (compiled === undefined || report.findings.length > 0) return { report };
-  return { report, policy: { files, compiled, tenants, rows, matrix, simple } };
+  if (model === undefined || compiled === undefined || report.findings.length > 0) return { report };
+  return { report, policy: { files, compiled, model, tenants, rows, matrix, simple } };
 }
 
 function isGood(file: SourceFile): boolean {

@@ -14,6 +14,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   identity: [],
   authz: [],
   authoring: ["authz"],
+  review: ["authz"],
   service: ["tenancy", "log"],
   transport: ["service", "authz", "identity", "wire"],
   pki: [],
@@ -21,7 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   client: ["wire"],
   node: ["wire", "log", "tenancy", "identity", "authz", "service", "transport", "pki", "config", "client"],
   matrix: ["node", "client", "authz", "pki", "config", "wire"],
-  cli: ["node", "client", "authz", "authoring", "pki", "config", "matrix", "repair"],
+  cli: ["node", "client", "authz", "authoring", "pki", "config", "matrix", "repair", "review"],
 };
 const open = [
   "errors",

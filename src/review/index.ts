@@ -1,0 +1,5 @@
+/** What a policy means to those who answer for it: what another one would change, and whether it is as stated. */
+export { type DiffOptions, diffPolicies, type PolicyDiff } from "./diff.js";
+export type { AccessChange } from "./diff-groups.js";
+export type { Cause } from "./diff-causes.js";
+export type { TopicRange } from "./topic-regions.js";

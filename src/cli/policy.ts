@@ -5,6 +5,8 @@ import { formatFinding } from "../errors.js";
 import { print } from "./output.js";
 import { addGrant, addRevoke } from "./policy-edit.js";
 import { addFmt } from "./policy-fmt.js";
+import { addPolicyDiff } from "./policy-diff.js";
+import { addPolicyTest } from "./policy-test.js";
 
 export function addPolicy(program: Command): void {
   const policy = program.command("policy").summary("work on a policy's files").description("Work on a policy's files.");
@@ -20,6 +22,8 @@ export function addPolicy(program: Command): void {
   addFmt(policy);
   addGrant(policy);
   addRevoke(policy);
+  addPolicyTest(policy);
+  addPolicyDiff(policy);
 }
 
 async function check(

@@ -6,7 +6,8 @@ import { grouped, roughDuration, roughSize } from "./units.js";
 export interface Done {
   /** Counted in the unit that the line names. */
   readonly records: number;
-  readonly bytes: number;
+  /** Undefined where nobody counts them. */
+  readonly bytes?: number | undefined;
   /** From 0 to 1; undefined while nobody knows where the end is. */
   readonly fraction: number | undefined;
 }
@@ -67,7 +68,8 @@ const looks: Options = {
 
 function lineOf({ records, bytes, fraction }: Done, unit: string, elapsedMs: number, bar: string): string {
   const rate = Math.round(records / Math.max(elapsedMs / 1000, 0.001));
-  const parts = [`${grouped(records)} ${unit}`, roughSize(bytes), `${grouped(rate)}/s`];
+  const size = bytes === undefined ? [] : [roughSize(bytes)];
+  const parts = [`${grouped(records)} ${unit}`, ...size, `${grouped(rate)}/s`];
   if (fraction === undefined) return [...parts, roughDuration(elapsedMs)].join("  ");
   const left = fraction > 0 ? [`${roughDuration((elapsedMs * (1 - fraction)) / fraction)} left`] : [];
   return [`[${bar}] ${Math.floor(fraction * 100)}%`, ...parts, ...left].join("  ");

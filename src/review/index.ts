@@ -2,4 +2,9 @@
 export { type DiffOptions, diffPolicies, type PolicyDiff } from "./diff.js";
 export type { AccessChange } from "./diff-groups.js";
 export type { Cause } from "./diff-causes.js";
+export { diffAsMarkdown, diffAsText } from "./diff-text.js";
+export { testAsJunit } from "./junit.js";
+export { readPolicy } from "./read-policy.js";
 export type { TopicRange } from "./topic-regions.js";
+export { type Difference, type TestOptions, type TestReport, testMatrix } from "./test-report.js";
+export { type Paint, testAsText } from "./test-report-text.js";

@@ -1,0 +1,121 @@
+import { type Action, actions } from "../authz/index.js";
+import type { Difference, GridCell, TestReport } from "./test-report.js";
+
+/** How a piece of text is to stand out; on what is no terminal it does not. */
+export type Paint = (kind: "good" | "quiet" | "bad" | "head", text: string) => string;
+
+/** What is shown of each, so that a reader comes to the end of it. The data have more. */
+const most = { gridRows: 200, differences: 100, topicsWidth: 40 };
+
+const legend = "✓ allowed   ✗ refused   · not stated   ! not as stated";
+
+/** For a terminal: a grid for each tenant, then what did not come out as stated, and the rule to blame. */
+export function testAsText(report: TestReport, paint: Paint): string {
+  const { grid, isGridWhole, source, differences, counts } = report;
+  const drawn = [...byTenant(grid)].flatMap(([tenant, cells]) => toGridRows(cells).map((row) => ({ tenant, row })));
+  const shown = drawn.slice(0, most.gridRows);
+  const tenants = [...new Set(shown.map(({ tenant }) => tenant))];
+  const left = drawn.length - shown.length;
+  const more = left > 0 ? `and ${left} more rows of the grid` : "and more that the grid has no room for";
+  const listed = differences.slice(0, most.differences);
+  const lines = [
+    ...tenants.flatMap((tenant) =>
+      gridLines(
+        tenant,
+        shown.flatMap((each) => (each.tenant === tenant ? each.row : [])),
+        paint,
+      ),
+    ),
+    ...(left > 0 || !isGridWhole ? [paint("quiet", more), ""] : []),
+    ...(shown.length === 0 ? [] : [paint("quiet", legend), ""]),
+    ...listed.map((difference) => paint("bad", `${source}:${difference.line}: ${differenceInWords(difference)}`)),
+    ...(counts.differences > listed.length ? [`and ${counts.differences - listed.length} more differences`] : []),
+    ...(listed.length === 0 ? [] : [""]),
+    summaryOf(report),
+  ];
+  return lines.map((line) => `${line.trimEnd()}\n`).join("");
+}
+
+/** `acme/nobody produce acme/orders: expected deny, got allow by policy/policy.csv:3: p, …` */
+export function differenceInWords({ principal, action, tenant, topic, expected, got, why }: Difference): string {
+  return `${principal} ${action} ${tenant}/${topic}: expected ${expected}, got ${got}: ${why}`;
+}
+
+function summaryOf({ source, policyVersion, counts }: TestReport): string {
+  const { rows, passed, cases, differences } = counts;
+  const outcome = differences === 0 ? "all as stated" : `${differences} not as stated`;
+  return `${source} (policy ${policyVersion}): ${passed} of ${rows} rows hold; ${cases} cases, ${outcome}`;
+}
+
+function byTenant(grid: readonly GridCell[]): Map<string, GridCell[]> {
+  const tenants = new Map<string, GridCell[]>();
+  for (const cell of grid) {
+    const known = tenants.get(cell.tenant);
+    if (known === undefined) tenants.set(cell.tenant, [cell]);
+    else known.push(cell);
+  }
+  return tenants;
+}
+
+interface GridRow {
+  readonly principal: string;
+  readonly topics: string[];
+  readonly marks: readonly string[];
+}
+
+/** Topics about which the same came out for the same principal share a row. */
+function toGridRows(cells: readonly GridCell[]): GridRow[] {
+  const rows = new Map<string, GridRow>();
+  for (const { principal, topic, results } of cells) {
+    const marks = actions.map((action) => markOf(results, action));
+    const key = [principal, ...marks].join(" ");
+    const row = rows.get(key) ?? { principal, topics: [], marks };
+    rows.set(key, row);
+    row.topics.push(topic);
+  }
+  return [...rows.values()];
+}
+
+function markOf(results: GridCell["results"], action: Action): string {
+  const result = results[action];
+  if (result === undefined) return "·";
+  return `${result.got === "allow" ? "✓" : "✗"}${result.asStated ? "" : "!"}`;
+}
+
+function gridLines(tenant: string, rows: readonly GridRow[], paint: Paint): string[] {
+  const table = [
+    ["", "", ...actions],
+    ...rows.map(({ principal, topics, marks }) => [principal, namesOf(topics), ...marks]),
+  ];
+  const widths = table[0]!.map((_, column) => table.reduce((width, row) => Math.max(width, row[column]!.length), 0));
+  const text = table.map((row, at) =>
+    row
+      .map((content, column) => {
+        const padded = column < 2 ? content.padEnd(widths[column]!) : centred(content, widths[column]!);
+        return at === 0 || column < 2 ? padded : paint(kindOf(content), padded);
+      })
+      .join("  "),
+  );
+  return [paint("head", `Topics of ${tenant}`), ...text.map((line) => `  ${line}`), ""];
+}
+
+function kindOf(mark: string): "good" | "quiet" | "bad" {
+  if (mark.endsWith("!")) return "bad";
+  return mark === "✓" ? "good" : "quiet";
+}
+
+/** As many names as there is room for, and how many more there are. */
+function namesOf(topics: readonly string[]): string {
+  const [head] = topics;
+  let text = head!.length > most.topicsWidth ? `${head!.slice(0, most.topicsWidth - 1)}…` : head!;
+  for (let named = 1; named < topics.length; named++) {
+    const longer = `${text}, ${topics[named]!}`;
+    if (longer.length > most.topicsWidth) return `${text} and ${topics.length - named} more`;
+    text = longer;
+  }
+  return text;
+}
+
+function centred(text: string, width: number): string {
+  return text.padStart(Math.ceil((width + text.length) / 2)).padEnd(width);
+}

@@ -2,6 +2,7 @@ import { type Action, actions, entry, isAction, Pace, type Rule, topicMatch, wil
 import { systemTenant } from "../names.js";
 import type { Comparability } from "./diff-model.js";
 import type { Side } from "./diff-side.js";
+import { meaningOf } from "./text-changes.js";
 import { Prefixes, type Region, rangesOf, regionsOf, serverMade, type TopicRange } from "./topic-regions.js";
 
 /** A rule of the older or the newer policy that has to do with a change. */
@@ -80,12 +81,12 @@ async function beyond(
   pace: Pace,
 ): Promise<InvolvedRule[]> {
   const known = new Set<string>();
-  for (const { text } of others) {
-    known.add(text);
+  for (const rule of others) {
+    known.add(meaningOf(rule));
     const pause = pace.step();
     if (pause !== undefined) await pause;
   }
-  return rules.filter(({ text }) => !known.has(text)).map((rule) => ({ rule, side }));
+  return rules.filter((rule) => !known.has(meaningOf(rule))).map((rule) => ({ rule, side }));
 }
 
 /** What can part the topics of which a rule in question speaks. */
@@ -96,12 +97,12 @@ async function patternsFor(
 ): Promise<Set<string>> {
   if (reach === "everything") {
     const all = [old, newer].flatMap((side) => [...side.patternsIn(tenant)]);
-    return new Set([...all, ...oddNames(old, newer), wildcard, serverMade]);
+    return new Set([...all, ...oddNames(tenant), wildcard, serverMade]);
   }
   const patterns = new Set(inQuestion.map(({ pattern }) => pattern));
   const prefixes = new Prefixes();
   for (const pattern of patterns) if (pattern.endsWith(wildcard)) prefixes.add(pattern);
-  const parting = prefixes.isEmpty ? [] : [rules.map(({ pattern }) => pattern), isShared ? [] : oddNames(old, newer)];
+  const parting = prefixes.isEmpty ? [] : [rules.map(({ pattern }) => pattern), isShared ? [] : oddNames(tenant)];
   for (const pattern of parting.flat()) {
     // Of what is covered by a name alone, no other rule need be known.
     if (prefixes.nextAround(pattern) !== undefined) patterns.add(pattern);
@@ -111,9 +112,12 @@ async function patternsFor(
   return patterns;
 }
 
-/** Other words that a matcher may compare a topic with: it has no others than a request's and a rule's columns. */
-function oddNames(old: Side, newer: Side): string[] {
-  return [...actions, systemTenant, ...old.policy.tenants.keys(), ...newer.policy.tenants.keys()];
+/**
+ * Other words that a matcher may compare a topic with: it has no others than the columns of the request and of a rule that
+ * is weighed in the tenant.
+ */
+function oddNames(tenant: string): string[] {
+  return [...actions, systemTenant, tenant];
 }
 
 interface Question {

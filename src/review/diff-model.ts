@@ -19,7 +19,7 @@ export interface Comparability {
 
 export function compareModels(older: LoadedPolicy, newer: LoadedPolicy): Comparability {
   const [one, other] = [matcherOf(older), matcherOf(newer)].map((text) => text.replaceAll(" ", ""));
-  const matcherChanged = one !== other;
+  const matcherChanged = one !== other || kindOf(older) !== kindOf(newer);
   if (!older.model.isIndexable || !newer.model.isIndexable) {
     return { reach: "everything", isShared: false, matcherChanged };
   }
@@ -30,6 +30,11 @@ export function compareModels(older: LoadedPolicy, newer: LoadedPolicy): Compara
 /** The matcher of a model that was read without a finding: it is defined once, on a line of its own. */
 export function matcherOf({ model }: LoadedPolicy): string {
   return /^ *m *=(.*)$/m.exec(model.text)?.[1]?.trim() ?? model.text;
+}
+
+/** What is known of the model beside its text. */
+function kindOf({ model }: LoadedPolicy): string {
+  return JSON.stringify({ ...model, text: "" });
 }
 
 /** What a plain matcher may ask about the caller, the tenant and the topic. */

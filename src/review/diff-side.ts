@@ -7,7 +7,6 @@ import {
   isRole,
   type LoadedPolicy,
   Pace,
-  RoleIndex,
   type Rule,
 } from "../authz/index.js";
 import { parsePrincipal, systemTenant } from "../names.js";
@@ -15,7 +14,6 @@ import { parsePrincipal, systemTenant } from "../names.js";
 /** One of two policies that are compared: who has which rules in a tenant, and what comes of them. */
 export class Side {
   readonly policy: LoadedPolicy;
-  readonly #roles = new RoleIndex();
   /** Tenant column → subject → its rules. */
   readonly #rules = new Map<string, Map<string, Rule[]>>();
   /** Tenant column → role → who is given it there. */
@@ -64,7 +62,7 @@ export class Side {
 
   /** The name itself, and the roles that it has in the tenant. */
   rolesOf(name: string, tenant: string): ReadonlySet<string> {
-    return this.#roles.of(name, tenant);
+    return this.policy.compiled.rolesOf(name, tenant);
   }
 
   /** Names the rules that the principal has in the tenant: with the same text come the same rules. */
@@ -74,8 +72,7 @@ export class Side {
     for (const column of columnsFor(tenant)) {
       const rules = this.#rules.get(column);
       if (rules === undefined) continue;
-      for (const subject of this.#roles.of(principal, tenant))
-        if (rules.has(subject)) parts.push(`${column} ${subject}`);
+      for (const subject of this.rolesOf(principal, tenant)) if (rules.has(subject)) parts.push(`${column} ${subject}`);
     }
     return parts.sort().join("\n");
   }
@@ -83,7 +80,7 @@ export class Side {
   /** The rules that are weighed for the principal's requests about the tenant's topics, in no order. */
   rulesOf(principal: string, tenant: string): Rule[] {
     if (!this.isOwner(tenant)) return [];
-    const subjects = [...this.#roles.of(principal, tenant)];
+    const subjects = [...this.rolesOf(principal, tenant)];
     return columnsFor(tenant).flatMap((column) => {
       const rules = this.#rules.get(column);
       return rules === undefined ? [] : subjects.flatMap((subject) => rules.get(subject) ?? []);
@@ -108,6 +105,7 @@ export class Side {
     // A Set visits what is added to it on the way.
     for (const name of reached) {
       if (!isRole(name)) found.add(name);
+      else for (const namesake of this.#namesakes(name, tenant)) found.add(namesake);
       for (const members of columns) for (const member of members.get(name) ?? []) reached.add(member);
       const pause = pace.step();
       if (pause !== undefined) await pause;
@@ -115,8 +113,13 @@ export class Side {
     return found;
   }
 
+  /** In the simple model a principal has the role of its own name at home, and no line says so. */
+  *#namesakes(role: string, tenant: string): Generator<string> {
+    const principal = `${tenant}/${role.slice(role.indexOf(":") + 1)}`;
+    if (parsePrincipal(principal) !== undefined && this.rolesOf(principal, tenant).has(role)) yield principal;
+  }
+
   #addAssignment(assignment: Assignment): void {
-    this.#roles.add(assignment);
     const { member, role, tenant } = assignment;
     entry(
       entry(this.#members, tenant, () => new Map<string, string[]>()),

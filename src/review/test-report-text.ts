@@ -17,7 +17,8 @@ export function testAsText(report: TestReport, paint: Paint): string {
   const tenants = [...new Set(shown.map(({ tenant }) => tenant))];
   const left = drawn.length - shown.length;
   const more = left > 0 ? `and ${left} more rows of the grid` : "and more that the grid has no room for";
-  const listed = differences.slice(0, most.differences);
+  const blamed = byBlame(differences);
+  const listed = blamed.slice(0, most.differences);
   const lines = [
     ...tenants.flatMap((tenant) =>
       gridLines(
@@ -28,8 +29,13 @@ export function testAsText(report: TestReport, paint: Paint): string {
     ),
     ...(left > 0 || !isGridWhole ? [paint("quiet", more), ""] : []),
     ...(shown.length === 0 ? [] : [paint("quiet", legend), ""]),
-    ...listed.map((difference) => paint("bad", `${source}:${difference.line}: ${differenceInWords(difference)}`)),
-    ...(counts.differences > listed.length ? [`and ${counts.differences - listed.length} more differences`] : []),
+    ...listed.map(({ first, more: others }) => {
+      const also = others === 0 ? "" : ` (and ${others} more of this line by the same)`;
+      return paint("bad", `${source}:${first.line}: ${differenceInWords(first)}${also}`);
+    }),
+    ...(blamed.length > listed.length || counts.differences > differences.length
+      ? ["and more; --json has the first 1,000"]
+      : []),
     ...(listed.length === 0 ? [] : [""]),
     summaryOf(report),
   ];
@@ -39,6 +45,18 @@ export function testAsText(report: TestReport, paint: Paint): string {
 /** `acme/nobody produce acme/orders: expected deny, got allow by policy/policy.csv:3: p, …` */
 export function differenceInWords({ principal, action, tenant, topic, expected, got, why }: Difference): string {
   return `${principal} ${action} ${tenant}/${topic}: expected ${expected}, got ${got}: ${why}`;
+}
+
+/** What one line states and one rule, or none, made otherwise. */
+function byBlame(differences: readonly Difference[]): { readonly first: Difference; more: number }[] {
+  const blamed = new Map<string, { readonly first: Difference; more: number }>();
+  for (const difference of differences) {
+    const key = `${difference.line} ${difference.why}`;
+    const known = blamed.get(key);
+    if (known === undefined) blamed.set(key, { first: difference, more: 0 });
+    else known.more += 1;
+  }
+  return [...blamed.values()];
 }
 
 function summaryOf({ source, policyVersion, counts }: TestReport): string {

@@ -20,7 +20,7 @@ export class ChangedLines {
     const pace = new Pace();
     const known = new Set<string>();
     for (const rule of other.rows.rules) {
-      known.add(rule.text);
+      known.add(meaningOf(rule));
       await pace.step();
     }
     for (const assignment of other.rows.assignments) {
@@ -29,7 +29,7 @@ export class ChangedLines {
     }
     for (const rule of policy.rows.rules) {
       await pace.step();
-      if (known.has(rule.text)) continue;
+      if (known.has(meaningOf(rule))) continue;
       changed.rules.add(rule);
       changed.#touch(rule.tenant, rule.subject);
     }
@@ -57,6 +57,11 @@ export class ChangedLines {
   #touch(tenant: string, name: string): void {
     entry(this.#names, tenant, () => new Set<string>()).add(name);
   }
+}
+
+/** The same for rules that say the same, however their lines are written. */
+export function meaningOf({ cells }: Rule): string {
+  return cells.join(" ");
 }
 
 /** `g, acme/billing, role:producer, acme` */

@@ -86,7 +86,13 @@ async function beyond(
     const pause = pace.step();
     if (pause !== undefined) await pause;
   }
-  return rules.filter((rule) => !known.has(meaningOf(rule))).map((rule) => ({ rule, side }));
+  const found: InvolvedRule[] = [];
+  for (const rule of rules) {
+    if (!known.has(meaningOf(rule))) found.push({ rule, side });
+    const pause = pace.step();
+    if (pause !== undefined) await pause;
+  }
+  return found;
 }
 
 /** What can part the topics of which a rule in question speaks. */

@@ -1,4 +1,4 @@
-import { type Action, entry } from "../authz/index.js";
+import { type Action, entry, Pace } from "../authz/index.js";
 import type { Cause } from "./diff-causes.js";
 import type { Effect } from "./diff-effects.js";
 import type { Pair } from "./diff-pairs.js";
@@ -49,23 +49,18 @@ export class ChangeGroups {
   }
 
   /** Gains first; then by tenant and principal. */
-  all(): AccessChange[] {
-    const changes = [...this.#groups.values()].flatMap(({ common, shares }) =>
-      merged([...shares.values()]).map(({ tenants, principals, inOwnTenant, causes, causesLeftOut }) => ({
-        ...common,
-        principals: principals.sort(),
-        tenants: tenants.sort(),
-        inOwnTenant,
-        causes: [...causes.values()],
-        causesLeftOut,
-      })),
-    );
-    const order = ({ change, tenants, principals }: AccessChange): string =>
-      `${change} ${tenants[0]!} ${principals[0]!}`;
-    return changes
-      .map((change) => ({ change, key: order(change) }))
-      .sort((one, other) => (one.key < other.key ? -1 : 1))
-      .map(({ change }) => change);
+  async all(): Promise<AccessChange[]> {
+    const pace = new Pace();
+    const changes: { readonly change: AccessChange; readonly key: string }[] = [];
+    for (const { common, shares } of this.#groups.values()) {
+      for (const { tenants, principals, causes, ...rest } of await merged([...shares.values()], pace)) {
+        const change = { ...common, principals: principals.sort(), tenants: tenants.sort(), ...rest };
+        const key = `${change.change} ${tenants[0]!} ${principals[0]!}`;
+        changes.push({ change: { ...change, causes: [...causes.values()] }, key });
+      }
+      await pace.step();
+    }
+    return changes.sort((one, other) => (one.key < other.key ? -1 : 1)).map(({ change }) => change);
   }
 }
 
@@ -87,9 +82,10 @@ interface Merged extends Omit<Share, "tenant"> {
   readonly inOwnTenant: boolean;
 }
 
-function merged(shares: readonly Share[]): Merged[] {
+async function merged(shares: readonly Share[], pace: Pace): Promise<Merged[]> {
   const groups = new Map<string, Merged>();
   for (const share of shares) {
+    await pace.step();
     const { tenant, principals } = share;
     const isOwn = shares.length > 1 && principals.every((principal) => principal.startsWith(`${tenant}/`));
     const who = isOwn ? principals.map((principal) => principal.slice(tenant.length)) : principals;
@@ -99,7 +95,7 @@ function merged(shares: readonly Share[]): Merged[] {
       continue;
     }
     known.tenants.push(tenant);
-    if (isOwn) known.principals.push(...principals);
+    if (isOwn) for (const principal of principals) known.principals.push(principal);
     keep(known, [...share.causes.values()]);
     known.causesLeftOut += share.causesLeftOut;
   }

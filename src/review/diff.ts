@@ -126,7 +126,7 @@ async function compareAccess(
       (effect.change === "gain" ? gaining : losing).add(principal);
     }
   }
-  return { changes: groups.all(), gaining: gaining.size, losing: losing.size, causes };
+  return { changes: await groups.all(), gaining: gaining.size, losing: losing.size, causes };
 }
 
 /** Keeps to the bounds of a look that could otherwise take hours. */

@@ -1,10 +1,11 @@
 import type { Cause } from "./diff-causes.js";
 import type { PolicyDiff } from "./diff.js";
 import type { AccessChange } from "./diff-groups.js";
+import type { ToldChange } from "./diff-known.js";
 import { serverMade, type TopicRange } from "./topic-regions.js";
 
 /** What is shown of each, so that a reader comes to the end of it. The data have everything. */
-const most = { changes: 100, lines: 50, causes: 6, names: 4, topics: 6, exceptions: 6 };
+const most = { changes: 100, lines: 50, causes: 6, names: 4, topics: 6, exceptions: 6, known: 6 };
 
 interface Section {
   readonly title: string;
@@ -76,7 +77,7 @@ function changeLines({ changes }: PolicyDiff, which: AccessChange["change"]): st
   return first(
     changes.filter(({ change }) => change === which),
     most.changes,
-    (change) => [`${sign} ${inWords(change)}`, ...causeLines(change)],
+    (change) => [`${sign} ${inWords(change)}`, ...knownLines(change), ...causeLines(change)],
   ).flat();
 }
 
@@ -103,6 +104,13 @@ function principalInWords(principal: string): string {
 function rangeInWords({ pattern, except }: TopicRange, prefix: string): string {
   const named = pattern === serverMade ? `${prefix}${pattern} (names that begin with _)` : `${prefix}${pattern}`;
   return except.length === 0 ? named : `${named} (except ${namesOf(except, most.exceptions, "other")})`;
+}
+
+function knownLines({ known, knownLeftOut }: ToldChange): string[] {
+  if (known.length === 0) return [];
+  const names = known.slice(0, most.known).map(({ tenant, topic }) => `${tenant}/${topic}`);
+  const more = known.length - names.length + knownLeftOut;
+  return [`      known topics: ${more === 0 ? names.join(", ") : `${names.join(", ")} and ${more} more`}`];
 }
 
 function causeLines({ causes, causesLeftOut }: AccessChange): string[] {

@@ -1,7 +1,8 @@
 import { type LoadedPolicy, Pace, type PolicyFileName } from "../authz/index.js";
 import { type Cause, causesOf, type Origins } from "./diff-causes.js";
 import { type Budget, type Comparison, effectsOn } from "./diff-effects.js";
-import { type AccessChange, ChangeGroups, type KeyedEffect, withKey } from "./diff-groups.js";
+import { ChangeGroups, type KeyedEffect, withKey } from "./diff-groups.js";
+import { NamedTopics, type OwnedTopic, type ToldChange } from "./diff-known.js";
 import { compareModels } from "./diff-model.js";
 import { affectedPairs, askedAs, tenantsOf } from "./diff-pairs.js";
 import { type ChangedLine, differInTextAlone, type SettingChanges, settingChanges } from "./diff-settings.js";
@@ -17,7 +18,7 @@ export interface PolicyDiff extends SettingChanges {
   /** Why not everything was looked at: then there may be gains and losses that are not among these. */
   readonly incomplete: string | undefined;
   /** Gains first. */
-  readonly changes: readonly AccessChange[];
+  readonly changes: readonly ToldChange[];
   /** Lines of `policy.csv` that came or went and made no difference to anybody; with an incomplete look, none. */
   readonly withoutEffect: readonly ChangedLine[];
   /** Files that differ in comments, order or spaces alone. */
@@ -37,6 +38,8 @@ export interface PolicyDiff extends SettingChanges {
 export interface DiffOptions {
   /** Only what concerns topics of this tenant. Then the answer says nothing of any other. */
   readonly tenant?: string | undefined;
+  /** Topics that exist: those among them that a pattern covers are named beside it. */
+  readonly topics?: Iterable<OwnedTopic>;
   /** So much is asked at most; 2,000,000 take about half a minute. */
   readonly maxDecisions?: number;
   /** So many principals are looked at in a tenant, all tenants together. */
@@ -68,6 +71,10 @@ export async function diffPolicies(
   const work = new Work(options);
   const found = await compareAccess({ ...models, ...sides, budget: work }, origins, work, tenant);
 
+  const named = await NamedTopics.of([older, newer], options.topics ?? []);
+  const pace = new Pace();
+  const changes: ToldChange[] = [];
+  for (const change of found.changes) changes.push(await named.told(change, pace));
   const settings = await settingChanges(older, newer, tenant);
   const hasChangedLines = [lines.old, lines.new].some(({ rules, assignments }) => rules.size + assignments.size > 0);
   return {
@@ -75,7 +82,7 @@ export async function diffPolicies(
     newVersion: newer.files.version,
     widens: found.gaining > 0 || work.exceeded !== undefined,
     incomplete: work.exceeded,
-    changes: found.changes,
+    changes,
     ...settings,
     withoutEffect: work.exceeded === undefined ? idleLines(origins, found.causes, tenant) : [],
     textOnly: tenant === undefined ? differInTextAlone(older, newer, settings, hasChangedLines) : [],
@@ -84,7 +91,7 @@ export async function diffPolicies(
 }
 
 interface FoundChanges {
-  readonly changes: readonly AccessChange[];
+  readonly changes: Awaited<ReturnType<ChangeGroups["all"]>>;
   readonly gaining: number;
   readonly losing: number;
   /** The places of all lines that made a difference. */

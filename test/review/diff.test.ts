@@ -230,6 +230,23 @@ test("a reader is told who, what, where, and by which line", async () => {
   expect(JSON.parse(JSON.stringify(diff))).toEqual(diff);
 });
 
+test("topics that are known are named beside a pattern", async () => {
+  const policy = lines(
+    isProducer,
+    "p, acme/z, acme, orders.eu, consume, allow",
+    "p, role:producer, acme, orders.cards, *, deny",
+  );
+  const older = await policyOf("old", { "policy.csv": policy, "matrix.csv": "acme/a, acme, orders.us, delete, deny" });
+  const newer = await policyOf("new", { "policy.csv": lines(policy, producer) });
+  const topics = [
+    { tenant: "acme", topic: "orders.asia" },
+    { tenant: "globex", topic: "orders.mars" },
+  ];
+  const diff = await diffPolicies(older, newer, { topics });
+  expect(diff.changes[0]?.known.map(({ topic }) => topic)).toEqual(["orders.eu", "orders.us", "orders.asia"]);
+  expect(diffAsText(diff)).toContain("\n        known topics: acme/orders.eu, acme/orders.us, acme/orders.asia\n");
+});
+
 test("asked about one tenant, it says nothing of another", async () => {
   const older = await policyOf("old", { "policy.csv": everything, "matrix.csv": "acme/a, globex, x, consume, deny" });
   const secrets = ["g, globex/secret, role:root, globex", "p, globex/secret, globex, hidden, produce, allow"];

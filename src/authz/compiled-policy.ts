@@ -80,6 +80,11 @@ export class CompiledPolicy {
     return new CompiledPolicy(version, tenants, { enforcer, model, roles, rules });
   }
 
+  /** Whether only rules that name the caller or one of its roles, a pattern of the topic and the action can fit. */
+  get isIndexable(): boolean {
+    return this.#isIndexable;
+  }
+
   isDeclaredTenant(name: string): boolean {
     return this.#limits.has(name);
   }
@@ -134,14 +139,14 @@ export class CompiledPolicy {
    * @throws Error when the matcher cannot be evaluated
    */
   evaluate(principal: string, action: Action, tenant: string, topic: string): Decision {
-    const rules = this.#candidates(principal, action, tenant, topic);
+    const rules = this.candidates(principal, action, tenant, topic);
     const allowing = rules.filter(({ effect }) => effect === "allow");
     const last = allowing.at(-1);
     // One rule that allows is enough, and the last is the one that Casbin would name; but each that denies has its say.
     const first = rules.filter((rule) => rule === last || rule.effect === "deny");
-    const decision = this.#ask(principal, action, tenant, topic, first);
+    const decision = this.evaluateBy(first, principal, action, tenant, topic);
     if (decision.rule !== undefined || allowing.length < 2) return decision;
-    return this.#ask(principal, action, tenant, topic, allowing);
+    return this.evaluateBy(allowing, principal, action, tenant, topic);
   }
 
   /** The name of a principal or role itself, and the roles that it has in the tenant, or for `*` in every one. */
@@ -169,7 +174,21 @@ export class CompiledPolicy {
     return found;
   }
 
-  #ask(principal: string, action: Action, tenant: string, topic: string, rules: readonly Rule[]): Decision {
+  /**
+   * What `evaluate` would say if the principal had this role in the tenant too.
+   * @throws Error when the matcher cannot be evaluated
+   */
+  evaluateWithRole(role: string, principal: string, action: Action, tenant: string, topic: string): Decision {
+    return this.#roles.supposing({ member: principal, role, tenant }, () =>
+      this.evaluate(principal, action, tenant, topic),
+    );
+  }
+
+  /**
+   * What Casbin would say if there were these rules and no others: so it says which of them fit, and what denies hide.
+   * @throws Error when the matcher cannot be evaluated
+   */
+  evaluateBy(rules: readonly Rule[], principal: string, action: Action, tenant: string, topic: string): Decision {
     // Without rules Casbin evaluates the matcher all the same, with nothing in place of each.
     if (rules.length === 0) return unspoken;
     const { allowed, rule } = this.#enforcer.decide(principal, tenant, topic, action, rules);
@@ -178,7 +197,7 @@ export class CompiledPolicy {
   }
 
   /** All rules that can fit the request, in the order of the file. */
-  #candidates(principal: string, action: Action, tenant: string, topic: string): Rule[] {
+  candidates(principal: string, action: Action, tenant: string, topic: string): Rule[] {
     const found = this.#isIndexable
       ? this.#rules.fitting({ subjects: this.#roles.of(principal, tenant), tenant, action }, topic)
       : this.#rules.concerning(tenant);

@@ -17,6 +17,7 @@ export class RoleIndex {
     maxSize: maxRemembered,
     sizeCalculation: (roles) => roles.size + 4,
   });
+  #supposed: Supposed | undefined;
 
   readonly #isSimple: boolean;
 
@@ -40,11 +41,23 @@ export class RoleIndex {
   of(name: string, tenant: string): ReadonlySet<string> {
     // No name has a newline in it.
     const key = `${name}\n${tenant}`;
+    // What only would be so must not be remembered, nor hidden by what is.
+    if (this.#supposed !== undefined) return this.#follow(name, tenant);
     const remembered = this.#remembered.get(key);
     if (remembered !== undefined) return remembered;
     const roles = this.#follow(name, tenant);
     this.#remembered.set(key, roles);
     return roles;
+  }
+
+  /** Does `work` as if there were this assignment too. */
+  supposing<Result>(assignment: Supposed, work: () => Result): Result {
+    this.#supposed = assignment;
+    try {
+      return work();
+    } finally {
+      this.#supposed = undefined;
+    }
   }
 
   #follow(name: string, tenant: string): Set<string> {
@@ -55,17 +68,22 @@ export class RoleIndex {
     for (let depth = 0; depth < maxRoleDepth && reached.length > 0; depth++) {
       const next: string[] = [];
       for (const member of reached) {
-        for (const given of columns) {
-          for (const role of given.get(member) ?? []) {
-            if (found.has(role)) continue;
-            found.add(role);
-            next.push(role);
-          }
+        for (const role of this.#givenTo(member, tenant, columns)) {
+          if (found.has(role)) continue;
+          found.add(role);
+          next.push(role);
         }
       }
       reached = next;
     }
     return found;
+  }
+
+  /** Directly. */
+  #givenTo(member: string, tenant: string, columns: readonly ReadonlyMap<string, readonly string[]>[]): string[] {
+    const roles = columns.flatMap((given) => given.get(member) ?? []);
+    const supposed = this.#supposed;
+    return supposed?.member === member && supposed.tenant === tenant ? [...roles, supposed.role] : roles;
   }
 }
 
@@ -74,6 +92,8 @@ function startAtHome(name: string, tenant: string): string[] {
   if (principal === undefined) return [name];
   return principal.tenant === tenant ? [roleOf(principal.name)] : [];
 }
+
+type Supposed = Omit<Assignment, "line">;
 
 /** What stands in the tenant column of the rows that concern a tenant: `*` is never the platform's own. */
 export function columnsFor(tenant: string): readonly string[] {

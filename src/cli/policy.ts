@@ -7,6 +7,7 @@ import { addGrant, addRevoke } from "./policy-edit.js";
 import { addFmt } from "./policy-fmt.js";
 import { addPolicyDiff } from "./policy-diff.js";
 import { addPolicyTest } from "./policy-test.js";
+import { addWhy } from "./policy-why.js";
 
 export function addPolicy(program: Command): void {
   const policy = program.command("policy").summary("work on a policy's files").description("Work on a policy's files.");
@@ -24,6 +25,7 @@ export function addPolicy(program: Command): void {
   addRevoke(policy);
   addPolicyTest(policy);
   addPolicyDiff(policy);
+  addWhy(policy);
 }
 
 async function check(

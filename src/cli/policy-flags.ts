@@ -1,0 +1,55 @@
+/** What the commands have in common that answer from a policy's files. */
+import { InvalidArgumentError, Option } from "commander";
+import { type Action, actions, isAction } from "../authz/actions.js";
+import type { LoadedPolicy } from "../authz/index.js";
+import { OperatorError } from "../errors.js";
+import { isSystemName, isTenantName, isTopicName, nameRules } from "../names.js";
+import { didYouMean } from "../suggest.js";
+import { parsePath } from "./arguments.js";
+
+/** A topic and the tenant whose it is. */
+export interface Resource {
+  readonly tenant: string;
+  readonly topic: string;
+}
+
+export const policyOption = (): Option =>
+  new Option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv")
+    .argParser(parsePath)
+    .default("policy");
+
+/**
+ * The policy in a folder.
+ * @throws OperatorError with every mistake in the files: what they would mean without it nobody can say
+ */
+export async function loadFrom(directory: string): Promise<LoadedPolicy> {
+  const { loadPolicy, PolicyFiles } = await import("../authz/index.js");
+  const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
+  if (policy === undefined) throw new OperatorError(`the policy in ${directory} cannot be used`, report.findings);
+  return policy;
+}
+
+/** @throws InvalidArgumentError unless it is one of the actions */
+export function parseAction(text: string): Action {
+  if (isAction(text)) return text;
+  throw new InvalidArgumentError(
+    `There is no such action${didYouMean(text, actions) || `: it is one of ${actions.join(", ")}.`}`,
+  );
+}
+
+/** @throws InvalidArgumentError unless it is `TENANT/TOPIC`, both of them literal names */
+export function parseResource(text: string): Resource {
+  const { tenant, topic } = splitResource(text);
+  if (isTopicName(topic) || isSystemName(topic)) return { tenant, topic };
+  const literal = topic.includes("*") ? ", and here no pattern" : "";
+  throw new InvalidArgumentError(`A topic's name is ${nameRules.topic}${literal}.`);
+}
+
+/** @throws InvalidArgumentError unless a slash stands behind what could be a tenant's name, or the platform's own */
+export function splitResource(text: string): Resource {
+  const slash = text.indexOf("/");
+  if (slash === -1) throw new InvalidArgumentError("A tenant and a slash stand before the topic, as in acme/orders.");
+  const tenant = text.slice(0, slash);
+  if (isTenantName(tenant) || isSystemName(tenant)) return { tenant, topic: text.slice(slash + 1) };
+  throw new InvalidArgumentError(`A tenant's name is ${nameRules.tenant}.`);
+}

@@ -1,0 +1,231 @@
+import { systemTenant } from "../names.js";
+import {
+  columnsFor,
+  type Decision,
+  isAction,
+  isRole,
+  type LoadedPolicy,
+  Pace,
+  Rule,
+  topicMatch,
+  wildcard,
+} from "../authz/index.js";
+import { editDistance } from "../suggest.js";
+import { Regions } from "./known-topics.js";
+import { ruleLine } from "./lines.js";
+import type { MissKind, NearMiss } from "./near-misses.js";
+import { Nearest, type Ranked } from "./nearest.js";
+import type { RoleWays } from "./role-ways.js";
+import type { Question } from "./why.js";
+
+/** What looks as if it would be allowed, until the policy is asked. */
+interface Candidate extends Ranked {
+  readonly kind: MissKind;
+  /** Undefined if it would not be allowed after all. */
+  readonly verify: () => Verified | Promise<Verified>;
+}
+type Verified = Omit<NearMiss, "kind"> | undefined;
+
+/** So many of a kind are put to the policy: not each that looks near is allowed. */
+const maxTried = 12;
+
+/** Nearest is what may be mistyped, then what the principal has elsewhere, then what would have to be given or changed. */
+const distances = { mistyped: 0, heldElsewhere: 20, role: 30, action: 40, topic: 50, tenant: 60, rule: 70 } as const;
+
+/** Names that differ by at most so many letters may be meant for each other; more so the longer they are. */
+const maxTypos = 3;
+
+/** Finds what could be the nearest misses by plain comparison, one thing of the question being otherwise each time. */
+export class MissSearch {
+  readonly #policy: LoadedPolicy;
+  readonly #question: Question;
+  readonly #ways: RoleWays;
+  readonly #isWithinTenant: boolean;
+  readonly #found = new Map<MissKind, Nearest<Candidate>>();
+
+  constructor(policy: LoadedPolicy, question: Question, ways: RoleWays, isWithinTenant: boolean) {
+    this.#policy = policy;
+    this.#question = question;
+    this.#ways = ways;
+    this.#isWithinTenant = isWithinTenant;
+  }
+
+  /** The nearest first. */
+  async candidates(): Promise<readonly Candidate[]> {
+    const { tenant } = this.#question;
+    if (tenant === systemTenant || this.#policy.compiled.isDeclaredTenant(tenant)) {
+      await this.#lookAtPrincipals();
+      await this.#lookAtRules();
+    } else if (!this.#isWithinTenant) {
+      this.#lookAtTenants();
+    }
+    const found = [...this.#found.values()].flatMap(({ items }) => items);
+    return found.toSorted((one, other) => one.distance - other.distance);
+  }
+
+  #add(kind: MissKind, distance: number, line: number, verify: Candidate["verify"]): void {
+    const ofKind = this.#found.get(kind) ?? new Nearest<Candidate>(maxTried);
+    this.#found.set(kind, ofKind);
+    ofKind.add({ kind, distance, line, verify });
+  }
+
+  /** For a tenant that is not declared: those whose names are much like it. */
+  #lookAtTenants(): void {
+    const { tenant } = this.#question;
+    for (const declared of this.#policy.compiled.tenants) {
+      const typos = typosBetween(tenant, declared);
+      if (typos === undefined) continue;
+      this.#add("tenant", distances.mistyped + typos, 0, () =>
+        this.#ask({ tenant: declared }, `the tenant were ${declared}`),
+      );
+    }
+  }
+
+  /** For a principal that no line names: those whose names are much like it. */
+  async #lookAtPrincipals(): Promise<void> {
+    const { principal } = this.#question;
+    const pace = new Pace();
+    const similar = new Map<string, number>();
+    for (const name of this.#principals()) {
+      if (name === principal) return;
+      await pace.step();
+      const typos = similar.has(name) ? undefined : typosBetween(principal, name);
+      if (typos !== undefined) similar.set(name, typos);
+    }
+    for (const [name, typos] of similar) {
+      this.#add("principal", distances.mistyped + typos, 0, () =>
+        this.#ask({ principal: name }, `the principal were ${name} (no line names ${principal})`),
+      );
+    }
+  }
+
+  *#principals(): Generator<string> {
+    const { rows, matrix } = this.#policy;
+    const columns = columnsFor(this.#question.tenant);
+    const isTold = (tenant: string): boolean => !this.#isWithinTenant || columns.includes(tenant);
+    for (const { member, tenant } of rows.assignments) if (!isRole(member) && isTold(tenant)) yield member;
+    for (const { subject, tenant } of rows.rules) if (!isRole(subject) && isTold(tenant)) yield subject;
+    for (const { principal, tenant } of matrix) if (isTold(tenant)) yield principal;
+  }
+
+  /** Rules that allow, and of which exactly one column does not fit. */
+  async #lookAtRules(): Promise<void> {
+    const { principal, action, tenant, topic } = this.#question;
+    const columns = columnsFor(tenant);
+    const subjects = new Set(this.#ways.rolesOf(principal, tenant));
+    const elsewhere = await this.#rolesElsewhere();
+    const pace = new Pace();
+    for (const rule of this.#policy.rows.rules) {
+      await pace.step();
+      if (rule.effect !== "allow") continue;
+      const isOfAction = rule.action === action || rule.action === wildcard;
+      const isOfTopic = topicMatch(topic, rule.pattern);
+      const isOfSubject = subjects.has(rule.subject);
+      if (!columns.includes(rule.tenant)) {
+        if (isOfAction && isOfTopic && !this.#isWithinTenant) this.#addOtherTenant(rule, isOfSubject);
+      } else if (isOfTopic && isOfSubject) this.#addOtherAction(rule);
+      else if (isOfAction && isOfSubject) this.#addOtherTopic(rule);
+      else if (isOfAction && isOfTopic && isRole(rule.subject)) this.#addRole(rule, elsewhere.get(rule.subject));
+    }
+  }
+
+  /** What the principal has in other tenants, and the first of them by name. */
+  async #rolesElsewhere(): Promise<ReadonlyMap<string, string>> {
+    const elsewhere = new Map<string, string>();
+    if (this.#isWithinTenant) return elsewhere;
+    const pace = new Pace();
+    for (const tenant of [...this.#policy.compiled.tenants, systemTenant]) {
+      await pace.step();
+      for (const role of this.#ways.rolesOf(this.#question.principal, tenant)) {
+        if (!elsewhere.has(role)) elsewhere.set(role, tenant);
+      }
+    }
+    return elsewhere;
+  }
+
+  #addOtherTenant(rule: Rule, isOfSubject: boolean): void {
+    const { principal, tenant } = this.#question;
+    if (rule.tenant !== wildcard && this.#ways.has(principal, rule.subject, rule.tenant)) {
+      this.#add("tenant", distances.tenant, rule.line, () =>
+        this.#ask({ tenant: rule.tenant }, `the tenant were ${rule.tenant}`),
+      );
+    }
+    if (!isOfSubject) return;
+    const also = rule.tenant === wildcard ? `; ${wildcard} is never ${systemTenant}` : "";
+    const condition = `line ${rule.line} were for ${tenant}, not for ${rule.tenant}${also}`;
+    this.#add("rule", distances.rule, rule.line, () => this.#askWith(rule.cells.with(1, tenant), rule, condition));
+  }
+
+  #addOtherAction(rule: Rule): void {
+    const { action } = rule;
+    if (!isAction(action)) return;
+    this.#add("action", distances.action, rule.line, () => this.#ask({ action }, `the action were ${action}`));
+  }
+
+  #addOtherTopic(rule: Rule): void {
+    const { topic } = this.#question;
+    const prefix = rule.pattern.endsWith(wildcard) ? rule.pattern.slice(0, -1) : undefined;
+    if (prefix === undefined) {
+      const typos = typosBetween(topic, rule.pattern);
+      const distance = typos === undefined ? distances.topic : distances.mistyped + typos;
+      this.#add("topic", distance, rule.line, () =>
+        this.#ask({ topic: rule.pattern }, `the topic were ${rule.pattern}`),
+      );
+    } else if (topicMatch(topic, `${topic.slice(0, prefix.length)}${wildcard}`)) {
+      const typos = typosBetween(topic.slice(0, prefix.length), prefix);
+      const distance = typos === undefined ? distances.topic : distances.mistyped + typos;
+      this.#add("topic", distance, rule.line, () => this.#askUnder(prefix));
+    } else {
+      const condition = `line ${rule.line} named ${topic}: no pattern covers a name that begins with _`;
+      this.#add("rule", distances.rule, rule.line, () => this.#askWith(rule.cells.with(2, topic), rule, condition));
+    }
+  }
+
+  #addRole(rule: Rule, elsewhere: string | undefined): void {
+    const { principal, action, tenant, topic } = this.#question;
+    // A role that opens everything is seldom the one that is missing.
+    const breadth = rule.cells.filter((cell) => cell.endsWith(wildcard)).length;
+    const distance = (elsewhere === undefined ? distances.role : distances.heldElsewhere) + breadth;
+    const note = elsewhere === undefined ? "" : ` (it has that role in ${elsewhere})`;
+    this.#add("role", distance, rule.line, () =>
+      verified(
+        this.#policy.compiled.evaluateWithRole(rule.subject, principal, action, tenant, topic),
+        `${principal} had ${rule.subject} in ${tenant}${note}`,
+      ),
+    );
+  }
+
+  /** The question with something else in it. */
+  #ask(instead: Partial<Question>, condition: string): Verified {
+    const { principal, action, tenant, topic } = { ...this.#question, ...instead };
+    return verified(this.#policy.compiled.evaluate(principal, action, tenant, topic), condition);
+  }
+
+  /** The same question, with other cells in a line: no rule speaks of it yet, so what this one says is what would be. */
+  #askWith(cells: readonly string[], rule: Rule, condition: string): Verified {
+    const { principal, action, tenant, topic } = this.#question;
+    const altered = new Rule("", rule.line, cells);
+    const { allowed } = this.#policy.compiled.evaluateBy([altered], principal, action, tenant, topic);
+    return allowed ? { condition, rule: ruleLine(rule) } : undefined;
+  }
+
+  /** About a name that the prefix covers and nobody speaks of. */
+  async #askUnder(prefix: string): Promise<Verified> {
+    const regions = await Regions.of([], this.#policy.compiled.patternsOf(this.#question.tenant));
+    const topic = regions.witness(prefix);
+    return topic === undefined ? undefined : this.#ask({ topic }, `the topic's name began with ${prefix}`);
+  }
+}
+
+function verified({ allowed, rule }: Decision, condition: string): Verified {
+  return allowed && rule !== undefined ? { condition, rule: ruleLine(rule) } : undefined;
+}
+
+/** In how many letters they differ; undefined for names that are not much alike. */
+function typosBetween(one: string, other: string): number | undefined {
+  const most = Math.min(maxTypos, Math.max(1, Math.floor(one.length / 3)));
+  // What is so much longer or shorter is farther away. To compare long names costs the square of their length.
+  if (Math.abs(one.length - other.length) > most || one.length > 64) return undefined;
+  const typos = editDistance(one, other);
+  return typos <= most ? typos : undefined;
+}

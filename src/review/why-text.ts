@@ -1,0 +1,44 @@
+import { actionPhrases } from "../authz/index.js";
+import { type FittingRule, wayInWords } from "./lines.js";
+import type { Why } from "./why.js";
+
+/** For people: lines of text, the last one ended too. Names are all that is in it, so nothing needs escaping. */
+export function formatWhy(answer: Why): string {
+  const { question, decision, reason, rule, policyVersion } = answer;
+  const may = decision === "allow" ? "may" : "may not";
+  const what = `${actionPhrases[question.action]} ${question.tenant}/${question.topic}`;
+  const lines = [
+    `${question.principal} ${may} ${what}: ${reason}.`,
+    ...(rule === undefined ? [] : ["", ...rulesInLines([rule])]),
+    ...othersInLines(answer),
+    ...missesInLines(answer),
+    "",
+    `Policy version ${policyVersion}`,
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function othersInLines({ decision, rule, others, moreOthers }: Why): string[] {
+  const allowing = others.filter(({ effect }) => effect === "allow");
+  const denying = others.filter(({ effect }) => effect === "deny");
+  const more = moreOthers === 0 ? [] : [`  and ${moreOthers} more rules that fit`];
+  const overruled = decision === "deny" ? "Overruled by that, since deny wins:" : "Also allowed by:";
+  const nothing = ["", "Without that, no rule would allow it either."];
+  return [
+    ...(denying.length === 0 ? [] : ["", "Also denied by:", ...rulesInLines(denying)]),
+    ...(allowing.length === 0 ? [] : ["", overruled, ...rulesInLines(allowing)]),
+    ...(decision === "deny" && rule !== undefined && allowing.length + moreOthers === 0 ? nothing : []),
+    ...more,
+  ];
+}
+
+function rulesInLines(rules: readonly FittingRule[]): string[] {
+  return rules.flatMap((rule) => [`  ${rule.place}: ${rule.text}`, `    ${wayInWords(rule)}`]);
+}
+
+function missesInLines({ decision, rule, misses }: Why): string[] {
+  if (decision === "allow" || rule !== undefined) return [];
+  if (misses.length === 0) return ["", "No single change is near that would allow it."];
+  const each = misses.flatMap(({ condition, rule: { place, text } }) => [`  ${condition}`, `    ${place}: ${text}`]);
+  return ["", "It would be allowed if", ...each];
+}

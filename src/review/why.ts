@@ -1,0 +1,88 @@
+import { parsePrincipal, systemTenant } from "../names.js";
+import {
+  type Action,
+  type Effect,
+  isAction,
+  isRequestableTopic,
+  type LoadedPolicy,
+  Pace,
+  type Rule,
+} from "../authz/index.js";
+import type { FittingRule } from "./lines.js";
+import { type NearMiss, nearMisses } from "./near-misses.js";
+import { RoleWays } from "./role-ways.js";
+
+/** May this principal do this? All of it literal: a question is never a pattern. */
+export interface Question {
+  /** `acme/billing` */
+  readonly principal: string;
+  readonly action: Action;
+  /** Whose topic it is. */
+  readonly tenant: string;
+  readonly topic: string;
+}
+
+/** What the policy says to a question, and why. Plain data. */
+export interface Why {
+  readonly policyVersion: string;
+  readonly question: Question;
+  readonly decision: Effect;
+  /** `a rule allows it`, `a rule denies it`, `no rule allows it`, `the tenant "initech" is not declared` */
+  readonly reason: string;
+  /** The rule that decided; not there where none speaks of it. */
+  readonly rule?: FittingRule;
+  /** The other rules that fit, in the order of the file, at most `maxOthers`: such as what a deny overrules. */
+  readonly others: readonly FittingRule[];
+  /** How many more fit than `others` names. */
+  readonly moreOthers: number;
+  /** Of what no rule speaks of: what would have to be otherwise, the nearest first. */
+  readonly misses: readonly NearMiss[];
+}
+
+export interface WhyOptions {
+  /** Only what concerns the question's tenant, for who may see no more: no word of other tenants, nor of rights in them. */
+  readonly withinTenant?: boolean;
+}
+
+/** How many of the rules that fit beside the deciding one are named. */
+export const maxOthers = 20;
+
+/**
+ * The decision, and what led to it.
+ * @throws TypeError for a question that is none: names that are no names, an action that there is not
+ */
+export async function why(policy: LoadedPolicy, question: Question, options: WhyOptions = {}): Promise<Why> {
+  const { principal, action, tenant, topic } = question;
+  const caller = parsePrincipal(principal);
+  if (caller === undefined || !isAction(action) || !isRequestableTopic(topic)) throw new TypeError("no question");
+  const { compiled } = policy;
+  const { allowed, rule, reason } = compiled.decide({ principal: caller, action, tenant, topic });
+  const isOwner = tenant === systemTenant || compiled.isDeclaredTenant(tenant);
+  const ways = await RoleWays.of(policy);
+  const fitting = isOwner && rule !== undefined ? await fittingRules(policy, question) : [];
+  const others = fitting.filter((each) => each !== rule);
+  return {
+    policyVersion: compiled.version,
+    question: { principal, action, tenant, topic },
+    decision: allowed ? "allow" : "deny",
+    reason,
+    ...(rule !== undefined && { rule: ways.fitting(rule, principal, tenant) }),
+    others: others.slice(0, maxOthers).map((each) => ways.fitting(each, principal, tenant)),
+    moreOthers: Math.max(0, others.length - maxOthers),
+    misses: rule === undefined ? await nearMisses(policy, question, ways, options.withinTenant === true) : [],
+  };
+}
+
+/** Each of them asked about by itself, since Casbin names one alone. */
+async function fittingRules(
+  { compiled }: LoadedPolicy,
+  { principal, action, tenant, topic }: Question,
+): Promise<Rule[]> {
+  const pace = new Pace();
+  const fitting: Rule[] = [];
+  for (const rule of compiled.candidates(principal, action, tenant, topic)) {
+    if (compiled.evaluateBy([rule], principal, action, tenant, topic).rule !== undefined) fitting.push(rule);
+    await pace.step();
+  }
+  return fitting;
+}

@@ -1,0 +1,43 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "vitest";
+import { run, Workplace } from "./command.js";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+test("why names the deciding line and the roles on the way, and an answer is a success", async () => {
+  const { code, stdout, stderr } = await run(["policy", "why", "acme/billing", "produce", "acme/orders"], {
+    cwd: root,
+  });
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^acme\/billing may produce to acme\/orders: a rule allows it\.$/m);
+  assert.match(stdout, /^ {2}policy\/policy\.csv:\d+: p, role:producer, acme, orders, produce, allow$/m);
+  assert.match(stdout, /^ {4}through role:producer \(policy\/policy\.csv:\d+\)$/m);
+});
+
+test("with --exit-code a script can tell a denial, and --json says why", async () => {
+  const asked = ["policy", "why", "acme/nobody", "produce", "acme/orders", "--policy", join(root, "policy")];
+  const { code, stdout } = await run([...asked, "--exit-code", "--json"]);
+  const answer = JSON.parse(stdout) as { decision: string; misses: { kind: string }[] };
+  assert.deepEqual([code, answer.decision, answer.misses[0]?.kind], [1, "deny", "role"]);
+  assert.equal((await run(asked)).code, 0);
+});
+
+test.each([
+  [["acme/billing", "prodcue", "acme/orders"], /no such action; did you mean "produce"\?/],
+  [["billing", "produce", "acme/orders"], /not TENANT\/NAME, such as acme\/billing/],
+  [["acme/billing", "produce", "orders"], /A tenant and a slash/],
+  [["acme/billing", "produce", "acme/orders.*"], /no pattern/],
+])("%s is wrong use", async (args, message) => {
+  const { code, stdout, stderr } = await run(["policy", "why", ...args], { cwd: root });
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, message);
+});
+
+test("a policy with a mistake in it is not explained: the mistakes are told", async () => {
+  await using workplace = await Workplace.make();
+  const { code, stderr } = await run(["policy", "why", "acme/a", "produce", "acme/b"], { cwd: workplace.path });
+  assert.equal(code, 1);
+  assert.match(stderr, /the policy in policy cannot be used\n {2}policy\/model\.conf: /);
+});

@@ -4,6 +4,7 @@ import { styleText } from "node:util";
 import type { Command } from "commander";
 import type { Paint } from "../matrix/index.js";
 import { parsePath } from "./arguments.js";
+import { withBar } from "./bar.js";
 import { defaultCertificates } from "./connection.js";
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
@@ -55,27 +56,10 @@ async function matrix(flags: MatrixFlags): Promise<void> {
     },
   };
   await untilStopped(async (signal) => {
-    const report = await withProgress((onProgress) => runMatrix({ ...options, signal, onProgress }));
+    const report = await withBar("cells", (onProgress) => runMatrix({ ...options, signal, onProgress }));
     if (!report.ok) process.exitCode = 1;
     await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
   });
-}
-
-/** Shows on a terminal how far `work` is, and wipes that when it ends. */
-async function withProgress<T>(work: (onProgress: (done: number, of: number) => void) => Promise<T>): Promise<T> {
-  if (!process.stderr.isTTY || process.env["TERM"] === "dumb") return work(() => undefined);
-  const { SingleBar } = await import("cli-progress").then((module) => module.default);
-  // Its way with signals would keep them from ending the process.
-  const bar = new SingleBar({ format: "[{bar}] {value} of {total} cells", clearOnComplete: true, gracefulExit: false });
-  bar.start(0, 0);
-  try {
-    return await work((done, of) => {
-      bar.setTotal(of);
-      bar.update(done);
-    });
-  } finally {
-    bar.stop();
-  }
 }
 
 const styles = { good: "green", quiet: "dim", bad: ["red", "bold"], head: "bold" } as const;

@@ -7,6 +7,8 @@ import { addGrant, addRevoke } from "./policy-edit.js";
 import { addFmt } from "./policy-fmt.js";
 import { addPolicyDiff } from "./policy-diff.js";
 import { addPolicyTest } from "./policy-test.js";
+import { addWhat } from "./policy-what.js";
+import { addWho } from "./policy-who.js";
 import { addWhy } from "./policy-why.js";
 
 export function addPolicy(program: Command): void {
@@ -26,6 +28,8 @@ export function addPolicy(program: Command): void {
   addPolicyTest(policy);
   addPolicyDiff(policy);
   addWhy(policy);
+  addWho(policy);
+  addWhat(policy);
 }
 
 async function check(

@@ -1,5 +1,6 @@
 import { defaultTopic } from "../names.js";
 import { actions, isRequestableTopic, type LoadedPolicy, Pace, wildcard } from "../authz/index.js";
+import { sortedBy } from "./paced-sort.js";
 
 /** A topic that there is, or could be. */
 export interface OwnedTopic {
@@ -43,8 +44,19 @@ export class KnownTopics {
 
   /** Sorted, a pattern behind the names that begin as it does. */
   async in(tenant: string): Promise<readonly KnownTopic[]> {
+    return (await this.#regions(tenant)).topics();
+  }
+
+  /** This topic, or what else a pattern covers; none if that is nothing. */
+  async one(tenant: string, topic: string): Promise<readonly KnownTopic[]> {
+    if (!topic.endsWith(wildcard)) return [{ name: topic, isPattern: false, asked: topic }];
+    const asked = (await this.#regions(tenant)).witness(topic.slice(0, -1));
+    return asked === undefined ? [] : [{ name: topic, isPattern: true, asked }];
+  }
+
+  #regions(tenant: string): Promise<Regions> {
     const names = new Set([defaultTopic, ...(this.#named.get(tenant) ?? []), ...(this.#named.get(wildcard) ?? [])]);
-    return knownTopics(names, this.#policy.compiled.patternsOf(tenant));
+    return Regions.of(names, this.#policy.compiled.patternsOf(tenant));
   }
 
   #add(tenant: string, topic: string): void {
@@ -52,14 +64,6 @@ export class KnownTopics {
     this.#named.set(tenant, names);
     names.add(topic);
   }
-}
-
-/**
- * The names, and for each pattern what else it covers, if it does cover anything else. Sorted.
- * @param patterns literal names among them too, and some more than once, as the topic columns of rules are
- */
-export async function knownTopics(names: Iterable<string>, patterns: Iterable<string>): Promise<readonly KnownTopic[]> {
-  return (await Regions.of(names, patterns)).topics();
 }
 
 const nameCharacters = Array.from("abcdefghijklmnopqrstuvwxyz0123456789._-");
@@ -74,6 +78,7 @@ export class Regions {
     this.#prefixes = prefixes;
   }
 
+  /** @param patterns literal names among them too, and some more than once, as the topic columns of rules are */
   static async of(names: Iterable<string>, patterns: Iterable<string>): Promise<Regions> {
     const literals = new Set(names);
     const prefixes = new Set<string>();
@@ -86,6 +91,7 @@ export class Regions {
     return new Regions(literals, prefixes);
   }
 
+  /** The names, and for each pattern what else it covers, if it does cover anything else. Sorted. */
   async topics(): Promise<readonly KnownTopic[]> {
     const known: KnownTopic[] = [...this.#literals].map((name) => ({ name, isPattern: false, asked: name }));
     const pace = new Pace();
@@ -94,7 +100,7 @@ export class Regions {
       if (asked !== undefined) known.push({ name: `${prefix}${wildcard}`, isPattern: true, asked });
       await pace.step();
     }
-    return known.sort((one, other) => (sortKey(one) < sortKey(other) ? -1 : 1));
+    return sortedBy(known, inOrder);
   }
 
   /**
@@ -114,7 +120,7 @@ export class Regions {
   }
 }
 
-/** Behind every character that a name can have. */
-function sortKey({ name, isPattern }: KnownTopic): string {
+/** What known topics are sorted by: `~` stands behind every character that a name can have. */
+export function inOrder({ name, isPattern }: KnownTopic): string {
   return isPattern ? `${name.slice(0, -1)}~` : name;
 }

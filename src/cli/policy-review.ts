@@ -1,0 +1,85 @@
+/** What `aclog policy who` and `aclog policy what` have in common: the same review, about other parts of a policy. */
+import { writeFile } from "node:fs/promises";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { LoadedPolicy } from "../authz/index.js";
+import { OperatorError } from "../errors.js";
+import { systemTenant } from "../names.js";
+import type { Review, ReviewScope } from "../review/index.js";
+import { didYouMean } from "../suggest.js";
+import { parseCount, parsePath } from "./arguments.js";
+import { withBar } from "./bar.js";
+import { readTopicList } from "./existing-topics.js";
+import { UsageError } from "./failure.js";
+import { print } from "./output.js";
+import { loadFrom, policyOption } from "./policy-flags.js";
+import { formatReview } from "./review-text.js";
+import { counted } from "./units.js";
+import { whyUnwritable } from "./unwritable.js";
+
+export interface ReviewFlags {
+  readonly policy: string;
+  readonly topics?: string;
+  readonly limit?: number;
+  readonly csv?: true;
+  readonly html?: string;
+  readonly json?: true;
+}
+
+const maxLimit = 100_000;
+
+export function addReviewOptions(command: Command): Command {
+  return command
+    .addOption(policyOption())
+    .addOption(
+      new Option(
+        "--topics <FILE>",
+        "topics that there are beside those that the files name, as TENANT/TOPIC",
+      ).argParser(parsePath),
+    )
+    .addOption(new Option("--limit <COUNT>", "end after so many permissions (default: 10000)").argParser(parseLimit))
+    .addOption(new Option("--csv", "print a row for each permission").conflicts(["html", "json"]))
+    .addOption(
+      new Option("--html <FILE>", "write the grid as a page of its own").argParser(parsePath).conflicts("json"),
+    )
+    .option("--json", "print one object");
+}
+
+/**
+ * Prints or writes what there is within the scope.
+ * @throws UsageError for a tenant that the policy does not declare
+ */
+export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promise<void> {
+  const { cutOffInWords, formatCsv, formatHtml, reviewPermissions } = await import("../review/index.js");
+  const existing = flags.topics === undefined ? [] : await readTopicList(flags.topics);
+  const policy = await loadFrom(flags.policy);
+  checkTenant(policy, scope.tenant);
+  const limit = flags.limit === undefined ? {} : { maxPermissions: flags.limit };
+  const review = await withBar("principals", (onProgress) =>
+    reviewPermissions(policy, scope, { existing, onProgress, ...limit }),
+  );
+  if (flags.json) return await print(`${JSON.stringify(review)}\n`);
+  const cutOff = cutOffInWords(review);
+  // A table says so itself. Beside rows for programs a note on stdout would be one of them.
+  if (cutOff !== undefined && (flags.csv || flags.html !== undefined)) process.stderr.write(`aclog: ${cutOff}\n`);
+  if (flags.csv) return await print(formatCsv(review));
+  if (flags.html !== undefined) return await writePage(flags.html, formatHtml(review, Date.now()), review);
+  await print(await formatReview(review));
+}
+
+async function writePage(path: string, page: string, { permissions }: Review): Promise<void> {
+  await writeFile(path, page).catch((error: unknown) => {
+    throw new OperatorError(`cannot write ${path}: ${whyUnwritable(error)}`);
+  });
+  await print(`${path}: ${counted(permissions.length, "permission")}\n`);
+}
+
+function checkTenant({ compiled }: LoadedPolicy, tenant: string | undefined): void {
+  if (tenant === undefined || tenant === systemTenant || compiled.isDeclaredTenant(tenant)) return;
+  throw new UsageError(`the policy declares no tenant "${tenant}"${didYouMean(tenant, compiled.tenants)}`);
+}
+
+function parseLimit(text: string): number {
+  const limit = parseCount(text);
+  if (limit > maxLimit) throw new InvalidArgumentError(`At most ${maxLimit}: for more, ask tenant by tenant.`);
+  return limit;
+}

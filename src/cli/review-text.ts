@@ -1,0 +1,49 @@
+/** A review for people: a table of what is allowed, and one of what a deny takes away. */
+import type { Permission, Review } from "../review/index.js";
+import { type Column, table } from "./table.js";
+
+/** One row of a table: actions on one topic by the same rule. */
+interface Row extends Permission {
+  readonly actions: string;
+}
+
+/** Columns that say the same in every row are left out: the title says it. */
+export async function formatReview(review: Review): Promise<string> {
+  const { cutOffInWords, groupedBy, titleOf } = await import("../review/index.js");
+  const { scope, permissions, policyVersion } = review;
+  const rows = [...groupedBy(permissions, keyOf).values()].map((same) => ({
+    ...same[0]!,
+    actions: same.map(({ action }) => action).join(", "),
+  }));
+  const columns: Column<Row>[] = [
+    ...(scope.tenant === undefined ? [{ head: "tenant", cell: ({ tenant }: Row) => tenant }] : []),
+    ...(scope.principal === undefined ? [{ head: "principal", cell: ({ principal }: Row) => principal }] : []),
+    ...(scope.topic === undefined ? [{ head: "topic", cell: ({ topic }: Row) => topic }] : []),
+    ...(scope.action === undefined ? [{ head: "actions", cell: ({ actions }: Row) => actions }] : []),
+    { head: "by", cell: ({ rule }) => rule.place },
+    { head: "through", cell: through },
+  ];
+  const overruled: Column<Row> = { head: "overrules", cell: ({ overruled: rule }) => rule?.place ?? "" };
+  const allowed = rows.filter(({ decision }) => decision === "allow");
+  const denied = rows.filter(({ decision }) => decision === "deny");
+  const nobody = scope.principal === undefined ? "Nobody may, by any rule." : "Nothing, by any rule.";
+  const cutOff = cutOffInWords(review);
+  return [
+    `${titleOf(scope)} (policy version ${policyVersion})\n`,
+    await table(columns, allowed, nobody),
+    ...(denied.length === 0
+      ? []
+      : ["Denied, although another rule allows it\n", await table([...columns, overruled], denied, "")]),
+    ...(cutOff === undefined ? [] : [`${cutOff}\n`]),
+  ].join("\n");
+}
+
+function keyOf({ principal, tenant, topic, decision, rule, overruled }: Permission): string {
+  return [principal, tenant, topic, decision, rule.line, overruled?.line].join(" ");
+}
+
+/** `role:clerk (3), role:producer (4)`: with the lines that give these; nothing where the rule names the principal itself. */
+function through({ principal, rule: { through: roles, subject } }: Permission): string {
+  if (roles.length > 0) return roles.map(({ role, line }) => `${role} (${line})`).join(", ");
+  return subject === principal ? "" : "the matcher";
+}

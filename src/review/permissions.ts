@@ -1,0 +1,183 @@
+import { isSystemName, parsePrincipal, systemTenant } from "../names.js";
+import { type Action, actions, type Effect, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
+import { Concerned } from "./concerned.js";
+import { type KnownTopic, KnownTopics, type OwnedTopic } from "./known-topics.js";
+import { type FittingRule } from "./lines.js";
+import { RoleWays } from "./role-ways.js";
+import { TopicsWithin } from "./topics-within.js";
+
+/** What somebody may do; or may not, although a rule allows it, because another denies it. */
+export interface Permission {
+  readonly principal: string;
+  /** Whose topic it is. */
+  readonly tenant: string;
+  /** A name; or `orders.*`: all that begin so and are neither known nor covered by a longer pattern. */
+  readonly topic: string;
+  readonly action: Action;
+  readonly decision: Effect;
+  /** The rule that decided. */
+  readonly rule: FittingRule;
+  /** Of a denial: the rule that would allow it but for that. */
+  readonly overruled?: FittingRule;
+}
+
+/** Whom and what a review is about. What is left out is everybody and everything. */
+export interface ReviewScope {
+  readonly principal?: string;
+  readonly action?: Action;
+  /** Only topics of this one; then there is no word of others. Declared, or `_system`. */
+  readonly tenant?: string;
+  /** A name, or `prefix*`; together with `tenant`. */
+  readonly topic?: string;
+}
+
+/** Effective permissions. Plain data. */
+export interface Review {
+  readonly policyVersion: string;
+  readonly scope: ReviewScope;
+  /** By tenant, principal, topic and action. Whoever is in none of them may do nothing. */
+  readonly permissions: readonly Permission[];
+  /** There if this is not all: there were more than asked for, or more to look at than can be in a bounded time. */
+  readonly cutOff?: "permissions" | "work";
+}
+
+export interface ReviewOptions {
+  /** Topics that there are beside those that the files name. */
+  readonly existing?: Iterable<OwnedTopic>;
+  /** The review ends there, and says so. */
+  readonly maxPermissions?: number;
+  /** Told now and then how many of how many pairs of tenant and principal are done. */
+  readonly onProgress?: (done: number, of: number) => void;
+}
+
+export const defaultMaxPermissions = 10_000;
+
+/** In rules that are weighed: some seconds. A decision takes as long as these few, where an index finds its rules. */
+const maxWork = 4_000_000;
+const indexedDecision = 8;
+
+/** The only ones that a rule opens on a topic that the server makes. */
+const onSystemTopics: readonly Action[] = ["consume", "describe"];
+
+/**
+ * Asks the policy about everybody and everything within the scope; each decision is Casbin's.
+ * @throws Error when the matcher cannot be evaluated
+ */
+export async function reviewPermissions(
+  policy: LoadedPolicy,
+  scope: ReviewScope,
+  options: ReviewOptions = {},
+): Promise<Review> {
+  const permissions: Permission[] = [];
+  const { maxPermissions = defaultMaxPermissions } = options;
+  const walk = new Walk(policy, scope, await Concerned.of(policy), await RoleWays.of(policy));
+  const found = walk.permissions(await KnownTopics.of(policy, options.existing), options.onProgress);
+  for await (const permission of found) {
+    if (permissions.length === maxPermissions) {
+      return { policyVersion: policy.compiled.version, scope, permissions, cutOff: "permissions" };
+    }
+    permissions.push(permission);
+  }
+  const policyVersion = policy.compiled.version;
+  return { policyVersion, scope, permissions, ...(walk.isOverdone && { cutOff: "work" }) };
+}
+
+class Walk {
+  readonly #policy: LoadedPolicy;
+  readonly #scope: ReviewScope;
+  readonly #concerned: Concerned;
+  readonly #ways: RoleWays;
+  readonly #pace = new Pace();
+  #work = 0;
+
+  constructor(policy: LoadedPolicy, scope: ReviewScope, concerned: Concerned, ways: RoleWays) {
+    this.#policy = policy;
+    this.#scope = scope;
+    this.#concerned = concerned;
+    this.#ways = ways;
+  }
+
+  /** Whether there was more to do than is done at once. */
+  get isOverdone(): boolean {
+    return this.#work > maxWork;
+  }
+
+  async *permissions(known: KnownTopics, onProgress: ReviewOptions["onProgress"]): AsyncGenerator<Permission> {
+    const { principal: one, tenant: only } = this.#scope;
+    const tenants = only === undefined ? [...this.#policy.compiled.tenants, systemTenant] : [only];
+    const of = tenants.reduce(
+      (sum, tenant) => sum + (one === undefined ? this.#concerned.principalCount(tenant) : 1),
+      0,
+    );
+    let done = 0;
+    for (const tenant of tenants) {
+      // Of many tenants most do not concern somebody, so their topics are looked at only where it is worth it.
+      let topics: TopicsWithin | undefined;
+      for (const principal of one === undefined ? await this.#concerned.principals(tenant) : [one]) {
+        if (this.isOverdone) return;
+        await this.#breathe(1);
+        onProgress?.(done++, of);
+        const possible = this.#possibleActions(principal, tenant);
+        if (possible.length === 0) continue;
+        topics ??= await this.#topicsWithin(tenant, known);
+        yield* this.#ofPrincipal(principal, tenant, topics, possible);
+      }
+    }
+  }
+
+  async *#ofPrincipal(
+    principal: string,
+    tenant: string,
+    topics: TopicsWithin,
+    possible: readonly Action[],
+  ): AsyncGenerator<Permission> {
+    const { compiled } = this.#policy;
+    const subjects = this.#ways.rolesOf(principal, tenant);
+    const within = compiled.isIndexable
+      ? topics.coveredBy(this.#concerned.allowedPatterns(subjects, tenant))
+      : topics.all;
+    for (const topic of within) {
+      const open = isSystemName(topic.name) ? possible.filter((action) => onSystemTopics.includes(action)) : possible;
+      for (const action of open) {
+        if (this.isOverdone) return;
+        await this.#breathe(compiled.isIndexable ? indexedDecision : this.#concerned.rulesOf(tenant));
+        const permission = this.#permission(principal, action, tenant, topic);
+        if (permission !== undefined) yield permission;
+      }
+    }
+  }
+
+  #permission(principal: string, action: Action, tenant: string, { name, asked }: KnownTopic): Permission | undefined {
+    const { compiled } = this.#policy;
+    const { allowed, rule } = compiled.evaluate(principal, action, tenant, asked);
+    if (rule === undefined) return undefined;
+    const fitting = (each: Rule): FittingRule => this.#ways.fitting(each, principal, tenant);
+    const permission = { principal, tenant, topic: name, action, rule: fitting(rule) };
+    if (allowed) return { ...permission, decision: "allow" };
+    const allowing = compiled.candidates(principal, action, tenant, asked).filter(({ effect }) => effect === "allow");
+    const overruled = compiled.evaluateBy(allowing, principal, action, tenant, asked).rule;
+    return overruled && { ...permission, decision: "deny", overruled: fitting(overruled) };
+  }
+
+  #possibleActions(principal: string, tenant: string): readonly Action[] {
+    const { action: only } = this.#scope;
+    const caller = parsePrincipal(principal);
+    if (caller === undefined) return [];
+    return actions.filter(
+      (action) =>
+        (only === undefined || action === only) &&
+        this.#policy.compiled.permitsSome({ principal: caller, action, tenant }),
+    );
+  }
+
+  async #topicsWithin(tenant: string, known: KnownTopics): Promise<TopicsWithin> {
+    const { topic } = this.#scope;
+    this.#work += this.#concerned.rulesOf(tenant);
+    return new TopicsWithin(topic === undefined ? await known.in(tenant) : await known.one(tenant, topic));
+  }
+
+  async #breathe(work: number): Promise<void> {
+    this.#work += work;
+    await this.#pace.step();
+  }
+}

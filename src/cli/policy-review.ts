@@ -57,13 +57,34 @@ export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promi
   const review = await withBar("principals", (onProgress) =>
     reviewPermissions(policy, scope, { existing, onProgress, ...limit }),
   );
-  if (flags.json) return await print(`${JSON.stringify(review)}\n`);
+  if (flags.json) {
+    await print(`${JSON.stringify(review)}\n`);
+    return;
+  }
   const cutOff = cutOffInWords(review);
   // A table says so itself. Beside rows for programs a note on stdout would be one of them.
   if (cutOff !== undefined && (flags.csv || flags.html !== undefined)) process.stderr.write(`aclog: ${cutOff}\n`);
-  if (flags.csv) return await print(formatCsv(review));
-  if (flags.html !== undefined) return await writePage(flags.html, formatHtml(review, Date.now()), review);
-  await print(await formatReview(review));
+  if (flags.csv) {
+    await print(formatCsv(review));
+    return;
+  }
+  if (flags.html !== undefined) {
+    await writePage(flags.html, formatHtml(review, Date.now()), review);
+    return;
+  }
+  const unknown = review.permissions.length === 0 ? unknownPrincipal(policy, scope.principal) : "";
+  await print(`${await formatReview(review)}${unknown}`);
+}
+
+/** A name that stands nowhere may be mistyped. */
+function unknownPrincipal({ rows, matrix }: LoadedPolicy, principal: string | undefined): string {
+  if (principal === undefined) return "";
+  const names = new Set([
+    ...rows.rules.map(({ subject }) => subject),
+    ...rows.assignments.map(({ member }) => member),
+    ...matrix.map((row) => row.principal),
+  ]);
+  return names.has(principal) ? "" : `No line names ${principal}${didYouMean(principal, names)}\n`;
 }
 
 async function writePage(path: string, page: string, { permissions }: Review): Promise<void> {

@@ -1,6 +1,10 @@
 /** A review for people: a table of what is allowed, and one of what a deny takes away. */
 import type { Permission, Review } from "../review/index.js";
-import { type Column, table } from "./table.js";
+
+interface Column {
+  readonly head: string;
+  readonly cell: (row: Row) => string;
+}
 
 /** One row of a table: actions on one topic by the same rule. */
 interface Row extends Permission {
@@ -15,7 +19,7 @@ export async function formatReview(review: Review): Promise<string> {
     ...same[0]!,
     actions: same.map(({ action }) => action).join(", "),
   }));
-  const columns: Column<Row>[] = [
+  const columns: Column[] = [
     ...(scope.tenant === undefined ? [{ head: "tenant", cell: ({ tenant }: Row) => tenant }] : []),
     ...(scope.principal === undefined ? [{ head: "principal", cell: ({ principal }: Row) => principal }] : []),
     ...(scope.topic === undefined ? [{ head: "topic", cell: ({ topic }: Row) => topic }] : []),
@@ -23,17 +27,17 @@ export async function formatReview(review: Review): Promise<string> {
     { head: "by", cell: ({ rule }) => rule.place },
     { head: "through", cell: through },
   ];
-  const overruled: Column<Row> = { head: "overrules", cell: ({ overruled: rule }) => rule?.place ?? "" };
+  const overruled: Column = { head: "overrules", cell: ({ overruled: rule }) => rule?.place ?? "" };
   const allowed = rows.filter(({ decision }) => decision === "allow");
   const denied = rows.filter(({ decision }) => decision === "deny");
   const nobody = scope.principal === undefined ? "Nobody may, by any rule." : "Nothing, by any rule.";
   const cutOff = cutOffInWords(review);
   return [
     `${titleOf(scope)} (policy version ${policyVersion})\n`,
-    await table(columns, allowed, nobody),
+    table(columns, allowed, nobody),
     ...(denied.length === 0
       ? []
-      : ["Denied, although another rule allows it\n", await table([...columns, overruled], denied, "")]),
+      : ["Denied, although another rule allows it\n", table([...columns, overruled], denied, "")]),
     ...(cutOff === undefined ? [] : [`${cutOff}\n`]),
   ].join("\n");
 }
@@ -46,4 +50,23 @@ function keyOf({ principal, tenant, topic, decision, rule, overruled }: Permissi
 function through({ principal, rule: { through: roles, subject } }: Permission): string {
   if (roles.length > 0) return roles.map(({ role, line }) => `${role} (${line})`).join(", ");
   return subject === principal ? "" : "the matcher";
+}
+
+/** Names alone are in it, so that nothing needs escaping: ten thousand rows are drawn in no time. */
+function table(columns: readonly Column[], rows: readonly Row[], none: string): string {
+  if (rows.length === 0) return `${none}\n`;
+  const cells = [
+    columns.map(({ head }) => head.toUpperCase()),
+    ...rows.map((row) => columns.map(({ cell }) => cell(row))),
+  ];
+  const widths = columns.map((_, at) => cells.reduce((widest, row) => Math.max(widest, row[at]!.length), 0));
+  return cells
+    .map(
+      (row) =>
+        `${row
+          .map((cell, at) => cell.padEnd(widths[at]!))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
 }

@@ -9,18 +9,21 @@ class Column {
   rules = 0;
 }
 
+/** What rules speak of by plain comparison of names; and everything else, of which only the matcher knows. */
+export type Pass = "plain" | "other";
+
 /** Whom the lines of a policy could concern, tenant by tenant: so a review need not ask about everybody everywhere. */
 export class Concerned {
   readonly #columns: ReadonlyMap<string, Column>;
-  /** With a matcher that may let a rule fit whomever it likes: everybody whom the files name. */
-  readonly #everybody: readonly string[] | undefined;
+  /** Everybody whom the files name, sorted. */
+  readonly #everybody: readonly string[];
 
-  private constructor(columns: ReadonlyMap<string, Column>, everybody: readonly string[] | undefined) {
+  private constructor(columns: ReadonlyMap<string, Column>, everybody: readonly string[]) {
     this.#columns = columns;
     this.#everybody = everybody;
   }
 
-  static async of({ rows, matrix, compiled }: LoadedPolicy): Promise<Concerned> {
+  static async of({ rows, matrix }: LoadedPolicy): Promise<Concerned> {
     const columns = new Map<string, Column>();
     const column = (tenant: string): Column => {
       const known = columns.get(tenant) ?? new Column();
@@ -43,7 +46,6 @@ export class Concerned {
       }
       await pace.step();
     }
-    if (compiled.isIndexable) return new Concerned(columns, undefined);
     const named = [
       ...[...columns.values()].flatMap(({ principals }) => [...principals]),
       ...matrix.map(({ principal }) => principal),
@@ -51,15 +53,15 @@ export class Concerned {
     return new Concerned(columns, await sortedBy([...new Set(named)], itself));
   }
 
-  /** Whoever could be allowed anything in the tenant, sorted. */
-  async principals(tenant: string): Promise<readonly string[]> {
-    if (this.#everybody !== undefined) return this.#everybody;
+  /** Whoever is to be asked about in the tenant, sorted. */
+  async principals(tenant: string, pass: Pass): Promise<readonly string[]> {
+    if (pass === "other") return this.#everybody;
     return sortedBy([...new Set(this.#of(tenant).flatMap(({ principals }) => [...principals]))], itself);
   }
 
   /** How many these are, or somewhat more: some may be counted twice. */
-  principalCount(tenant: string): number {
-    if (this.#everybody !== undefined) return this.#everybody.length;
+  principalCount(tenant: string, pass: Pass): number {
+    if (pass === "other") return this.#everybody.length;
     return this.#of(tenant).reduce((sum, { principals }) => sum + principals.size, 0);
   }
 

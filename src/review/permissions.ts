@@ -1,8 +1,9 @@
 import { isSystemName, parsePrincipal, systemTenant } from "../names.js";
 import { type Action, actions, type Effect, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
-import { Concerned } from "./concerned.js";
+import { Concerned, type Pass } from "./concerned.js";
 import { type KnownTopic, KnownTopics, type OwnedTopic } from "./known-topics.js";
 import { type FittingRule } from "./lines.js";
+import { sortedBy } from "./paced-sort.js";
 import { RoleWays } from "./role-ways.js";
 import { TopicsWithin } from "./topics-within.js";
 
@@ -52,9 +53,9 @@ export interface ReviewOptions {
 
 export const defaultMaxPermissions = 10_000;
 
-/** In rules that are weighed: some seconds. A decision takes as long as these few, where an index finds its rules. */
-const maxWork = 4_000_000;
-const indexedDecision = 8;
+/** In rules that are weighed: some seconds. A decision takes as long as so few, where an index finds its rules. */
+const maxWork = 1_000_000;
+const indexedDecision = 2;
 
 /** The only ones that a rule opens on a topic that the server makes. */
 const onSystemTopics: readonly Action[] = ["consume", "describe"];
@@ -71,15 +72,29 @@ export async function reviewPermissions(
   const permissions: Permission[] = [];
   const { maxPermissions = defaultMaxPermissions } = options;
   const walk = new Walk(policy, scope, await Concerned.of(policy), await RoleWays.of(policy));
-  const found = walk.permissions(await KnownTopics.of(policy, options.existing), options.onProgress);
-  for await (const permission of found) {
-    if (permissions.length === maxPermissions) {
-      return { policyVersion: policy.compiled.version, scope, permissions, cutOff: "permissions" };
-    }
-    permissions.push(permission);
-  }
+  const known = await KnownTopics.of(policy, options.existing);
   const policyVersion = policy.compiled.version;
-  return { policyVersion, scope, permissions, ...(walk.isOverdone && { cutOff: "work" }) };
+  // With a matcher that no index serves everything is asked, and what is plain to see first, lest the time be up before.
+  const passes = policy.compiled.isIndexable ? (["plain"] as const) : (["plain", "other"] as const);
+  let isFull = false;
+  for (const pass of passes) {
+    for await (const permission of walk.permissions(pass, known, options.onProgress)) {
+      isFull = permissions.length === maxPermissions;
+      if (isFull) break;
+      permissions.push(permission);
+    }
+    if (isFull) break;
+  }
+  const sorted = passes.length === 1 ? permissions : await sortedBy(permissions, inReadingOrder);
+  const cutOff = isFull ? "permissions" : walk.isOverdone ? "work" : undefined;
+  return { policyVersion, scope, permissions: sorted, ...(cutOff && { cutOff }) };
+}
+
+/** As one pass gives them. */
+function inReadingOrder({ tenant, principal, topic, action }: Permission): string {
+  // No name has a space in it, and only a pattern ends with a star.
+  const place = [tenant === systemTenant ? "~" : tenant, principal, topic.replace("*", "~")];
+  return `${place.join(" ")} ${actions.indexOf(action)}`;
 }
 
 class Walk {
@@ -102,25 +117,29 @@ class Walk {
     return this.#work > maxWork;
   }
 
-  async *permissions(known: KnownTopics, onProgress: ReviewOptions["onProgress"]): AsyncGenerator<Permission> {
+  async *permissions(
+    pass: Pass,
+    known: KnownTopics,
+    onProgress: ReviewOptions["onProgress"],
+  ): AsyncGenerator<Permission> {
     const { principal: one, tenant: only } = this.#scope;
     const tenants = only === undefined ? [...this.#policy.compiled.tenants, systemTenant] : [only];
     const of = tenants.reduce(
-      (sum, tenant) => sum + (one === undefined ? this.#concerned.principalCount(tenant) : 1),
+      (sum, tenant) => sum + (one === undefined ? this.#concerned.principalCount(tenant, pass) : 1),
       0,
     );
     let done = 0;
     for (const tenant of tenants) {
       // Of many tenants most do not concern somebody, so their topics are looked at only where it is worth it.
       let topics: TopicsWithin | undefined;
-      for (const principal of one === undefined ? await this.#concerned.principals(tenant) : [one]) {
+      for (const principal of one === undefined ? await this.#concerned.principals(tenant, pass) : [one]) {
         if (this.isOverdone) return;
         await this.#breathe(1);
         onProgress?.(done++, of);
         const possible = this.#possibleActions(principal, tenant);
         if (possible.length === 0) continue;
         topics ??= await this.#topicsWithin(tenant, known);
-        yield* this.#ofPrincipal(principal, tenant, topics, possible);
+        yield* this.#ofPrincipal(principal, tenant, topics, possible, pass);
       }
     }
   }
@@ -130,17 +149,17 @@ class Walk {
     tenant: string,
     topics: TopicsWithin,
     possible: readonly Action[],
+    pass: Pass,
   ): AsyncGenerator<Permission> {
-    const { compiled } = this.#policy;
+    const { isIndexable } = this.#policy.compiled;
     const subjects = this.#ways.rolesOf(principal, tenant);
-    const within = compiled.isIndexable
-      ? topics.coveredBy(this.#concerned.allowedPatterns(subjects, tenant))
-      : topics.all;
+    const plain = topics.coveredBy(this.#concerned.allowedPatterns(subjects, tenant));
+    const within = pass === "plain" ? plain : topics.allBut(plain);
     for (const topic of within) {
       const open = isSystemName(topic.name) ? possible.filter((action) => onSystemTopics.includes(action)) : possible;
       for (const action of open) {
         if (this.isOverdone) return;
-        await this.#breathe(compiled.isIndexable ? indexedDecision : this.#concerned.rulesOf(tenant));
+        await this.#breathe(isIndexable ? indexedDecision : this.#concerned.rulesOf(tenant));
         const permission = this.#permission(principal, action, tenant, topic);
         if (permission !== undefined) yield permission;
       }

@@ -15,9 +15,9 @@ export function cutOffInWords({ cutOff, permissions, scope }: Review): string | 
   const narrower = [
     ...(scope.tenant === undefined ? ["one tenant"] : []),
     ...(scope.principal === undefined ? ["one principal"] : []),
-    ...(scope.action === undefined && scope.principal === undefined ? ["one action on one topic"] : []),
-  ].join(", or ");
-  const what = cutOff === "permissions" ? "there are more" : "to look at the rest would take too long";
-  const how = narrower === "" ? "" : `; ask about ${narrower}`;
-  return `This is not all: it ends after ${permissions.length} permissions, since ${what}${how}.`;
+    ...(scope.topic === undefined && scope.principal === undefined ? ["one action on one topic"] : []),
+  ];
+  const why = cutOff === "permissions" ? "it ends at the limit (--limit)" : "to look at everything would take too long";
+  const how = narrower.length === 0 ? "" : ` Ask about ${narrower.join(", or ")}.`;
+  return `This is not all: ${why}, after ${permissions.length} permissions.${how}`;
 }

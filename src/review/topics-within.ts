@@ -27,6 +27,12 @@ export class TopicsWithin {
     return [...found].sort((one, other) => one - other).map((at) => this.all[at]!);
   }
 
+  allBut(some: readonly KnownTopic[]): readonly KnownTopic[] {
+    const left = new Set(this.all);
+    for (const topic of some) left.delete(topic);
+    return [...left];
+  }
+
   #firstFrom(key: string): number {
     let [low, high] = [0, this.#keys.length];
     while (low < high) {

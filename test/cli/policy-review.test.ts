@@ -1,118 +1,66 @@
-import { cp, readFile, writeFile } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { run, Workplace } from "./command.js";
 
-const example = fileURLToPath(new URL("../../policy", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The example beside itself, the second with other text in one file. */
-async function twoPolicies(name: string, change: (text: string) => string): Promise<Workplace> {
-  const workplace = await Workplace.make();
-  for (const folder of ["old", "new"]) await cp(example, join(workplace.path, folder), { recursive: true });
-  const path = join(workplace.path, "new", name);
-  await writeFile(path, change(await readFile(path, "utf8")));
-  return workplace;
-}
-
-const added = (line: string) => (text: string) => `${text}${line}\n`;
-const widening = added("p, acme/reports, acme, orders, produce, allow");
-
-const outcomes: readonly (readonly [
-  what: string,
-  file: string,
-  change: (text: string) => string,
-  code: number,
-  RegExp,
-])[] = [
-  ["nothing", "policy.csv", (text) => text, 0, /the same files: no change in effect/],
-  [
-    "a comment",
-    "policy.csv",
-    added("# More."),
-    0,
-    /policy\.csv: other comments, order or spaces\n[^]*no change in effect/,
-  ],
-  ["a denial", "policy.csv", added("p, acme/reports, *, *, *, deny"), 0, /access narrows: 1 principal loses/],
-  [
-    "a right",
-    "policy.csv",
-    widening,
-    3,
-    /\+ acme\/reports: produce on acme\/orders\n +rule added: new\/policy\.csv:33/,
-  ],
-  [
-    "a matrix that does not hold",
-    "matrix.csv",
-    added("acme/nobody, acme, x, consume, allow"),
-    0,
-    /\+ new\/matrix\.csv/,
-  ],
-];
-
-test.each(outcomes)("diff: %s", async (_, file, change, code, expected) => {
-  await using workplace = await twoPolicies(file, change);
-  const outcome = await run(["policy", "diff", "old", "new"], { cwd: workplace.path });
-  expect(outcome).toMatchObject({ code, stderr: "" });
-  expect(outcome.stdout).toMatch(expected);
-});
-
-test("diff for programs, and for a comment", async () => {
-  await using workplace = await twoPolicies("policy.csv", widening);
-  const json = await run(["policy", "diff", "old", "new", "--json", "--tenant", "acme"], { cwd: workplace.path });
-  expect(json.code).toBe(3);
-  expect(JSON.parse(json.stdout)).toMatchObject({ widens: true, changes: [{ principals: ["acme/reports"] }] });
-  const markdown = await run(["policy", "diff", "old", "new", "--markdown"], { cwd: workplace.path });
-  expect(markdown.code).toBe(3);
-  expect(markdown.stdout).toMatch(
-    /^## Policy: access widens: 1 principal gains, 0 lose\n[^]*```diff\n\+ acme\/reports/,
+test("who lists principals with the rule and the roles, and apart from them whom a deny keeps out", async () => {
+  const { code, stdout } = await run(["policy", "who", "*", "acme/orders.cards"], { cwd: root });
+  assert.equal(code, 0);
+  assert.match(stdout, /^Who may do anything to acme\/orders\.cards \(policy version [0-9a-f]{12}\)$/m);
+  assert.match(stdout, /^acme\/root +produce, .*admin +policy\/policy\.csv:\d+ +role:root \(\d+\)$/m);
+  assert.match(
+    stdout,
+    /although another rule allows it\n\nPRINCIPAL +[^]*^acme\/billing +produce +policy\/policy\.csv/m,
   );
 });
 
-const failures: readonly (readonly [args: readonly string[], code: number, RegExp])[] = [
-  [["diff", "old", "new"], 1, /the policy in new cannot be used\n +new\/policy\.csv:33:32: unknown action "prodcue"/],
-  [["diff", "old"], 2, /missing required argument 'NEW'/],
-  [["diff", "old", "old", "--json", "--markdown"], 2, /USAGE/],
-  [["test", "old", "--matrix", "old/tenants.yaml"], 1, /old\/tenants\.yaml cannot be used/],
-  [["test", "old", "--junit", "nowhere/report.xml"], 1, /nowhere\/report\.xml/],
-];
-
-test.each(failures)("what cannot be done is told: %j", async (args, code, expected) => {
-  await using workplace = await twoPolicies("policy.csv", added("p, acme/reports, acme, orders, prodcue, allow"));
-  const outcome = await run(["policy", ...args], { cwd: workplace.path });
-  expect(outcome).toMatchObject({ code, stdout: "" });
-  expect(outcome.stderr).toMatch(expected);
+test("what lists somebody's rights in every format", async () => {
+  await using workplace = await Workplace.make();
+  const page = join(workplace.path, "grid.html");
+  const what = ["policy", "what", "acme/billing", "--policy", join(root, "policy")];
+  assert.match((await run(what)).stdout, /^acme +orders +produce +/m);
+  assert.match((await run([...what, "--csv"])).stdout, /^acme,acme\/billing,orders,produce,allow,/m);
+  const { permissions } = JSON.parse((await run([...what, "--json"])).stdout) as { permissions: unknown[] };
+  assert.equal((await run([...what, "--html", page])).stdout, `${page}: ${permissions.length} permissions\n`);
+  assert.match(await readFile(page, "utf8"), /^<!DOCTYPE html>[^]*What acme\/billing may do/);
 });
 
-test("test: the example is as stated, and the report is there for CI", async () => {
-  await using workplace = await twoPolicies("policy.csv", (text) => text);
-  const { code, stdout } = await run(["policy", "test", "new", "--junit", "report.xml"], { cwd: workplace.path });
-  expect(code).toBe(0);
-  expect(stdout).toMatch(
-    /^Topics of acme\n[^]*new\/matrix\.csv \(policy [0-9a-f]{12}\): 36 of 36 rows hold; \d+ cases, all as stated\n$/,
-  );
-  const report = await readFile(join(workplace.path, "report.xml"), "utf8");
-  expect(report).toMatch(/<testsuites tests="36" failures="0"/);
+test("topics of a list have rows of their own, and a wrong line of it is told", async () => {
+  await using workplace = await Workplace.make();
+  const topics = join(workplace.path, "topics.txt");
+  const what = ["policy", "what", "acme/billing", "--policy", join(root, "policy"), "--topics", topics];
+  await writeFile(topics, "# Those that there are.\nacme/orders.us\n\n");
+  assert.match((await run(what)).stdout, /^acme +orders\.us +produce /m);
+  await writeFile(topics, "acme/orders.us\norders\n");
+  const { code, stderr } = await run(what);
+  assert.equal(code, 1);
+  assert.match(stderr, /topics\.txt:2: expected TENANT\/TOPIC/);
 });
 
-test("test: what is not as stated is told, and the exit code is 1", async () => {
-  await using workplace = await twoPolicies("policy.csv", widening);
-  const { code, stdout, stderr } = await run(["policy", "test", "new"], { cwd: workplace.path });
-  expect([code, stderr]).toEqual([1, ""]);
-  expect(stdout).toMatch(
-    /new\/matrix\.csv:\d+: acme\/reports produce acme\/orders: expected deny, got allow: new\/policy\.csv:33: p, /,
-  );
-  const json = await run(["policy", "test", "new", "--json", "--tenant", "globex"], { cwd: workplace.path });
-  expect(json.code).toBe(0);
-  expect(JSON.parse(json.stdout)).toMatchObject({ ok: true, differences: [] });
+test("a review that is cut off says so beside the rows", async () => {
+  const { code, stdout, stderr } = await run(["policy", "what", "--all", "--csv", "--limit", "3"], { cwd: root });
+  assert.deepEqual([code, stdout.split("\n").length], [0, 5]);
+  assert.match(stderr, /This is not all: .*--limit/);
 });
 
-test("test: another matrix", async () => {
-  await using workplace = await twoPolicies("policy.csv", (text) => text);
-  await writeFile(join(workplace.path, "more.csv"), "acme/reports, acme, orders, produce, allow\n");
-  const { code, stdout } = await run(["policy", "test", "old", "--matrix", "more.csv"], { cwd: workplace.path });
-  expect(code).toBe(1);
-  expect(stdout).toMatch(
-    /^more\.csv:1: acme\/reports produce acme\/orders: expected allow, got deny: no rule allows it$/m,
-  );
+test("a principal that no line names may be mistyped", async () => {
+  const { stdout } = await run(["policy", "what", "acme/biling"], { cwd: root });
+  assert.match(stdout, /^Nothing, by any rule\.\nNo line names acme\/biling; did you mean "acme\/billing"\?$/m);
+});
+
+test.each([
+  [["what"], /name a principal, or give --all/],
+  [["what", "acme/billing", "--all"], /name a principal, or give --all/],
+  [["what", "--all", "--tenant", "acmee"], /declares no tenant "acmee"; did you mean "acme"\?/],
+  [["who", "consume", "acme/or*ders"], /A topic's name is/],
+  [["who", "consume", "acme/orders", "--csv", "--json"], /cannot be used with option/],
+  [["what", "--all", "--limit", "1000000"], /At most 100000/],
+])("%s is wrong use", async (args, message) => {
+  const { code, stdout, stderr } = await run(["policy", ...args], { cwd: root });
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, message);
 });

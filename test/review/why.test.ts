@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { beforeAll, describe, test } from "vitest";
-import { type Action, type LoadedPolicy, loadPolicy, PolicyFiles as Files } from "../../src/authz/index.js";
+import type { Action, LoadedPolicy } from "../../src/authz/index.js";
 import { type Question, why } from "../../src/review/index.js";
-import { exampleModel, PolicyFolder, type PolicyFiles } from "../authz/policy-folder.js";
+import { exampleModel } from "../authz/policy-folder.js";
+import { load } from "./load.js";
 
 const policyCsv = `# Line 1 is a comment.
 p, role:producer, acme, orders, produce, allow
@@ -23,16 +24,6 @@ p, acme/twice, acme, orders, produce, allow
 p, role:fragile, acme, orders, consume, allow
 p, role:fragile, acme, orders, consume, deny
 `;
-
-async function load(files: PolicyFiles): Promise<LoadedPolicy> {
-  await using folder = await PolicyFolder.create({
-    "matrix.csv": "acme/known, acme, orders, produce, deny\n",
-    ...files,
-  });
-  const { policy, report } = await loadPolicy(await Files.read(folder.path));
-  assert.deepEqual(report.findings, []);
-  return policy!;
-}
 
 /** `acme/billing produce acme/orders` */
 function question(text: string): Question {

@@ -7,17 +7,6 @@ import { run, Workplace } from "./command.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-test("who lists principals with the rule and the roles, and apart from them whom a deny keeps out", async () => {
-  const { code, stdout } = await run(["policy", "who", "*", "acme/orders.cards"], { cwd: root });
-  assert.equal(code, 0);
-  assert.match(stdout, /^Who may do anything to acme\/orders\.cards \(policy version [0-9a-f]{12}\)$/m);
-  assert.match(stdout, /^acme\/root +produce, .*admin +policy\/policy\.csv:\d+ +role:root \(\d+\)$/m);
-  assert.match(
-    stdout,
-    /although another rule allows it\n\nPRINCIPAL +[^]*^acme\/billing +produce +policy\/policy\.csv/m,
-  );
-});
-
 test("what lists somebody's rights in every format", async () => {
   await using workplace = await Workplace.make();
   const page = join(workplace.path, "grid.html");

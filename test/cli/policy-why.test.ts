@@ -6,16 +6,6 @@ import { run, Workplace } from "./command.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
-test("why names the deciding line and the roles on the way, and an answer is a success", async () => {
-  const { code, stdout, stderr } = await run(["policy", "why", "acme/billing", "produce", "acme/orders"], {
-    cwd: root,
-  });
-  assert.deepEqual([code, stderr], [0, ""]);
-  assert.match(stdout, /^acme\/billing may produce to acme\/orders: a rule allows it\.$/m);
-  assert.match(stdout, /^ {2}policy\/policy\.csv:\d+: p, role:producer, acme, orders, produce, allow$/m);
-  assert.match(stdout, /^ {4}through role:producer \(policy\/policy\.csv:\d+\)$/m);
-});
-
 test("with --exit-code a script can tell a denial, and --json says why", async () => {
   const asked = ["policy", "why", "acme/nobody", "produce", "acme/orders", "--policy", join(root, "policy")];
   const { code, stdout } = await run([...asked, "--exit-code", "--json"]);

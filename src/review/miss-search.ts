@@ -11,6 +11,7 @@ import {
   wildcard,
 } from "../authz/index.js";
 import { editDistance } from "../suggest.js";
+import { evaluateInSlices } from "./deciding.js";
 import { Regions } from "./known-topics.js";
 import { ruleLine } from "./lines.js";
 import type { MissKind, NearMiss } from "./near-misses.js";
@@ -92,9 +93,10 @@ export class MissSearch {
       const typos = similar.has(name) ? undefined : typosBetween(principal, name);
       if (typos !== undefined) similar.set(name, typos);
     }
+    const unnamed = `no line ${this.#isWithinTenant ? `for ${this.#question.tenant} ` : ""}names ${principal}`;
     for (const [name, typos] of similar) {
       this.#add("principal", distances.mistyped + typos, 0, () =>
-        this.#ask({ principal: name }, `the principal were ${name} (no line names ${principal})`),
+        this.#ask({ principal: name }, `the principal were ${name} (${unnamed})`),
       );
     }
   }
@@ -196,9 +198,8 @@ export class MissSearch {
   }
 
   /** The question with something else in it. */
-  #ask(instead: Partial<Question>, condition: string): Verified {
-    const { principal, action, tenant, topic } = { ...this.#question, ...instead };
-    return verified(this.#policy.compiled.evaluate(principal, action, tenant, topic), condition);
+  async #ask(instead: Partial<Question>, condition: string): Promise<Verified> {
+    return verified(await evaluateInSlices(this.#policy, { ...this.#question, ...instead }), condition);
   }
 
   /** The same question, with other cells in a line: no rule speaks of it yet, so what this one says is what would be. */

@@ -1,6 +1,7 @@
 import { isSystemName, parsePrincipal, systemTenant } from "../names.js";
 import { type Action, actions, type Effect, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
 import { Concerned, type Pass } from "./concerned.js";
+import { evaluateInSlices } from "./deciding.js";
 import { type KnownTopic, KnownTopics, type OwnedTopic } from "./known-topics.js";
 import { type FittingRule } from "./lines.js";
 import { sortedBy } from "./paced-sort.js";
@@ -160,21 +161,30 @@ class Walk {
       for (const action of open) {
         if (this.isOverdone) return;
         await this.#breathe(isIndexable ? indexedDecision : this.#concerned.rulesOf(tenant));
-        const permission = this.#permission(principal, action, tenant, topic);
+        const permission = await this.#permission(principal, action, tenant, topic);
         if (permission !== undefined) yield permission;
       }
     }
   }
 
-  #permission(principal: string, action: Action, tenant: string, { name, asked }: KnownTopic): Permission | undefined {
+  async #permission(
+    principal: string,
+    action: Action,
+    tenant: string,
+    { name, asked }: KnownTopic,
+  ): Promise<Permission | undefined> {
     const { compiled } = this.#policy;
-    const { allowed, rule } = compiled.evaluate(principal, action, tenant, asked);
+    const question = { principal, action, tenant, topic: asked };
+    // Where few rules fit, waiting would take longer than deciding.
+    const { allowed, rule } = compiled.isIndexable
+      ? compiled.evaluate(principal, action, tenant, asked)
+      : await evaluateInSlices(this.#policy, question);
     if (rule === undefined) return undefined;
     const fitting = (each: Rule): FittingRule => this.#ways.fitting(each, principal, tenant);
     const permission = { principal, tenant, topic: name, action, rule: fitting(rule) };
     if (allowed) return { ...permission, decision: "allow" };
     const allowing = compiled.candidates(principal, action, tenant, asked).filter(({ effect }) => effect === "allow");
-    const overruled = compiled.evaluateBy(allowing, principal, action, tenant, asked).rule;
+    const overruled = (await evaluateInSlices(this.#policy, question, allowing)).rule;
     return overruled && { ...permission, decision: "deny", overruled: fitting(overruled) };
   }
 

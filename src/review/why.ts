@@ -8,6 +8,7 @@ import {
   Pace,
   type Rule,
 } from "../authz/index.js";
+import { evaluateInSlices } from "./deciding.js";
 import type { FittingRule } from "./lines.js";
 import { type NearMiss, nearMisses } from "./near-misses.js";
 import { RoleWays } from "./role-ways.js";
@@ -56,10 +57,12 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
   const caller = parsePrincipal(principal);
   if (caller === undefined || !isAction(action) || !isRequestableTopic(topic)) throw new TypeError("no question");
   const { compiled } = policy;
-  const { allowed, rule, reason } = compiled.decide({ principal: caller, action, tenant, topic });
   const isOwner = tenant === systemTenant || compiled.isDeclaredTenant(tenant);
+  const { allowed, rule, reason } = isOwner
+    ? await evaluateInSlices(policy, question)
+    : compiled.decide({ principal: caller, action, tenant, topic });
   const ways = await RoleWays.of(policy);
-  const fitting = isOwner && rule !== undefined ? await fittingRules(policy, question) : [];
+  const fitting = rule !== undefined ? await fittingRules(policy, question) : [];
   const others = fitting.filter((each) => each !== rule);
   return {
     policyVersion: compiled.version,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 import { reviewPermissions, type ReviewScope } from "../../src/review/index.js";
+import { evaluateInSlices } from "../../src/review/deciding.js";
 import { Regions } from "../../src/review/known-topics.js";
 import { exampleModel } from "../authz/policy-folder.js";
 import { load } from "./load.js";
@@ -92,6 +93,30 @@ test("a matcher that no index serves, over more rules than can be weighed, ends 
   });
   assert.deepEqual([cutOff, permissions.map(({ principal }) => principal)], ["work", ["acme/p2999"]]);
 });
+
+test("many rules weighed in slices say what they say together", async () => {
+  const lines = Array.from(
+    { length: 2_500 },
+    (_, at) =>
+      `p, acme/p, acme, ${["a", "b", "c"][at % 3]!}${"x".repeat(at % 50)}*, ${at % 2 === 0 ? "produce" : "*"}, allow\n`,
+  );
+  const denying = ["p, acme/p, acme, axx*, *, deny\n", "p, acme/p, acme, ax*, *, deny\n"];
+  const policy = await load({
+    "model.conf": exampleModel.replace("g(r.sub, p.sub, r.dom)", "!(!g(r.sub, p.sub, r.dom))"),
+    "policy.csv": [...new Set([...lines, ...fillers(1_200), ...denying, ...fillers(2_500).slice(1_200)])].join(""),
+  });
+  const seen = new Set<string>();
+  for (const topic of ["a", "ax", "axxx", "b", "cxxxx", "d"]) {
+    const asked = { principal: "acme/p", action: "produce", tenant: "acme", topic } as const;
+    const whole = policy.compiled.evaluate(asked.principal, asked.action, asked.tenant, asked.topic);
+    assert.deepEqual(await evaluateInSlices(policy, asked), whole, topic);
+    seen.add(whole.reason);
+  }
+  assert.equal(seen.size, 3);
+});
+
+const fillers = (count: number): string[] =>
+  Array.from({ length: count }, (_, at) => `p, acme/q${at}, acme, z, consume, allow\n`);
 
 describe("a pattern stands for a name that no other one has", () => {
   const letters = Array.from("abcdefghijklmnopqrstuvwxyz0123456789");

@@ -23,6 +23,7 @@ g, acme/twice, role:producer, acme
 p, acme/twice, acme, orders, produce, allow
 p, role:fragile, acme, orders, consume, allow
 p, role:fragile, acme, orders, consume, deny
+p, acme/clerks, acme, invoices, produce, allow
 `;
 
 /** `acme/billing produce acme/orders` */
@@ -127,6 +128,17 @@ test("within a tenant, no word is said of others", async () => {
     const { misses } = await why(policy, question(asked), { withinTenant: true });
     assert.doesNotMatch(JSON.stringify(misses), /globex|clerk /, asked);
   }
+});
+
+test("within a tenant, who is named for another one alone is as good as unknown", async () => {
+  const asked = question("acme/clerk produce acme/invoices");
+  const told = async (withinTenant: boolean): Promise<string[]> =>
+    (await why(policy, asked, { withinTenant })).misses.map(({ kind, condition }) => `${kind}: ${condition}`);
+  assert.deepEqual(await told(true), ["principal: the principal were acme/clerks (no line for acme names acme/clerk)"]);
+  assert.deepEqual(await told(false), [
+    "tenant: the tenant were globex",
+    "rule: line 14 were for acme, not for globex",
+  ]);
 });
 
 test("a role that would bring a deny with it is no way", async () => {

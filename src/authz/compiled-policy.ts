@@ -110,11 +110,6 @@ export class CompiledPolicy {
     return this.#rules.concerning(tenant).map(({ pattern }) => pattern);
   }
 
-  /** The name itself, a principal's or a role's, and the roles that it has in the tenant. */
-  rolesOf(name: string, tenant: string): ReadonlySet<string> {
-    return this.#roles.of(name, tenant);
-  }
-
   /** The same as `evaluate`, remembered. */
   decide({ principal, action, tenant, topic }: AccessRequest, known = this.#decisions): Decision {
     // In a template, undefined would become the valid name "undefined".

@@ -63,11 +63,4 @@ export interface Authorizer {
 
   /** Calls `listener` each time after another policy came into force. Returns what takes it off again. */
   onChange(listener: () => void): () => void;
-
-  /**
-   * Reads the files again and puts them in force whole, or not at all. Calls may overlap: they run one by one.
-   * @throws OperatorError with every mistake in the files; the policy that was in force stays
-   * @throws AggregateError when the new policy is in force but a listener failed to act on it
-   */
-  reload(): Promise<{ changed: boolean; version: string }>;
 }

@@ -17,24 +17,26 @@ export interface DecisionObserver {
   readonly onAllowed?: (action: Action) => void;
 }
 
-/** Decides by the policy files of one directory. Holds them in memory: requests never wait for the disk. */
+/** Decides by one policy, which it holds in memory: requests never wait for the disk. */
 export class CasbinAuthorizer implements Authorizer {
-  readonly #directory: string;
   readonly #observer: DecisionObserver;
   readonly #listeners = new Set<() => void>();
-  /** Always one whole version: `reload` replaces the reference and touches nothing behind it. */
+  /** Always one whole version: `activate` replaces the reference and touches nothing behind it. */
   #policy: CompiledPolicy;
-  #reloading: Promise<unknown> = Promise.resolve();
 
-  private constructor(directory: string, policy: CompiledPolicy, observer: DecisionObserver) {
-    this.#directory = directory;
+  constructor(policy: CompiledPolicy, observer: DecisionObserver) {
     this.#policy = policy;
     this.#observer = observer;
   }
 
-  /** @throws OperatorError with every mistake in the files */
+  /**
+   * Over the files of one directory, as they are now.
+   * @throws OperatorError with every mistake in them
+   */
   static async open(directory: string, observer: DecisionObserver): Promise<CasbinAuthorizer> {
-    return new CasbinAuthorizer(directory, await load(directory), observer);
+    const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
+    if (policy !== undefined) return new CasbinAuthorizer(policy.compiled, observer);
+    throw new OperatorError(`the policy in ${directory} cannot be used`, report.findings);
   }
 
   get version(): string {
@@ -84,16 +86,11 @@ export class CasbinAuthorizer implements Authorizer {
     return () => void this.#listeners.delete(entry);
   }
 
-  reload(): Promise<{ changed: boolean; version: string }> {
-    // One by one: otherwise a slow reading of older files could replace a newer policy.
-    const result = this.#reloading.then(() => this.#reloadNow());
-    this.#reloading = result.catch(() => undefined);
-    return result;
-  }
-
-  async #reloadNow(): Promise<{ changed: boolean; version: string }> {
-    const policy = await load(this.#directory, this.version);
-    if (policy.version === this.version) return { changed: false, version: this.version };
+  /**
+   * Puts another policy in force, at once and whole, and tells the listeners.
+   * @throws AggregateError when it is in force but a listener failed to act on it
+   */
+  activate(policy: CompiledPolicy): void {
     this.#policy = policy;
     const failures: unknown[] = [];
     for (const listener of [...this.#listeners]) {
@@ -106,7 +103,6 @@ export class CasbinAuthorizer implements Authorizer {
     // Not to be passed over: a listener that failed may have left streams open that the new policy forbids.
     if (failures.length > 0)
       throw new AggregateError(failures, `policy ${policy.version} is in force, but not everywhere`);
-    return { changed: true, version: policy.version };
   }
 
   #refusal(request: AccessRequest, policyVersion: string, { rule, reason }: Decision): PermissionDenied {
@@ -125,13 +121,6 @@ export class CasbinAuthorizer implements Authorizer {
     }
     return new PermissionDenied(`${inWords(asked)} (decision ${id})`, { decision: id });
   }
-}
-
-async function load(directory: string, versionInForce?: string): Promise<CompiledPolicy> {
-  const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
-  if (policy !== undefined) return policy.compiled;
-  const stays = versionInForce === undefined ? "" : `; version ${versionInForce} stays in force`;
-  throw new OperatorError(`the policy in ${directory} cannot be used${stays}`, report.findings);
 }
 
 type Asked = Pick<Denial, "requestId" | "principal" | "tenant" | "topic" | "action">;

@@ -2,7 +2,7 @@
 export { type Action, actionPhrases, actions, isAction } from "./actions.js";
 export type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
 export { Pace } from "./breathe.js";
-export { CasbinAuthorizer } from "./casbin-authorizer.js";
+export { CasbinAuthorizer, type DecisionObserver } from "./casbin-authorizer.js";
 export { type Effect, isRole, nameOfRole, roleOf, wildcard } from "./columns.js";
 export type { CompiledPolicy, Decision } from "./compiled-policy.js";
 export { checkPolicy, type LoadedPolicy, loadPolicy, type PolicyReport } from "./load.js";

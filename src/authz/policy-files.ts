@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { FileTooLarge } from "../read-file.js";
+import { Pace } from "./breathe.js";
 import { Findings } from "./findings.js";
 import { readSource, type SourceFile, sourceOf } from "./source-file.js";
 
@@ -24,16 +25,20 @@ export class PolicyFiles {
   /** As messages name it: the directory that an administrator gave, or where else they are from. */
   readonly source: string;
   readonly files: Readonly<Record<PolicyFileName, SourceFile>>;
+  /** Content hash, in hexadecimal: the same bytes give the same one everywhere. */
+  readonly sha256: string;
 
-  private constructor(source: string, files: readonly SourceFile[]) {
+  private constructor(source: string, files: readonly SourceFile[], sha256: string) {
     this.source = source;
+    this.sha256 = sha256;
     this.files = Object.fromEntries(policyFileNames.map((name, index) => [name, files[index]!])) as typeof this.files;
   }
 
   /** Never throws: a file that cannot be read has a finding. */
   static async read(directory: string): Promise<PolicyFiles> {
     const read = (name: PolicyFileName): Promise<SourceFile> => readSource(directory, name, policyFileLimits[name]);
-    return new PolicyFiles(directory, await Promise.all(policyFileNames.map(read)));
+    const files = await Promise.all(policyFileNames.map(read));
+    return new PolicyFiles(directory, files, await hashOf(files));
   }
 
   /** Never throws: a file that is missing or too large has a finding. */
@@ -45,19 +50,17 @@ export class PolicyFiles {
       findings.error({}, content === undefined ? "there is no such file" : new FileTooLarge(limit).message);
       return { source: path, bytes: undefined, text: undefined, findings, isMissing: content === undefined };
     };
-    return new PolicyFiles(source, await Promise.all(policyFileNames.map(take)));
+    const files = await Promise.all(policyFileNames.map(take));
+    return new PolicyFiles(source, files, await hashOf(files));
   }
 
   get all(): readonly SourceFile[] {
     return policyFileNames.map((name) => this.files[name]);
   }
 
-  /** Short content hash: the same bytes give the same version everywhere. */
+  /** Short content hash, for people. */
   get version(): string {
-    const hash = createHash("sha256");
-    // Each file's length goes before its bytes, so that no text can move from one file to the next unnoticed.
-    for (const { bytes } of this.all) hash.update(`${bytes?.byteLength ?? "missing"}\n`).update(bytes ?? "");
-    return hash.digest("hex").slice(0, 12);
+    return this.sha256.slice(0, 12);
   }
 
   /** What can be kept and read again by `of`. */
@@ -65,4 +68,19 @@ export class PolicyFiles {
     const kept = policyFileNames.map((name) => [name, this.files[name].bytes] as const);
     return Object.fromEntries(kept.filter(([, bytes]) => bytes !== undefined));
   }
+}
+
+const hashedBytes = 1024 * kibibyte;
+
+async function hashOf(files: readonly SourceFile[]): Promise<string> {
+  const [hash, pace] = [createHash("sha256"), new Pace()];
+  for (const { bytes } of files) {
+    // Each file's length goes before its bytes, so that no text can move from one file to the next unnoticed.
+    hash.update(`${bytes?.byteLength ?? "missing"}\n`);
+    for (let at = 0; bytes !== undefined && at < bytes.length; at += hashedBytes) {
+      hash.update(bytes.subarray(at, at + hashedBytes));
+      await pace.step();
+    }
+  }
+  return hash.digest("hex");
 }

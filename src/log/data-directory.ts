@@ -21,6 +21,8 @@ export const layout = {
   journal: "journal",
   tenants: "tenants",
   clock: "clock.json",
+  /** Versions of the policy, of which the log knows nothing. */
+  policy: "policy",
 } as const;
 
 const format = { format: "aclog", version: 2 } as const;
@@ -135,7 +137,7 @@ async function refuseForeign(path: string): Promise<void> {
   throw new OperatorError(`${path} is no data directory: ${what}; nothing was changed`);
 }
 
-const folders: ReadonlySet<string> = new Set([layout.journal, layout.tenants]);
+const folders: ReadonlySet<string> = new Set([layout.journal, layout.tenants, layout.policy]);
 
 /** What a first start may have made before it was cut short; a disk of its own has the last of them. */
 const beginnings: ReadonlySet<string> = new Set([

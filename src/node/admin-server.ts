@@ -18,10 +18,12 @@ export class AdminServer implements AsyncDisposable {
     this.#http = http;
   }
 
+  /** @param remark what an operator should know of a server that is ready all the same */
   static async listen(
     listen: { readonly host: string; readonly port: number },
     metrics: Metrics,
     readiness: Readiness,
+    remark: Readiness = () => undefined,
   ): Promise<AdminServer> {
     const answer = async (path: string): Promise<{ code: number; type: string; body: string }> => {
       switch (path) {
@@ -29,7 +31,9 @@ export class AdminServer implements AsyncDisposable {
           return plain(200, "ok");
         case "/readyz": {
           const reason = readiness();
-          return reason === undefined ? plain(200, "ready") : plain(503, reason);
+          if (reason !== undefined) return plain(503, reason);
+          const note = remark();
+          return plain(200, note === undefined ? "ready" : `ready; ${note}`);
         }
         case "/metrics":
           return { code: 200, type: metrics.contentType, body: await metrics.render() };

@@ -21,10 +21,6 @@ export function makeCounts(make: Instruments) {
       "Requests that are no call of any method here, by what they were answered: a gRPC code, or NOT_GRPC.",
       ["code"],
     ),
-    policyActivated: make.gauge(
-      "aclog_policy_activation_timestamp_seconds",
-      "When the policy in force came into force, in seconds since 1970.",
-    ),
     policyReloads: make.counter(
       "aclog_policy_reloads_total",
       "Times that the policy was read again, by result: changed, unchanged, or refused, and then the last one stays.",

@@ -1,5 +1,6 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { PolicyVersion, RefusedFiles } from "../activation/index.js";
 import { RecordCorrupt, TopicStorageFailed } from "../errors.js";
 import type { ClockJump, FailedTopic, RecoveryReport } from "../log/index.js";
 import { formatPrincipal } from "../names.js";
@@ -95,4 +96,17 @@ export function logTopicFailure(logger: Logger, { error, ...topic }: FailedTopic
 /** Nothing is deleted for it. */
 export function logClockJump(logger: Logger, { byMs, wallMs }: ClockJump): void {
   logger.warn({ byMs, wallTime: new Date(wallMs).toISOString() }, "the clock jumped: records age as if it had not");
+}
+
+/** Whoever looks into an incident wants to know who had changed what may be done. */
+export function logActivated(logger: Logger, { version, author, how, basedOn }: PolicyVersion): void {
+  logger.info({ policyVersion: version, author, how, basedOn }, "a new policy is in force");
+}
+
+/** The findings are bounded, whatever the files are. */
+export function logRefusedFiles(logger: Logger, { findings, inForce, atStart }: RefusedFiles): void {
+  const line = { policyVersion: inForce, findings };
+  const stays = `the policy files cannot be used; version ${inForce} stays in force`;
+  if (atStart) logger.error(line, `the server starts with the policy that it had kept: ${stays}`);
+  else logger.error(line, `the policy was not reloaded: ${stays}`);
 }

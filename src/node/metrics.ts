@@ -1,6 +1,7 @@
 import { statfs } from "node:fs/promises";
 import { status } from "@grpc/grpc-js";
 import { type Gauge, collectDefaultMetrics } from "prom-client";
+import type { PolicyStatus } from "../activation/index.js";
 import type { StoreObserver } from "../log/index.js";
 import type { CallObserver } from "../transport/index.js";
 import { type Counts, makeCounts } from "./counts.js";
@@ -19,7 +20,7 @@ export interface Asked {
   waitingReaders(): number;
   journalWaitingBytes(): number;
   isReady(): boolean;
-  policyVersion(): string;
+  policy(): PolicyStatus;
 }
 
 interface MethodCalls {
@@ -62,9 +63,19 @@ export class Metrics {
       "1, with the version of the policy in force: the hash of its files.",
       (gauge: Gauge<"version">) => {
         gauge.reset();
-        gauge.set({ version: asked.policyVersion() }, 1);
+        gauge.set({ version: asked.policy().active.version }, 1);
       },
       ["version"],
+    );
+    number(
+      "aclog_policy_activation_timestamp_seconds",
+      "When the policy in force came into force, in seconds since 1970.",
+      () => asked.policy().active.activatedMs / 1000,
+    );
+    number(
+      "aclog_policy_files_refused",
+      "1 if the policy files are not what is in force, because of a mistake in them; else 0.",
+      () => (asked.policy().refused.length > 0 ? 1 : 0),
     );
     instruments.asked(
       "aclog_certificate_remaining_seconds",
@@ -79,7 +90,6 @@ export class Metrics {
     instruments
       .gauge("aclog_build_info", "1, with the versions of aclog and Node.", ["version", "node"])
       .set({ version: asked.version, node: process.versions.node }, 1);
-    this.counts.policyActivated.setToCurrentTime();
   }
 
   get contentType(): string {

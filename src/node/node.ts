@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
-import { CasbinAuthorizer } from "../authz/index.js";
+import { PolicyActivation, type PolicyStatus } from "../activation/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
@@ -58,12 +58,23 @@ export async function startNode(
       waitingReaders: () => store.waiting.readers,
       journalWaitingBytes: () => store.waiting.bytes,
       isReady: () => readiness() === undefined,
-      policyVersion: () => authorizer.version,
+      policy: () => activation.status(),
     });
-    const authorizer = await CasbinAuthorizer.open(config.policyDir, observation);
+    await PolicyActivation.refuseFirstStart(config);
     const health = new Health();
     const events = observation.storeEvents(() => health.setServing(false));
     const store: FileStore = closers.add(await openStore(config.dataDir, storage, events));
+    const openCalls = new OpenCalls();
+    const activation: PolicyActivation = closers.add(
+      await PolicyActivation.open({
+        policyDir: config.policyDir,
+        dataDir: config.dataDir,
+        observer: observation.ofActivation,
+        settled: () => openCalls.settled(),
+      }),
+    );
+    const { authorizer } = activation;
+    authorizer.onChange(() => openCalls.judgeAgain());
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
     const isTight = (tenant: string): boolean => store.usage(tenant).bytes > limitsOf(tenant).storage_bytes * tightPart;
@@ -71,7 +82,6 @@ export async function startNode(
     const connections = closers.add(
       new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name), limitsOf }),
     );
-    const openCalls = new OpenCalls();
     const shutdown = new AbortController();
     // Every stream that is open listens, and Node would take the eleventh for a leak.
     setMaxListeners(0, shutdown.signal);
@@ -80,12 +90,12 @@ export async function startNode(
       if (store.failure !== undefined) return store.failure.message;
       return store.isFull ? "the disk is full: nothing is stored until there is room; reading goes on" : undefined;
     };
+    const remark = (): string | undefined => refusedFiles(activation.status());
     const extensions = config.reflection ? [health, new Reflection()] : [health];
     const access = Object.assign({}, methodAccess, ...extensions.map((extension) => extension.access)) as Record<
       string,
       (typeof methodAccess)[string]
     >;
-    authorizer.onChange(() => openCalls.judgeAgain());
     const logs = new TenantLogs(store, limitsOf);
     const offsets = new CommittedOffsets(store, {
       onUnreadable: (event) => logger.error(event, "committed offsets cannot be read and are lost"),
@@ -108,11 +118,11 @@ export async function startNode(
         ...observation.ofServer,
       }),
     );
-    const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness));
+    const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness, remark));
     // To callers a full disk is no reason to go elsewhere: they may read, and the records are here.
     health.setServing(store.failure === undefined);
     logger.info({ address: server.address, adminAddress: admin.address, policyVersion: authorizer.version }, "serving");
-    const parts = { config, logger, closers, store, server, admin, authorizer, health, openCalls, shutdown };
+    const parts = { config, logger, closers, store, server, admin, activation, health, openCalls, shutdown };
     return new RunningNode({ ...parts, observation });
   } catch (error) {
     // Half a node must not keep files or ports.
@@ -141,6 +151,13 @@ function needOfRoom({ message }: Error, { journalFileBytes, journalFiles }: File
   return `its disk is full (${message}). ${need}. Make room and start again; nothing that was stored is lost`;
 }
 
+/** For whoever may ask a probe, so without what the files say; undefined if they are in force. */
+function refusedFiles({ active, refused }: PolicyStatus): string | undefined {
+  if (refused.length === 0) return undefined;
+  const files = [...new Set(refused.map(({ source }) => source))].join(", ");
+  return `policy files refused: ${refused.length} findings in ${files}; version ${active.version} in force`;
+}
+
 /** Port 0 is another port each time. */
 function isSame(one: Address, other: Address): boolean {
   return one.port !== 0 && one.port === other.port && one.host === other.host;
@@ -153,7 +170,7 @@ interface Parts {
   readonly store: LogStore;
   readonly server: GrpcServer;
   readonly admin: AdminServer;
-  readonly authorizer: CasbinAuthorizer;
+  readonly activation: PolicyActivation;
   readonly health: Health;
   readonly openCalls: OpenCalls;
   readonly shutdown: AbortController;
@@ -185,26 +202,7 @@ export class RunningNode implements AsyncDisposable {
    * @throws OperatorError when the files have mistakes; the policy that was in force stays. The outcome is logged.
    */
   async reloadPolicy(): Promise<void> {
-    const { authorizer, logger, observation, openCalls } = this.#parts;
-    try {
-      const { changed, version } = await authorizer.reload();
-      observation.onPolicyReload(changed ? "changed" : "unchanged");
-      logger.info({ policyVersion: version }, changed ? "a new policy is in force" : "the policy has not changed");
-    } catch (error) {
-      const kept = { policyVersion: authorizer.version };
-      // Any other error comes behind the change.
-      observation.onPolicyReload(error instanceof OperatorError ? "refused" : "changed");
-      if (error instanceof OperatorError) {
-        // The findings are in the message too, line by line: once is enough.
-        const [summary] = error.message.split("\n", 1);
-        logger.error({ ...kept, findings: error.findings }, `the policy was not reloaded: ${summary!}`);
-      } else {
-        logger.error({ ...kept, err: error }, "the policy was reloaded, but not everything followed it");
-      }
-      throw error;
-    }
-    // What the old policy allowed and was on its way to the disk is there now.
-    await openCalls.settled();
+    await this.#parts.activation.reload();
   }
 
   /** Takes no new calls, ends streams with UNAVAILABLE behind their answers, waits for the rest, and closes everything. */

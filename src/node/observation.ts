@@ -1,14 +1,17 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
+import type { ActivationObserver } from "../activation/index.js";
 import type { Action, Authorizer, Denial } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
 import {
+  logActivated,
   logCalls,
   logClockJump,
   logInternal,
   logRecovery,
+  logRefusedFiles,
   logRefusedRequest,
   logStray,
   logTopicFailure,
@@ -26,6 +29,7 @@ export class Observation {
   #tenants: TenantMetrics | undefined;
   #full = { loggedAt: -Infinity, count: 0 };
   #maintenanceProblem: string | undefined;
+  #policyProblem: string | undefined;
 
   constructor(logger: Logger, asked: Asked) {
     this.#logger = logger;
@@ -97,11 +101,36 @@ export class Observation {
     this.#maintenanceProblem = problem;
   };
 
-  readonly onPolicyReload = (result: "changed" | "unchanged" | "refused"): void => {
+  /** What activation tells. */
+  get ofActivation(): ActivationObserver {
     const { counts } = this.metrics;
-    counts.policyReloads.inc({ result });
-    if (result === "changed") counts.policyActivated.setToCurrentTime();
-  };
+    return {
+      onDenied: this.onDenied,
+      onAllowed: this.onAllowed,
+      onActivated: (version) => {
+        counts.policyReloads.inc({ result: "changed" });
+        logActivated(this.#logger, version);
+      },
+      onUnchanged: ({ version }) => {
+        counts.policyReloads.inc({ result: "unchanged" });
+        this.#logger.info({ policyVersion: version }, "the policy has not changed");
+      },
+      onRefused: (refused) => {
+        counts.policyReloads.inc({ result: "refused" });
+        logRefusedFiles(this.#logger, refused);
+      },
+      onProblem: (error) => {
+        const problem = error instanceof Error ? error.message : "unknown";
+        // Once for each kind: it is tried again every few seconds.
+        if (problem !== this.#policyProblem)
+          this.#logger.error(
+            { err: error },
+            "the policy files could not be looked at, or not everything followed them",
+          );
+        this.#policyProblem = problem;
+      },
+    };
+  }
 
   readonly onInternalError = (error: unknown, method: string, requestId: string | undefined): void =>
     logInternal(this.#logger, error, method, requestId);

@@ -41,6 +41,12 @@ const codeOf = {
   SHUTTING_DOWN: status.UNAVAILABLE,
   CONNECTION_TOO_OLD: status.UNAVAILABLE,
   CANCELLED: status.CANCELLED,
+  POLICY_MOVED: status.ABORTED,
+  POLICY_REFUSED: status.INVALID_ARGUMENT,
+  POLICY_FILES_EDITED: status.FAILED_PRECONDITION,
+  POLICY_FILES_UNWRITABLE: status.FAILED_PRECONDITION,
+  POLICY_VERSION_UNKNOWN: status.NOT_FOUND,
+  POLICY_VERSION_DAMAGED: status.DATA_LOSS,
 } satisfies Record<Reason, status>;
 
 /** The status that answers a call, with its details in the trailer. */
@@ -76,11 +82,9 @@ function describe(error: unknown): OutgoingStatus & { code: status } {
     const violation = { subject: error.quotaSubject, description: message };
     details.push({ type: "QuotaFailure", value: { violations: [violation] } });
   }
-  if (error.field !== undefined) {
-    details.push({
-      type: "BadRequest",
-      value: { fieldViolations: [{ field: error.field, description: message }] },
-    });
+  const violations = error.field === undefined ? error.violations : [{ field: error.field, description: message }];
+  if (violations !== undefined) {
+    details.push({ type: "BadRequest", value: { fieldViolations: [...violations] } });
   }
   if (error.retryAfterMs !== undefined) {
     const seconds = Math.floor(error.retryAfterMs / 1000);

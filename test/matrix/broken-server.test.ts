@@ -23,7 +23,7 @@ describe("a server that does not do as it says", () => {
     const policyDir = await places.policy("rules", {
       "tenants.yaml": "tenants:\n  acme: {}\n  globex: {}\n",
       "policy.csv": "p, acme/root, acme, *, *, allow\n",
-      "matrix.csv": "",
+      "matrix.csv": "# states nothing\n",
     });
     stage = await Stage.open(policyDir, places.options("rules").server);
     caller = new Caller(stage.address, stage.credentials(keys()));

@@ -45,7 +45,7 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     await writeFile(join(directory, "ca.crt"), authority.caPem);
     await writeFile(join(directory, "server.crt"), certPem);
     await writeFile(join(directory, "server.key"), keyPem);
-    const files = options.policy?.["policy.csv"] === undefined ? {} : { "matrix.csv": "" };
+    const files = options.policy?.["policy.csv"] === undefined ? {} : { "matrix.csv": "# states nothing\n" };
     await writePolicy(directory, { ...(await examplePolicy()), ...files, ...options.policy });
     const config = configIn(directory, options.config);
     const log = new LogLines();

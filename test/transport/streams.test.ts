@@ -120,7 +120,7 @@ test("a consumer that tails sees everything that several producers send meanwhil
   const producers = ["root", "billing"].flatMap((name) => [0, 1].map((number) => ({ name, number })));
   await node.writePolicy({
     "policy.csv": "p, acme/root, acme, *, *, allow\np, acme/billing, acme, a, produce, allow\n",
-    "matrix.csv": "",
+    "matrix.csv": "# states nothing\n",
   });
   await node.reloadPolicy();
   const sending = producers.map(async ({ name, number }) => {

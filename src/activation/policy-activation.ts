@@ -1,0 +1,411 @@
+import { basename } from "node:path";
+import { setImmediate } from "node:timers/promises";
+import {
+  type Authorizer,
+  CasbinAuthorizer,
+  type LoadedPolicy,
+  type PolicyBytes,
+  PolicyFiles,
+  type PolicyReport,
+  loadPolicy,
+  policyFileNames,
+} from "../authz/index.js";
+import {
+  type Finding,
+  OperatorError,
+  PolicyFilesEdited,
+  PolicyMoved,
+  PolicyRefused,
+  PolicyVersionDamaged,
+  ShuttingDown,
+} from "../errors.js";
+import { isSystemError } from "../log/durable-files.js";
+import { FolderWatch } from "./folder-watch.js";
+import type { HistoryEntry, PolicyVersion } from "./history.js";
+import type { ActivationObserver } from "./observer.js";
+import { finishPending, replaceFiles } from "./pending-change.js";
+import { type FoundFiles, hasSameBytes, markedFiles, readFolder, refuseCutFiles, stateOf } from "./policy-folder.js";
+import { PolicyStore } from "./policy-store.js";
+import { Replacement } from "./replacement.js";
+
+/** Whoever changed the files, as the history names him. */
+const filesAuthor = "files";
+
+/** How long policy files must not have changed before a running server takes them. */
+const defaultSettleMs = 2_000;
+const defaultPollMs = 500;
+
+export interface ActivationOptions {
+  /** Where administrators keep the files. */
+  readonly policyDir: string;
+  /** The data directory: this process has it to itself, except for `refuseFirstStart`. */
+  readonly dataDir: string;
+  readonly observer: ActivationObserver;
+  /** Resolves when all that the policy before had let in is done, such as batches on their way to the disk. */
+  readonly settled: () => Promise<void>;
+  readonly settleMs?: number;
+  readonly pollMs?: number;
+}
+
+export interface ActivateOptions {
+  /** The version that the change was made from. */
+  readonly basedOn: string;
+  /** Who asks, as in `ops/root`. */
+  readonly author: string;
+  /** Asked before anything is changed, since the request may have waited for others. @throws what then refuses it */
+  readonly judgeAgain?: () => void;
+  /** Replaces the files also where they are not those in force: what somebody is editing there is lost. */
+  readonly overwrite?: boolean;
+}
+
+/** What is in force, and what of the files is not. */
+export interface PolicyStatus {
+  readonly active: PolicyVersion;
+  /** Of the files, as they were read last. Another version than the active one was refused. */
+  readonly filesVersion: string;
+  /** Why the files are not what is in force; with the names of the files alone. Empty: they are. */
+  readonly refused: readonly Finding[];
+  /** Since when they are refused, in milliseconds since 1970. */
+  readonly refusedMs?: number;
+}
+
+/**
+ * The policy in force, always a whole one. Another comes into force when it has been read, built and tried in full, and kept
+ * on disk; when that resolves, nothing that it forbids is written any more or handed over to be sent. One change at a time.
+ */
+export class PolicyActivation implements AsyncDisposable {
+  readonly #options: ActivationOptions;
+  readonly #store: PolicyStore;
+  readonly #authorizer: CasbinAuthorizer;
+  readonly #watch: FolderWatch;
+  #filesVersion: string;
+  #refused: { readonly findings: readonly Finding[]; readonly ms: number } | undefined;
+  #turn: Promise<unknown> = Promise.resolve();
+  #validation: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+
+  private constructor(options: ActivationOptions, store: PolicyStore, authorizer: CasbinAuthorizer, found: FoundFiles) {
+    const { policyDir, observer, settleMs = defaultSettleMs, pollMs = defaultPollMs } = options;
+    this.#options = options;
+    this.#store = store;
+    this.#authorizer = authorizer;
+    this.#filesVersion = found.files.version;
+    // What was in doubt is looked at again, though it may not change any more.
+    const state = found.doubts.length > 0 ? "" : found.state;
+    const take = async (settled: string): Promise<boolean> => {
+      const outcome = await this.#inTurn(() => this.#reload({ isAsked: false, settled }));
+      return outcome !== "in doubt";
+    };
+    this.#watch = new FolderWatch(policyDir, state, { settleMs, pollMs }, take, observer.onProblem);
+  }
+
+  /**
+   * A server that has never had a policy cannot do without good files; that is found out before anything is made on disk.
+   * @throws OperatorError with every mistake in them
+   */
+  static async refuseFirstStart({
+    policyDir,
+    dataDir,
+  }: Pick<ActivationOptions, "policyDir" | "dataDir">): Promise<void> {
+    if (await PolicyStore.isThere(dataDir)) return;
+    const loaded = await load((await readFolder(policyDir)).files);
+    if (loaded.policy === undefined) throw unusable(policyDir, loaded.report.findings);
+  }
+
+  /**
+   * Begins with the files, if they are good; else with the version that was in force last, and says so.
+   *
+   * @throws OperatorError when neither can be used
+   */
+  static async open(options: ActivationOptions): Promise<PolicyActivation> {
+    const { policyDir, dataDir, observer } = options;
+    const store = await PolicyStore.open(dataDir);
+    const stuck = await finishPending(store, policyDir).catch(asRefusal);
+    const found = await readFolder(policyDir);
+    const inForce = store.inForce;
+    const { policy, report } = await load(found.files, inForce?.marked);
+    const findings = [...stuck, ...found.doubts, ...report.findings];
+    if (policy !== undefined && findings.length === 0) {
+      await store.keep(policy.files);
+      if (policy.files.sha256 !== inForce?.sha256)
+        await store.commit(entryOf(policy.files, "start", filesAuthor, inForce));
+      return new PolicyActivation(options, store, new CasbinAuthorizer(policy.compiled, observer), found);
+    }
+    if (inForce === undefined) throw unusable(policyDir, findings);
+    const kept = await load(await store.read(inForce.version, policyDir).catch(asRefusal));
+    if (kept.policy === undefined) {
+      const problem = `the policy in ${policyDir} cannot be used, nor can version ${inForce.version}, which was in force`;
+      throw new OperatorError(problem, [...findings, ...kept.report.findings]);
+    }
+    const activation = new PolicyActivation(
+      options,
+      store,
+      new CasbinAuthorizer(kept.policy.compiled, observer),
+      found,
+    );
+    activation.#refuse(findings, { isAsked: true, atStart: true });
+    return activation;
+  }
+
+  /** Decides by what is in force. */
+  get authorizer(): Authorizer {
+    return this.#authorizer;
+  }
+
+  status(): PolicyStatus {
+    const refused = this.#refused;
+    return {
+      active: this.#inForce,
+      filesVersion: this.#filesVersion,
+      refused: (refused?.findings ?? []).map(withoutFolder),
+      ...(refused && { refusedMs: refused.ms }),
+    };
+  }
+
+  /** Newest first. Every version in it is kept. */
+  history(): readonly PolicyVersion[] {
+    return this.#store.entries;
+  }
+
+  /** What is in force, read and built once more: it is not kept in memory for this. */
+  active(): Promise<LoadedPolicy> {
+    return this.#load(this.#inForce.version, this.#options.policyDir);
+  }
+
+  /**
+   * A version that is kept.
+   * @throws PolicyVersionUnknown, PolicyVersionDamaged
+   * @throws PolicyRefused when this aclog finds mistakes in it
+   */
+  load(version: string): Promise<LoadedPolicy> {
+    return this.#load(version, `version ${version}`);
+  }
+
+  /** Reads, builds and tries a policy, and changes nothing. One at a time: each takes as much memory as the one in force. */
+  validate(bytes: PolicyBytes): Promise<PolicyReport> {
+    const result = this.#validation.then(async () => (await load(await PolicyFiles.of("", bytes))).report);
+    this.#validation = result.catch(() => undefined);
+    return result;
+  }
+
+  /**
+   * Puts a policy in force and its files in the places of those in the policy folder. Must not be called by what `settled`
+   * waits for.
+   *
+   * @throws PolicyMoved when another version is in force than the one that it was made from
+   * @throws PolicyRefused with every mistake
+   * @throws PolicyFilesEdited, PolicyFilesUnwritable when the files must not or cannot be replaced
+   * @throws AggregateError when it is in force, but not every open call could be judged again
+   */
+  async activate(bytes: PolicyBytes, options: ActivateOptions): Promise<PolicyVersion> {
+    return this.#inTurnUntilSettled(async () => {
+      this.#refuseMoved(options);
+      return this.#replace(await PolicyFiles.of(this.#options.policyDir, bytes), "activate", options);
+    });
+  }
+
+  /** The same with a version that is kept. @throws PolicyVersionUnknown, PolicyVersionDamaged, and what `activate` does */
+  async rollback(version: string, options: ActivateOptions): Promise<PolicyVersion> {
+    return this.#inTurnUntilSettled(async () => {
+      this.#refuseMoved(options);
+      return this.#replace(await this.#store.read(version, this.#options.policyDir), "rollback", options);
+    });
+  }
+
+  /**
+   * Reads the files, at once, and puts them in force.
+   * @throws OperatorError when they have mistakes, or may be being written; what was in force stays
+   * @throws AggregateError as `activate` does
+   */
+  async reload(): Promise<{ readonly changed: boolean; readonly version: string }> {
+    return this.#inTurnUntilSettled(async () => {
+      const outcome = await this.#reload({ isAsked: true });
+      if (outcome === "changed" || outcome === "unchanged")
+        return { changed: outcome === "changed", version: this.#inForce.version };
+      throw unusable(this.#options.policyDir, this.#refused!.findings, this.#inForce.version);
+    });
+  }
+
+  /** Takes no more changes, and resolves when the one under way is done. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#watch[Symbol.asyncDispose]();
+    this.#isClosed = true;
+    await this.#turn;
+  }
+
+  get #inForce(): HistoryEntry {
+    return this.#store.inForce!;
+  }
+
+  #refuseMoved({ basedOn }: Pick<ActivateOptions, "basedOn">): void {
+    if (basedOn !== this.#inForce.version) throw new PolicyMoved(basedOn, this.#inForce.version);
+  }
+
+  async #load(version: string, source: string): Promise<LoadedPolicy> {
+    const { policy, report } = await loadPolicy(await this.#store.read(version, source));
+    if (policy === undefined) throw new PolicyRefused(version, report.findings.map(withoutFolder));
+    return policy;
+  }
+
+  /** @param settled what the files have been for a while; undefined: they are read at once */
+  async #reload({
+    isAsked,
+    settled,
+  }: {
+    readonly isAsked: boolean;
+    readonly settled?: string;
+  }): Promise<"changed" | "unchanged" | "refused" | "in doubt"> {
+    const { policyDir, dataDir, observer } = this.#options;
+    const stuck = await finishPending(this.#store, policyDir);
+    const { files, state, doubts } = await readFolder(policyDir);
+    if (settled !== undefined && state !== settled) return "in doubt";
+    this.#filesVersion = files.version;
+    const isInForce = files.sha256 === this.#inForce.sha256;
+    if (stuck.length === 0 && isInForce && this.#authorizer.version === files.version) {
+      this.#refused = undefined;
+      if (isAsked) observer.onUnchanged(this.#inForce);
+      return "unchanged";
+    }
+    if (stuck.length + doubts.length > 0) {
+      this.#refuse([...stuck, ...doubts], { isAsked });
+      return "in doubt";
+    }
+    const { policy, report } = await load(files, this.#inForce.marked);
+    if (policy === undefined) {
+      this.#refuse(report.findings, { isAsked });
+      return "refused";
+    }
+    // A change that was cut short, and is finished now, is in the history already.
+    const entry = isInForce ? this.#inForce : entryOf(files, "files", filesAuthor, this.#inForce);
+    try {
+      await this.#store.keep(files);
+      await this.#store.commit(entry);
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+      this.#refuse([{ source: dataDir, problem: `the policy cannot be kept: ${(error as Error).message}` }], {
+        isAsked,
+      });
+      return "in doubt";
+    }
+    this.#swap(policy, entry);
+    return "changed";
+  }
+
+  async #replace(
+    files: PolicyFiles,
+    how: "activate" | "rollback",
+    { basedOn, author, judgeAgain, overwrite = false }: ActivateOptions,
+  ): Promise<PolicyVersion> {
+    const { policyDir } = this.#options;
+    const { policy, report } = await load(files);
+    if (policy === undefined) throw new PolicyRefused(report.version, report.findings.map(withoutFolder));
+    if (this.#store.pending !== undefined) await this.#reload({ isAsked: true });
+    this.#refuseMoved({ basedOn });
+    const found = await readFolder(policyDir);
+    if (!overwrite) await this.#refuseEdited(found, files);
+    const replacement = await Replacement.prepare(policyDir, found.files, files);
+    const isSame = files.sha256 === this.#inForce.sha256;
+    const entry = isSame ? this.#inForce : entryOf(files, how, author, this.#inForce);
+    try {
+      judgeAgain?.();
+      await this.#store.keep(files);
+      // What was written while these were prepared.
+      if (!overwrite && (await stateOf(policyDir)) !== found.state)
+        await this.#refuseEdited(await readFolder(policyDir), files);
+      await replaceFiles(this.#store, policyDir, replacement, found.files, { ...entry, overwrite });
+    } finally {
+      await replacement.abandon();
+    }
+    this.#filesVersion = files.version;
+    if (isSame) this.#refused = undefined;
+    else this.#swap(policy, entry);
+    return entry;
+  }
+
+  /** @throws PolicyFilesEdited when somebody has written to the files what is neither in force nor about to be */
+  async #refuseEdited({ files, doubts }: FoundFiles, target: PolicyFiles): Promise<void> {
+    const { version } = this.#inForce;
+    if (doubts.length > 0)
+      throw new PolicyFilesEdited(
+        doubts.map(({ source }) => basename(source)),
+        version,
+      );
+    if (files.sha256 === this.#inForce.sha256 || files.sha256 === target.sha256) return;
+    const inForce = await this.#store.read(version, "");
+    const edited = policyFileNames.filter(
+      (name) => !hasSameBytes(files, inForce, name) && !hasSameBytes(files, target, name),
+    );
+    if (edited.length > 0) throw new PolicyFilesEdited(edited, version);
+  }
+
+  /** What the entry says is on disk already. */
+  #swap(policy: LoadedPolicy, entry: HistoryEntry): void {
+    this.#refused = undefined;
+    const { observer } = this.#options;
+    try {
+      this.#authorizer.activate(policy.compiled);
+    } catch (error) {
+      observer.onProblem(error);
+      throw error;
+    } finally {
+      observer.onActivated(entry);
+    }
+  }
+
+  #refuse(findings: readonly Finding[], { isAsked, atStart = false }: { isAsked: boolean; atStart?: boolean }): void {
+    const isKnown = JSON.stringify(findings) === JSON.stringify(this.#refused?.findings);
+    if (!isKnown) this.#refused = { findings, ms: Date.now() };
+    if (isAsked || !isKnown) this.#options.observer.onRefused({ findings, inForce: this.#inForce.version, atStart });
+  }
+
+  /** One by one: otherwise a slow reading of older files could replace a newer policy. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(() => {
+      if (this.#isClosed) throw new ShuttingDown();
+      return work();
+    });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+
+  /** What was allowed before and was on its way is over when it resolves. Others need not wait for that to take their turn. */
+  async #inTurnUntilSettled<T>(work: () => Promise<T>): Promise<T> {
+    const result = await this.#inTurn(work);
+    await this.#options.settled();
+    // An answer that was decided on before, a list for one, is handed over within the turn of the event loop.
+    await setImmediate();
+    return result;
+  }
+}
+
+/** @param marked the files that have to end with a line `# end` */
+async function load(files: PolicyFiles, marked: readonly string[] = []): ReturnType<typeof loadPolicy> {
+  refuseCutFiles(files, marked);
+  return loadPolicy(files);
+}
+
+function entryOf(
+  files: PolicyFiles,
+  how: PolicyVersion["how"],
+  author: string,
+  before: HistoryEntry | undefined,
+): HistoryEntry {
+  const { version, sha256 } = files;
+  const marked = markedFiles(files);
+  return Object.freeze({ version, sha256, activatedMs: Date.now(), author, how, basedOn: before?.version, marked });
+}
+
+/** What is damaged is for whoever runs the server to mend, at a start. */
+function asRefusal(error: unknown): never {
+  if (!(error instanceof PolicyVersionDamaged)) throw error;
+  throw new OperatorError(`${error.location}: ${error.message}`, [], { cause: error });
+}
+
+function unusable(directory: string, findings: readonly Finding[], inForce?: string): OperatorError {
+  const stays = inForce === undefined ? "" : `; version ${inForce} stays in force`;
+  return new OperatorError(`the policy in ${directory} cannot be used${stays}`, findings);
+}
+
+function withoutFolder(finding: Finding): Finding {
+  return { ...finding, source: basename(finding.source) };
+}

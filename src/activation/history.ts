@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { type PolicyFileName, policyFileNames } from "../authz/index.js";
 import { OperatorError } from "../errors.js";
 import { readCheckedJson, writeCheckedJson } from "../log/checked-json.js";
 import { isMissing, replaceFile } from "../log/durable-files.js";
+import { type Ending, type Endings, endings } from "./endings.js";
 
 /** One coming into force of a policy. */
 export interface PolicyVersion {
@@ -22,8 +24,7 @@ export interface PolicyVersion {
 export interface HistoryEntry extends PolicyVersion {
   /** Of the four files, in full: two policies can be made whose short hashes are the same. */
   readonly sha256: string;
-  /** The files that ended with a line `# end`. */
-  readonly marked: readonly string[];
+  readonly endings: Endings;
 }
 
 /** A version whose files are being put in the places of the policy files. */
@@ -55,7 +56,12 @@ const entry = z.strictObject({
     .string()
     .optional()
     .transform((version) => version),
-  marked: z.array(z.string()),
+  endings: z.strictObject(
+    Object.fromEntries(policyFileNames.map((name) => [name, z.enum(endings)])) as Record<
+      PolicyFileName,
+      z.ZodEnum<{ [Each in Ending]: Each }>
+    >,
+  ),
 });
 const schema = z.strictObject({
   format: z.literal("aclog-policy"),

@@ -20,11 +20,12 @@ import {
   ShuttingDown,
 } from "../errors.js";
 import { isSystemError } from "../log/durable-files.js";
+import { type Endings, endingsOf, refuseCutFiles } from "./endings.js";
 import { FolderWatch } from "./folder-watch.js";
 import type { HistoryEntry, PolicyVersion } from "./history.js";
 import type { ActivationObserver } from "./observer.js";
 import { finishPending, replaceFiles } from "./pending-change.js";
-import { type FoundFiles, hasSameBytes, markedFiles, readFolder, refuseCutFiles, stateOf } from "./policy-folder.js";
+import { type FoundFiles, hasSameBytes, readFolder, stateOf } from "./policy-folder.js";
 import { PolicyStore } from "./policy-store.js";
 import { Replacement } from "./replacement.js";
 
@@ -123,7 +124,7 @@ export class PolicyActivation implements AsyncDisposable {
     const stuck = await finishPending(store, policyDir).catch(asRefusal);
     const found = await readFolder(policyDir);
     const inForce = store.inForce;
-    const { policy, report } = await load(found.files, inForce?.marked);
+    const { policy, report } = await load(found.files, inForce?.endings);
     const findings = [...stuck, ...found.doubts, ...report.findings];
     if (policy !== undefined && findings.length === 0) {
       await store.keep(policy.files);
@@ -270,7 +271,7 @@ export class PolicyActivation implements AsyncDisposable {
       this.#refuse([...stuck, ...doubts], { isAsked });
       return "in doubt";
     }
-    const { policy, report } = await load(files, this.#inForce.marked);
+    const { policy, report } = await load(files, this.#inForce.endings);
     if (policy === undefined) {
       this.#refuse(report.findings, { isAsked });
       return "refused";
@@ -378,9 +379,9 @@ export class PolicyActivation implements AsyncDisposable {
   }
 }
 
-/** @param marked the files that have to end with a line `# end` */
-async function load(files: PolicyFiles, marked: readonly string[] = []): ReturnType<typeof loadPolicy> {
-  refuseCutFiles(files, marked);
+/** @param inForce how files have to end at least */
+async function load(files: PolicyFiles, inForce: Endings = {}): ReturnType<typeof loadPolicy> {
+  refuseCutFiles(files, inForce);
   return loadPolicy(files);
 }
 
@@ -391,8 +392,8 @@ function entryOf(
   before: HistoryEntry | undefined,
 ): HistoryEntry {
   const { version, sha256 } = files;
-  const marked = markedFiles(files);
-  return Object.freeze({ version, sha256, activatedMs: Date.now(), author, how, basedOn: before?.version, marked });
+  const basedOn = before?.version;
+  return Object.freeze({ version, sha256, activatedMs: Date.now(), author, how, basedOn, endings: endingsOf(files) });
 }
 
 /** What is damaged is for whoever runs the server to mend, at a start. */

@@ -4,10 +4,6 @@ import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/inde
 import type { Finding } from "../errors.js";
 import { findWriters } from "./writers.js";
 
-/** A line that says that nothing comes behind it. A file that had it must have it again. */
-const endMarker = Buffer.from("# end\n");
-const newline = 0x0a;
-
 /** The files of a folder, read twice and the same both times. */
 export interface FoundFiles {
   readonly files: PolicyFiles;
@@ -42,37 +38,9 @@ export async function stateOf(directory: string): Promise<string> {
   return textOf(await statesOf(directory));
 }
 
-/**
- * Notes as a mistake where a file seems to be cut short.
- * @param marked the files that have to end with a line `# end`
- */
-export function refuseCutFiles({ files }: PolicyFiles, marked: readonly string[]): void {
-  for (const name of policyFileNames) {
-    const { bytes, findings } = files[name];
-    if (bytes === undefined) continue;
-    if (bytes.length === 0) findings.error({}, "the file is empty: one that is to say nothing has a comment in it");
-    else if (bytes.at(-1) !== newline) findings.error({}, "the last line does not end: the file may be cut short");
-    else if (marked.includes(name) && !hasEndMarker(bytes))
-      findings.error({}, "the last line is not # end, which it is in the version in force: the file may be cut short");
-  }
-}
-
-/** The files whose last line is `# end`. */
-export function markedFiles({ files }: PolicyFiles): readonly PolicyFileName[] {
-  return policyFileNames.filter((name) => {
-    const { bytes } = files[name];
-    return bytes !== undefined && hasEndMarker(bytes);
-  });
-}
-
 export function hasSameBytes(one: PolicyFiles, other: PolicyFiles, name: PolicyFileName): boolean {
   const [left, right] = [one.files[name].bytes, other.files[name].bytes];
   return left === undefined || right === undefined ? left === right : left.equals(right);
-}
-
-function hasEndMarker(bytes: Buffer): boolean {
-  if (!bytes.subarray(-endMarker.length).equals(endMarker)) return false;
-  return bytes.length === endMarker.length || bytes.at(-endMarker.length - 1) === newline;
 }
 
 async function statesOf(directory: string): Promise<ReadonlyMap<PolicyFileName, string>> {

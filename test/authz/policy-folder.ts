@@ -2,7 +2,15 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { formatFinding } from "../../src/errors.js";
-import { type AccessRequest, CasbinAuthorizer, checkPolicy, type Denial } from "../../src/authz/index.js";
+import {
+  type AccessRequest,
+  CasbinAuthorizer,
+  type Denial,
+  type LoadedPolicy,
+  PolicyFiles as PolicySources,
+  checkPolicy,
+  loadPolicy,
+} from "../../src/authz/index.js";
 
 export const exampleModel = await readFile(new URL("../../policy/model.conf", import.meta.url), "utf8");
 
@@ -35,6 +43,13 @@ export class PolicyFolder implements AsyncDisposable {
       if (content === undefined) await rm(join(this.path, name), { force: true });
       else await writeFile(join(this.path, name), content);
     }
+  }
+
+  /** The policy, as it could come into force. */
+  async compiled(): Promise<LoadedPolicy["compiled"]> {
+    const { policy, report } = await loadPolicy(await PolicySources.read(this.path));
+    if (policy === undefined) throw new Error(report.findings.map(formatFinding).join("\n"));
+    return policy.compiled;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

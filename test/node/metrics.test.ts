@@ -172,7 +172,10 @@ describe("what is counted", () => {
     await own.as("acme/root").produce("v");
     await own.raw("acme/nobody").call("Produce", [produceBytes({ records: ["v"] })]);
     await own.reloadPolicy();
-    await own.writePolicy({ "policy.csv": "p, acme/root, acme, *, produce, allow\n", "matrix.csv": "# states nothing\n" });
+    await own.writePolicy({
+      "policy.csv": "p, acme/root, acme, *, produce, allow\n",
+      "matrix.csv": "# states nothing\n",
+    });
     await own.reloadPolicy();
     await own.writePolicy({ "policy.csv": "p, acme/root, acme, *, prodcue, allow\n" });
     await expect(own.reloadPolicy()).rejects.toThrow();

@@ -18,7 +18,11 @@ function observed(): { log: LogLines; observation: Observation; metric: (name: s
     waitingReaders: none,
     journalWaitingBytes: none,
     isReady: () => true,
-    policyVersion: () => "0",
+    policy: () => ({
+      active: { version: "0", activatedMs: 0, author: "files", how: "start", basedOn: undefined },
+      filesVersion: "0",
+      refused: [],
+    }),
   });
   const metric = async (name: string): Promise<number> => {
     const line = (await observation.metrics.render()).split("\n").find((text) => text.startsWith(`${name} `));

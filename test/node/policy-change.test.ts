@@ -131,11 +131,21 @@ test("a batch that was sent before the change, but not finished, is judged by th
 test("under load, nothing of a revoked producer is stored once the change has been reported", async () => {
   await using node = await start();
   const stream = node.raw("acme/billing").open("ProduceStream");
-  for (let count = 0; count < 2000; count++) stream.send(produceBytes({ topic: "orders", records: [`${count}`] }));
+  let sent = 0;
+  const send = (): void => stream.send(produceBytes({ topic: "orders", records: [`${sent++}`] }));
+  for (let count = 0; count < 200; count++) send();
+  // One more for each answer, so that there is always a queue, until the stream ends.
+  const sending = (async () => {
+    for (;;) {
+      await stream.received(sent - 199);
+      send();
+    }
+  })().catch(() => undefined);
   await stream.received(1);
   await activate(node, withoutBilling);
   const stored = await node.valuesOf("acme", "orders");
   const ended = await stream.end();
+  await sending;
   expect(ended.code).toBe("PERMISSION_DENIED");
   expect(await node.valuesOf("acme", "orders")).toEqual(stored);
   // And whatever was stored was answered before the stream ended.

@@ -90,7 +90,10 @@ test("what is decided about an open stream later has the id of the stream", asyn
   call.send(consumeBytes({ topic: "orders" }));
   call.halfClose();
   await call.received(1);
-  await own.writePolicy({ "policy.csv": "p, acme/root, acme, *, produce, allow\n", "matrix.csv": "# states nothing\n" });
+  await own.writePolicy({
+    "policy.csv": "p, acme/root, acme, *, produce, allow\n",
+    "matrix.csv": "# states nothing\n",
+  });
   await own.reloadPolicy();
   expect((await call.end()).code).toBe("PERMISSION_DENIED");
   const lines = own.log.lines.filter(({ requestId }) => requestId === "stream-9");

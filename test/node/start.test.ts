@@ -103,7 +103,11 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
       /half-data\/journal is a file, and has to be a folder/,
     ],
     "a data directory in use": [() => ({ dataDir: node.config.dataDir }), /data/],
-    "a policy that is missing": [() => ({ policyDir: file("no-policy") }), /no-policy/],
+    "a policy that is missing": [
+      // Where there has been one before, a server starts with that.
+      () => ({ policyDir: file("no-policy"), dataDir: file("no-data") }),
+      /no-policy/,
+    ],
   };
   test.each(Object.entries(mistakes))("%s", async (_name, [changes, words]) => {
     const config = { ...node.config, dataDir: join(directory, "data"), ...changes() };

@@ -55,7 +55,7 @@ durability-model: build ## 100,000 random histories of crashes and failing disks
 	@HISTORIES=$${HISTORIES:-100000} SEED=$${SEED:-1} $(BIN)/vitest run test/durability-model --reporter=dot
 
 disk-faults: build ## fail every N-th call of the engine on its disk, in process: all N of what make test tries a few of
-	@ACLOG_DISK_FAULTS=all $(BIN)/vitest run test/log/disk-faults.test.ts
+	@ACLOG_DISK_FAULTS=all $(BIN)/vitest run test/log/disk-faults.test.ts test/activation/crash.test.ts
 
 faults: build ## every system call of the store fails, is cut short or is the last one (test/faults/README.md)
 	@test/faults/install.sh

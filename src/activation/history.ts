@@ -28,7 +28,8 @@ export interface HistoryEntry extends PolicyVersion {
 }
 
 /** A version whose files are being put in the places of the policy files. */
-export interface PendingEntry extends HistoryEntry {
+export interface PendingChange {
+  readonly entry: HistoryEntry;
   /** Also in the place of files that were not those in force. */
   readonly overwrite: boolean;
 }
@@ -38,7 +39,7 @@ export interface History {
   /** Newest first; the first one is in force. */
   readonly entries: readonly HistoryEntry[];
   /** A change under way: the policy files are being replaced, and a start has to finish it. */
-  readonly pending: PendingEntry | undefined;
+  readonly pending: PendingChange | undefined;
 }
 
 /** How many distinct versions are kept, those that came into force last; the one in force is always among them. */
@@ -67,7 +68,7 @@ const schema = z.strictObject({
   format: z.literal("aclog-policy"),
   version: z.literal(1),
   entries: z.array(entry),
-  pending: entry.extend({ overwrite: z.boolean() }).optional(),
+  pending: z.strictObject({ entry, overwrite: z.boolean() }).optional(),
 });
 
 /** @throws OperatorError when it is damaged or of another format: what is in force, and whether files are whole, is not known then */
@@ -82,7 +83,7 @@ export async function readHistory(path: string): Promise<History> {
   const advice = "see that the policy files are what they should be, and remove it to start with them";
   try {
     const { entries, pending } = schema.parse(readCheckedJson(text));
-    return { entries: entries.map(asEntry), pending: pending && { ...asEntry(pending), overwrite: pending.overwrite } };
+    return { entries: entries.map(asEntry), pending: pending && { ...pending, entry: asEntry(pending.entry) } };
   } catch (error) {
     const problem = error instanceof z.ZodError ? "it is of a format that this aclog does not know" : "it is damaged";
     throw new OperatorError(`${path} says which policy is in force, and ${problem}: ${advice}`, [], { cause: error });

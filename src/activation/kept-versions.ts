@@ -1,6 +1,6 @@
 import { open, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { type PolicyBytes, type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
+import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
 import { PolicyVersionDamaged } from "../errors.js";
 import { isMissing, syncDirectory } from "../log/durable-files.js";
 import { makeDirectory } from "../make-directory.js";
@@ -30,7 +30,8 @@ export class KeptVersions {
     const partial = `${path}${incomplete}`;
     await rm(partial, { recursive: true, force: true });
     await makeDirectory(partial, 0o700);
-    for (const [name, content] of Object.entries(bytes)) await writeDurably(join(partial, name), content);
+    const writing = Object.entries(bytes).map(([name, content]) => writeDurably(join(partial, name), content));
+    await Promise.all(writing);
     await syncDirectory(partial);
     await rm(path, { recursive: true, force: true });
     await rename(partial, path);
@@ -53,7 +54,7 @@ export class KeptVersions {
         throw new PolicyVersionDamaged(version, directory, problem);
       }
     }
-    const files = await PolicyFiles.of(source, bytes as PolicyBytes);
+    const files = await PolicyFiles.of(source, bytes);
     if (files.sha256 !== sha256) throw new PolicyVersionDamaged(version, directory, "its checksum is another");
     return files;
   }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
 import { type Finding, PolicyFilesUnwritable, PolicyVersionDamaged } from "../errors.js";
-import type { PendingEntry } from "./history.js";
+import { syncDirectory } from "../log/durable-files.js";
+import type { PendingChange } from "./history.js";
 import { hasSameBytes } from "./policy-folder.js";
 import type { PolicyStore } from "./policy-store.js";
 import { Replacement } from "./replacement.js";
@@ -17,12 +18,12 @@ export async function replaceFiles(
   directory: string,
   replacement: Replacement,
   before: PolicyFiles,
-  { overwrite, ...entry }: PendingEntry,
+  change: PendingChange,
 ): Promise<void> {
-  await store.begin({ ...entry, overwrite });
+  await store.begin(change);
   try {
     await replacement.perform();
-    await store.commit(entry);
+    await store.commit(change.entry);
   } catch (error) {
     await putBack(store, directory, before);
     throw new PolicyFilesUnwritable("the server's log says why", error);
@@ -31,7 +32,7 @@ export async function replaceFiles(
 
 /** Where this fails too, the next reading of the files, or the next start, begins with it. */
 async function putBack(store: PolicyStore, directory: string, before: PolicyFiles): Promise<void> {
-  await store.begin({ ...store.inForce!, overwrite: false });
+  await store.begin({ entry: store.inForce!, overwrite: false });
   const found = await PolicyFiles.read(directory);
   const replacement = await Replacement.prepare(directory, found, before);
   await replacement.perform();
@@ -46,6 +47,7 @@ async function putBack(store: PolicyStore, directory: string, before: PolicyFile
  */
 export async function finishPending(store: PolicyStore, directory: string): Promise<readonly Finding[]> {
   const { pending, inForce } = store;
+  await Replacement.removeLeftovers(directory);
   if (pending === undefined || inForce === undefined) return [];
   const current = await PolicyFiles.read(directory);
   const earlier = await store.read(inForce.version, directory);
@@ -66,13 +68,14 @@ export async function finishPending(store: PolicyStore, directory: string): Prom
     try {
       const replacement = await Replacement.prepare(directory, current, target);
       await replacement.perform();
+      // The names that it found may not be durable.
+      await syncDirectory(directory);
     } catch (error) {
       if (!(error instanceof PolicyFilesUnwritable)) throw error;
       return [{ source: directory, problem: `a change to the policy was cut short, and ${error.message}` }];
     }
   }
-  const { overwrite: _, ...entry } = pending;
-  await store.commit(target === earlier ? inForce : entry);
+  await store.commit(target === earlier ? inForce : pending.entry);
   return [];
 }
 

@@ -313,7 +313,7 @@ export class PolicyActivation implements AsyncDisposable {
       // What was written while these were prepared.
       if (!overwrite && (await stateOf(policyDir)) !== found.state)
         await this.#refuseEdited(await readFolder(policyDir), files);
-      await replaceFiles(this.#store, policyDir, replacement, found.files, { ...entry, overwrite });
+      await replaceFiles(this.#store, policyDir, replacement, found.files, { entry, overwrite });
     } finally {
       await replacement.abandon();
     }

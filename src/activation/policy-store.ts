@@ -3,8 +3,16 @@ import { join } from "node:path";
 import type { PolicyFiles } from "../authz/index.js";
 import { OperatorError, PolicyVersionUnknown } from "../errors.js";
 import { layout } from "../log/data-directory.js";
+import { syncDirectory } from "../log/durable-files.js";
 import { makeDirectory } from "../make-directory.js";
-import { type History, type HistoryEntry, type PendingEntry, readHistory, withEntry, writeHistory } from "./history.js";
+import {
+  type History,
+  type HistoryEntry,
+  type PendingChange,
+  readHistory,
+  withEntry,
+  writeHistory,
+} from "./history.js";
 import { KeptVersions } from "./kept-versions.js";
 
 const historyName = "history.json";
@@ -37,7 +45,12 @@ export class PolicyStore {
     const historyPath = join(directory, historyName);
     const history = await readHistory(historyPath);
     const versions = await KeptVersions.open(join(directory, versionsName));
-    await versions.removeAllBut([...history.entries, ...(history.pending === undefined ? [] : [history.pending])]);
+    // A crash may have made them and not come so far.
+    for (const each of [directory, dataDir]) await syncDirectory(each);
+    await versions.removeAllBut([
+      ...history.entries,
+      ...(history.pending === undefined ? [] : [history.pending.entry]),
+    ]);
     return new PolicyStore(historyPath, versions, history);
   }
 
@@ -52,7 +65,7 @@ export class PolicyStore {
   }
 
   /** What the policy files are being replaced by. */
-  get pending(): PendingEntry | undefined {
+  get pending(): PendingChange | undefined {
     return this.#history.pending;
   }
 
@@ -76,12 +89,12 @@ export class PolicyStore {
   }
 
   /** The files of a change under way. @throws PolicyVersionDamaged */
-  async readPending(pending: PendingEntry): Promise<PolicyFiles> {
-    return this.#versions.read(pending, "");
+  async readPending({ entry }: PendingChange): Promise<PolicyFiles> {
+    return this.#versions.read(entry, "");
   }
 
   /** Says that the policy files are about to be replaced by those of a version that is kept, or that they are to be put back. */
-  async begin(pending: PendingEntry): Promise<void> {
+  async begin(pending: PendingChange): Promise<void> {
     await this.#write({ entries: this.entries, pending });
   }
 

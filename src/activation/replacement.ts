@@ -38,7 +38,7 @@ export class Replacement {
       if (names.length > 0 && (await lstat(directory)).isSymbolicLink())
         throw new PolicyFilesUnwritable("their folder is a link, and whoever placed it would place it again");
       for (const name of names) {
-        const pair = { temporary: join(directory, `.${name}.aclog-new`), path: join(directory, name) };
+        const pair = { temporary: temporaryPath(directory, name), path: join(directory, name) };
         const like = await lookAt(name, pair.path);
         prepared.push(pair);
         await writeLike(like, pair.temporary, target.files[name].bytes!);
@@ -49,6 +49,11 @@ export class Replacement {
       throw new PolicyFilesUnwritable(whyNot(error), error);
     }
     return replacement;
+  }
+
+  /** Removes what a crash has left of files that never took their places. */
+  static async removeLeftovers(folder: string): Promise<void> {
+    for (const name of policyFileNames) await rm(temporaryPath(folder, name), { force: true }).catch(() => undefined);
   }
 
   /** Whether there is nothing to replace. */
@@ -67,6 +72,10 @@ export class Replacement {
   async abandon(): Promise<void> {
     for (const { temporary } of this.#prepared) await rm(temporary, { force: true }).catch(() => undefined);
   }
+}
+
+function temporaryPath(directory: string, name: PolicyFileName): string {
+  return join(directory, `.${name}.aclog-new`);
 }
 
 /** How a policy file is there. */

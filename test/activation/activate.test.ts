@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PolicyActivation, keptVersions } from "../../src/activation/index.js";
+import { PolicyActivation } from "../../src/activation/index.js";
 import { PolicyFiles } from "../../src/authz/index.js";
 import { ActivationPlace, allowed, bytesOf, policyOf } from "./activation-place.js";
 
@@ -163,27 +163,6 @@ test("a kept version that was changed on the disk is refused with words, and nev
   await expect(activation.load(first)).rejects.toThrow("damaged");
   expect(activation.status().active.version).toBe(second);
 });
-
-test("the last versions are kept, and the one in force among them, however old it is", async () => {
-  await using place = await ActivationPlace.create("orders");
-  const activation = await place.open();
-  const first = activation.status().active.version;
-  for (let count = 0; count < keptVersions; count++) {
-    const texts = policyOf(`orders-${count}`);
-    await activation.activate(bytesOf(texts), { basedOn: activation.status().active.version, author });
-  }
-  const kept = await readdir(join(place.dataDir, "policy", "versions"));
-  expect(kept).toHaveLength(keptVersions);
-  expect(kept).not.toContain(first);
-  const oldest = activation.history().at(-1)!.version;
-  await activation.rollback(oldest, { basedOn: activation.status().active.version, author });
-  for (let count = 0; count < keptVersions + 5; count++) {
-    const { version } = activation.status().active;
-    expect(await readdir(join(place.dataDir, "policy", "versions"))).toContain(version);
-    await activation.activate(bytesOf(policyOf(`returns-${count}`)), { basedOn: version, author });
-  }
-  await expect(activation.load(oldest)).rejects.toMatchObject({ reason: "POLICY_VERSION_UNKNOWN" });
-}, 30_000);
 
 test("what was refused before its turn came changes nothing, and an activation waits for what was let in before", async () => {
   await using place = await ActivationPlace.create("orders");

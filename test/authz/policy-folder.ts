@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { formatFinding } from "../../src/errors.js";
 import {
   type AccessRequest,
+  type Authorizer,
   CasbinAuthorizer,
   type Denial,
   type LoadedPolicy,
@@ -86,7 +87,7 @@ export function ask(principal: string, action: string, tenant: string, topic: st
 }
 
 /** What came of a request, as one word. Anything but a return or a PermissionDenied is thrown on. */
-export function outcome(authorizer: CasbinAuthorizer, request: AccessRequest): "allow" | "deny" {
+export function outcome(authorizer: Pick<Authorizer, "authorize">, request: AccessRequest): "allow" | "deny" {
   try {
     authorizer.authorize(request);
     return "allow";

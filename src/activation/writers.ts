@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { type Dir, opendirSync, readFileSync, readlinkSync } from "node:fs";
 import { readdir, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { Pace } from "../authz/index.js";
@@ -28,17 +28,35 @@ export async function findWriters(paths: readonly string[]): Promise<ReadonlyMap
     const pid = Number(name);
     // This process replaces the files by new ones, and writes to none that has its name.
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    for (const descriptor of await readdir(`/proc/${name}/fd`).catch(() => [])) {
+    for (const descriptor of descriptorsOf(name)) {
       if (--left < 0) return found;
       const path = asked.get(targetOf(name, descriptor));
       if (path !== undefined && isForWriting(name, descriptor)) found.set(path, pid);
       await pace.step();
     }
+    await pace.step();
   }
   return found;
 }
 
-/** Asked for at once, since no disk has a part in it: to wait for each of them would take twenty times as long. */
+/** Looked up at once, since no disk has a part in it: to wait for each would take twenty times as long. */
+function* descriptorsOf(pid: string): Generator<string> {
+  let directory: Dir;
+  try {
+    directory = opendirSync(join("/proc", pid, "fd"));
+  } catch {
+    // It is gone, or another user's.
+    return;
+  }
+  try {
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) yield entry.name;
+  } catch {
+    // It ended meanwhile.
+  } finally {
+    directory.closeSync();
+  }
+}
+
 function targetOf(pid: string, descriptor: string): string {
   try {
     return readlinkSync(join("/proc", pid, "fd", descriptor));

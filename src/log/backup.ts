@@ -12,6 +12,7 @@ import {
   writeBackupManifest,
 } from "./backup-files.js";
 import { type CopiedJournal, copyJournal } from "./backup-journal.js";
+import { copyPolicy } from "./backup-policy.js";
 import { deletedName, isLeftover, topicDirectory } from "./catalog.js";
 import { type Checkpoint, type TopicEnd, readCheckpoint, writeCheckpoint } from "./checkpoint.js";
 import { layout, readFormat } from "./data-directory.js";
@@ -245,6 +246,7 @@ class Backup {
       await writeFile(join(this.#data, name), bytes, { mode: 0o600, flush: true });
       written.push(name);
     }
+    written.push(...(await copyPolicy(this.#source, this.#data)));
     const files = [...this.#copied.values()];
     for (const path of written) files.push(await described(this.#data, path));
     const directories = gone(checkpoint, topics, journal);

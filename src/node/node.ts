@@ -155,7 +155,8 @@ function needOfRoom({ message }: Error, { journalFileBytes, journalFiles }: File
 function refusedFiles({ active, refused }: PolicyStatus): string | undefined {
   if (refused.length === 0) return undefined;
   const files = [...new Set(refused.map(({ source }) => source))].join(", ");
-  return `policy files refused: ${refused.length} findings in ${files}; version ${active.version} in force`;
+  const count = refused.length === 1 ? "1 finding" : `${refused.length} findings`;
+  return `policy files refused: ${count} in ${files}; version ${active.version} in force`;
 }
 
 /** Port 0 is another port each time. */
@@ -185,6 +186,8 @@ export class RunningNode implements AsyncDisposable {
   readonly adminAddress: string;
   /** What is stored, for who runs the server in his own process and must see behind the policy. Not to be closed. */
   readonly store: LogStore;
+  /** Which policy is in force, for the same; not to be closed either. */
+  readonly policy: PolicyActivation;
   readonly #parts: Parts;
   #drained: Promise<void> | undefined;
 
@@ -193,6 +196,7 @@ export class RunningNode implements AsyncDisposable {
     this.address = parts.server.address;
     this.adminAddress = parts.admin.address;
     this.store = parts.store;
+    this.policy = parts.activation;
   }
 
   /**

@@ -123,6 +123,13 @@ export class Refusal extends Arrival {
   }
 }
 
+/** Comes behind the last message of a call that is allowed nothing any more of what it was. */
+export class Withdrawal extends Refusal {
+  constructor(error: unknown) {
+    super(error, undefined);
+  }
+}
+
 /**
  * Decides about one message, and never throws.
  *

@@ -2,12 +2,13 @@ import { type Metadata, Metadata as GrpcMetadata, type ServerInterceptor, Server
 import type { AccessRequest, Authorizer } from "../authz/index.js";
 import { PermissionDenied } from "../errors.js";
 import type { Principal } from "../names.js";
-import { Admitted, type Incoming, type TopicAccess, admit } from "./admission.js";
+import { Admitted, type Incoming, type TopicAccess, Withdrawal, admit } from "./admission.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { OpenStreams } from "./open-streams.js";
 import { callerOf } from "./outcomes.js";
 import { ReadAhead } from "./read-ahead.js";
 import { toStatus } from "./status.js";
+import { StreamWrites } from "./stream-writes.js";
 import { UnreadAnswers, answerBytes } from "./unread-answers.js";
 
 /** `open`: for every caller whom the handshake let in; otherwise for whom the policy allows it. */
@@ -39,6 +40,9 @@ interface Shared {
   readonly unreadAnswers: UnreadAnswers;
 }
 
+/** How long a stream that lost its right may take to give the answers that are due; then it is cut off. */
+const partingMs = 500;
+
 type Inner = Parameters<ServerInterceptor>[1];
 type Method = Parameters<ServerInterceptor>[0];
 type Listener = Parameters<Inner["start"]>[0];
@@ -59,8 +63,11 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
   #requestId: string | undefined;
   #readAhead: ReadAhead | undefined;
   #first: AccessRequest | undefined;
+  #writes: StreamWrites | undefined;
   #heldMessages = 0;
   #holdsHalfClose = false;
+  #halfClosed = false;
+  #isToldToEnd = false;
   #sentMetadata = false;
   #endedFromOutside = false;
   #isOver = false;
@@ -95,6 +102,10 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       return;
     }
     if (this.#method.requestStream) this.#readAhead = new ReadAhead();
+    if (this.#method.requestStream && needed !== "open" && needed.kind === "writes") {
+      this.#writes = new StreamWrites(authorizer);
+      this.#atEnd(openCalls.addWriter(() => this.#judgeWrites()));
+    }
     if (needed === "open" || needed.kind !== "writes") this.#atEnd(openCalls.add(this));
     if (!this.#endedFromOutside) this.#handler!.onReceiveMetadata(metadata);
   }
@@ -103,7 +114,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     const principal = this.#principal;
     const needed = this.#needed;
     // Of a call that was refused or is over nothing more is heard: what it had begun must not be done for nobody.
-    if (principal === undefined || needed === undefined || this.#isOver) return;
+    if (principal === undefined || needed === undefined || this.#isOver || this.#halfClosed) return;
     if (needed === "open") {
       this.#handler!.onReceiveMessage(message);
       return;
@@ -114,6 +125,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       if (needed.namesOnce) this.#first ??= admitted.access;
       // Only these calls go on delivering on the strength of one message.
       if (needed.kind === "reads") this.admitted = admitted;
+      this.#writes?.note(admitted.access);
     }
     if (this.#readAhead === undefined) {
       this.#handler!.onReceiveMessage(admitted);
@@ -122,13 +134,15 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     this.#heldMessages++;
     this.#readAhead.pass(admitted, admitted instanceof Admitted ? (admitted.request.bytes ?? 0) : 0, (passed) => {
       this.#heldMessages--;
-      if (this.#isOver) return;
+      if (this.#isOver || this.#isToldToEnd) return;
       this.#handler!.onReceiveMessage(passed);
       if (this.#holdsHalfClose) this.onReceiveHalfClose();
     });
   }
 
   onReceiveHalfClose(): void {
+    if (this.#isToldToEnd) return;
+    this.#halfClosed = true;
     if (this.#principal === undefined || this.#isOver) return;
     this.#holdsHalfClose = this.#heldMessages > 0;
     if (!this.#holdsHalfClose) this.#handler!.onReceiveHalfClose();
@@ -170,6 +184,21 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     this.#endedFromOutside = true;
     this.#forget();
     this.#inner.sendStatus(status);
+  }
+
+  /**
+   * Ends a stream that has nothing left to write to. Its handler is told in the place of a request: it knows which answers
+   * are due before. A stream that is half-closed ends by itself, and what it has not stored yet is judged once more.
+   */
+  #judgeWrites(): void {
+    if (this.#isOver || this.#halfClosed) return;
+    const error = this.#writes?.whyNot();
+    if (error === undefined) return;
+    this.#halfClosed = this.#isToldToEnd = true;
+    this.#handler!.onReceiveMessage(new Withdrawal(error));
+    this.#handler!.onReceiveHalfClose();
+    const late = setTimeout(() => this.end(toStatus(error)), partingMs).unref();
+    this.#atEnd(() => clearTimeout(late));
   }
 
   get #isStream(): boolean {

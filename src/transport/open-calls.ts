@@ -36,6 +36,7 @@ class Round {
 /** Calls that are open, so that they can be ended from outside, and batches that are on their way to the disk. */
 export class OpenCalls {
   readonly #calls = new Set<OpenCall>();
+  readonly #writers = new Set<() => void>();
   readonly #rounds = new Set<Promise<void>>();
   /** Counted and not listed: there is some for every call. */
   #round = new Round();
@@ -55,8 +56,20 @@ export class OpenCalls {
     return () => this.#calls.delete(call);
   }
 
+  /**
+   * The same for a call that is due answers, and has to see to its end itself.
+   * @param judgeAgain must not throw
+   */
+  addWriter(judgeAgain: () => void): () => void {
+    // Wrapped, so that the same function twice is two calls.
+    const entry = (): void => judgeAgain();
+    this.#writers.add(entry);
+    return () => this.#writers.delete(entry);
+  }
+
   /** Asks each call whether it still may, and ends those that may not. */
   judgeAgain(): void {
+    for (const judge of [...this.#writers]) judge();
     for (const call of [...this.#calls]) {
       try {
         call.admitted?.judgeAgain();

@@ -1,11 +1,15 @@
+import { setTimeout } from "node:timers/promises";
 import type { ServerDuplexStream } from "@grpc/grpc-js";
 import { ConnectionTooOld, InvalidField, ShuttingDown } from "../errors.js";
 import type { Produced } from "../service/index.js";
 import type { ProduceRequest } from "../wire/requests.js";
-import { type Admitted, Refusal } from "./admission.js";
+import { type Admitted, Refusal, Withdrawal } from "./admission.js";
 import type { ProduceAnswer } from "./produce-answer.js";
 import { toStatusMessage } from "./status.js";
 import { UnderWay, maxUnanswered } from "./under-way.js";
+
+/** How long a client that lost its right has to read its last answers, before a status may overtake them. */
+const partingMs = 200;
 
 type Incoming = Admitted<ProduceRequest> | Refusal;
 type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceAnswer>, "write">;
@@ -14,7 +18,8 @@ type AnswerSink = Pick<ServerDuplexStream<unknown, ProduceAnswer>, "write">;
  * One ProduceStream. Its first message fixes how it answers: without request ids in order, the first refusal ending
  * the stream behind every earlier answer and nothing later stored; with request ids each for itself. Such a stream that
  * has to end from outside gets a last answer which says so, and ends well: a status other than OK would overtake, in
- * grpc-js's client, answers that have arrived, and leave nobody sure of what is stored.
+ * grpc-js's client, answers that have arrived, and leave nobody sure of what is stored. One that lost its right ends with that
+ * status all the same, once there was time to read the answers.
  */
 export async function produceStream(
   requests: AsyncIterable<Incoming>,
@@ -24,9 +29,12 @@ export async function produceStream(
 ): Promise<void> {
   const answers = new Answers(call, signal);
   let tagged: boolean | undefined;
-  let leaving: Error | undefined;
+  let leaving: unknown;
+  let isWithdrawn = false;
   try {
     for await (const incoming of requests) {
+      isWithdrawn = incoming instanceof Withdrawal;
+      if (incoming instanceof Withdrawal) throw incoming.error;
       const requestId = incoming instanceof Refusal ? incoming.requestId : incoming.request.requestId;
       tagged ??= requestId !== undefined;
       if (tagged !== (requestId !== undefined)) {
@@ -47,13 +55,18 @@ export async function produceStream(
       await answers.room();
     }
   } catch (error) {
-    if (!tagged || !(error instanceof ShuttingDown || error instanceof ConnectionTooOld)) throw error;
+    const isFromOutside = isWithdrawn || error instanceof ShuttingDown || error instanceof ConnectionTooOld;
+    if (tagged !== true || !isFromOutside) throw error;
     leaving = error;
   } finally {
     // Whatever ends the stream comes behind the answers that are due.
     await answers.settled();
   }
-  if (leaving !== undefined) answers.leave(leaving);
+  if (leaving === undefined) return;
+  answers.leave(leaving);
+  if (!isWithdrawn) return;
+  await setTimeout(partingMs, undefined, { signal, ref: false }).catch(() => undefined);
+  throw leaving;
 }
 
 /** Answers that are due. */
@@ -99,7 +112,7 @@ class Answers {
   }
 
   /** Says, behind all answers, that no more requests are taken. */
-  leave(error: Error): void {
+  leave(error: unknown): void {
     this.#send({ error: toStatusMessage(error) });
   }
 

@@ -137,6 +137,11 @@ export class TestNode implements AsyncDisposable {
     return this.#node.store;
   }
 
+  /** Which policy is in force. */
+  get policy(): RunningNode["policy"] {
+    return this.#node.policy;
+  }
+
   /** A client of `acme/billing` that sends whatever bytes it is given; the same one each time. */
   raw(principal: string): RawClient {
     return cached(this.#raw, principal, () => new RawClient({ address: this.address, ...this.keysOf(principal) }));

@@ -5,6 +5,7 @@ const measuring = [
   "test/authz/pace.test.ts",
   "test/identity/connections.test.ts",
   "test/node/drain.test.ts",
+  "test/node/policy-activation.test.ts",
   "test/node/policy-change.test.ts",
   "test/service/long-lists.test.ts",
   "test/transport/floods.test.ts",

@@ -29,7 +29,7 @@ export async function produceStream(
 ): Promise<void> {
   const answers = new Answers(call, signal);
   let tagged: boolean | undefined;
-  let leaving: unknown;
+  let leaving: Error | undefined;
   let isWithdrawn = false;
   try {
     for await (const incoming of requests) {
@@ -56,7 +56,7 @@ export async function produceStream(
     }
   } catch (error) {
     const isFromOutside = isWithdrawn || error instanceof ShuttingDown || error instanceof ConnectionTooOld;
-    if (tagged !== true || !isFromOutside) throw error;
+    if (tagged !== true || !isFromOutside || !(error instanceof Error)) throw error;
     leaving = error;
   } finally {
     // Whatever ends the stream comes behind the answers that are due.
@@ -112,7 +112,7 @@ class Answers {
   }
 
   /** Says, behind all answers, that no more requests are taken. */
-  leave(error: unknown): void {
+  leave(error: Error): void {
     this.#send({ error: toStatusMessage(error) });
   }
 

@@ -29,6 +29,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_open_calls: ["GAUGE", "method"],
   aclog_open_consumes: ["GAUGE"],
   aclog_policy_activation_timestamp_seconds: ["GAUGE"],
+  aclog_policy_files_refused: ["GAUGE"],
   aclog_policy_info: ["GAUGE", "version"],
   aclog_policy_reloads_total: ["COUNTER", "result"],
   aclog_ready: ["GAUGE"],

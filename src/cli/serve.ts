@@ -25,7 +25,7 @@ export function addServe(program: Command): void {
     .summary("run the server")
     .description(
       "Run the server. Each setting is a flag, a variable (ACLOG_…) or a key of the YAML file; the flag counts most. " +
-        "SIGHUP reads the policy again; SIGTERM finishes what is under way and stops.",
+        "A policy that changes is read by itself, and at once on SIGHUP; SIGTERM finishes what is under way and stops.",
     )
     .option("--config <FILE>", `YAML with any of the settings below (${configVariable})`);
   for (const name of settingNames) {

@@ -80,6 +80,15 @@ test("a file that another process has open for writing is not taken, however lon
   expect(activation.status().refused).toEqual([]);
 });
 
+test("of readings that overlap, each comes out and one brings the change", async () => {
+  await using place = await ActivationPlace.create("orders");
+  const activation = await place.open();
+  await place.folder.write(b);
+  const results = await Promise.all([activation.reload(), activation.reload(), activation.reload()]);
+  expect(results.map(({ changed }) => changed)).toEqual([true, false, false]);
+  expect(activation.history()).toHaveLength(2);
+});
+
 test("a truncated file is never taken, wherever it was cut", async () => {
   await using place = await ActivationPlace.create("orders");
   // What is cut off are denials, so that every part of it is a policy that allows more.

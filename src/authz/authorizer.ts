@@ -10,6 +10,8 @@ export interface AccessRequest {
   readonly topic: string;
   /** Of the call that asks, so that the log can name it. No part of the decision. */
   readonly requestId?: string | undefined;
+  /** The path of the method that asks, such as `/log.v1.Log/Produce`; as little a part of the decision. */
+  readonly method?: string | undefined;
 }
 
 /**
@@ -20,6 +22,8 @@ export interface Denial {
   readonly id: string;
   /** Of the call that asked, if it was one. */
   readonly requestId: string | undefined;
+  /** `/log.v1.Log/Produce`; empty if it was no call that asked. */
+  readonly method: string;
   /** `acme/billing` */
   readonly principal: string;
   readonly tenant: string;

@@ -123,22 +123,23 @@ export class CasbinAuthorizer implements Authorizer {
   }
 }
 
-type Asked = Pick<Denial, "requestId" | "principal" | "tenant" | "topic" | "action">;
+type Asked = Pick<Denial, "requestId" | "method" | "principal" | "tenant" | "topic" | "action">;
 
 /** Reads whatever was passed as a request, without trusting its type: a refusal must come out in any case. */
 function readable(request: unknown): Asked {
   try {
-    const { requestId, principal, tenant, topic, action } = request as Record<string, unknown>;
+    const { requestId, method, principal, tenant, topic, action } = request as Record<string, unknown>;
     const { tenant: home, name } = (principal ?? {}) as Record<string, unknown>;
     return {
       requestId: requestId === undefined ? undefined : cut(requestId),
+      method: cut(method),
       principal: `${cut(home)}/${cut(name)}`,
       tenant: cut(tenant),
       topic: cut(topic),
       action: cut(action),
     };
   } catch {
-    return { requestId: undefined, principal: "/", tenant: "", topic: "", action: "" };
+    return { requestId: undefined, method: "", principal: "/", tenant: "", topic: "", action: "" };
   }
 }
 

@@ -15,6 +15,7 @@ export {
   policyFileNames,
   PolicyFiles,
 } from "./policy-files.js";
+export { type Refusal, Refusals } from "./refusals.js";
 export { columnsFor, entry, RoleIndex } from "./role-index.js";
 export { readRows } from "./rows.js";
 export { readSource, sourceOf } from "./source-file.js";

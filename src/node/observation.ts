@@ -1,7 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { ActivationObserver } from "../activation/index.js";
-import type { Action, Authorizer, Denial } from "../authz/index.js";
+import { type Action, type Authorizer, type Denial, Refusals } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
@@ -25,6 +25,8 @@ const fullLogMs = 10_000;
 /** All that tells operators what the server does: its metrics, its log, its spans. */
 export class Observation {
   readonly metrics: Metrics;
+  /** For who asks later why. */
+  readonly refusals = new Refusals();
   readonly #logger: Logger;
   #tenants: TenantMetrics | undefined;
   #full = { loggedAt: -Infinity, count: 0 };
@@ -44,6 +46,7 @@ export class Observation {
   readonly onDenied = (denial: Denial): void => {
     this.metrics.tallies.denied(denial.action);
     this.#tenants?.noteDenial(denial.principal.split("/", 1)[0]!);
+    this.refusals.add(denial, Date.now());
     this.#logger.warn(denial, "denied");
   };
 

@@ -130,10 +130,16 @@ export class Withdrawal extends Refusal {
   }
 }
 
+/** What a decision's log line says of the call that a message came with. */
+export interface CallNames {
+  readonly requestId: string | undefined;
+  /** Its path. */
+  readonly method: string;
+}
+
 /**
  * Decides about one message, and never throws.
  *
- * @param requestId of the call that it came with
  * @param first what an earlier message of the call was about, if its names hold for this one too
  */
 export function admit(
@@ -141,7 +147,7 @@ export function admit(
   principal: Principal,
   { action, kind }: TopicAccess,
   authorizer: Authorizer,
-  requestId: string | undefined,
+  { requestId, method }: CallNames,
   first?: AccessRequest,
 ): Admitted | Listing | Refusal {
   if (incoming instanceof UnreadableRequest) return new Refusal(incoming.error, incoming.requestId);
@@ -153,6 +159,7 @@ export function admit(
       tenant: incoming.tenant === "" ? (first?.tenant ?? principal.tenant) : incoming.tenant,
       topic: incoming.topic === "" ? (first?.topic ?? defaultTopic) : incoming.topic,
       requestId,
+      method,
     };
     authorizer.authorize(access);
     // Committing a position stores nothing in the topic that it is about.

@@ -120,7 +120,8 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       return;
     }
     const { authorizer } = this.#shared;
-    const admitted = admit(message as Incoming, principal, needed, authorizer, this.#requestId, this.#first);
+    const names = { requestId: this.#requestId, method: this.#method.path };
+    const admitted = admit(message as Incoming, principal, needed, authorizer, names, this.#first);
     if (admitted instanceof Admitted) {
       if (needed.namesOnce) this.#first ??= admitted.access;
       // Only these calls go on delivering on the strength of one message.

@@ -140,7 +140,8 @@ test("names that JavaScript's objects have are names like any other", async () =
 
 test("a refusal tells the caller the id, and the log the reason", async () => {
   const { authorizer, denials } = await authorizerFor(policy);
-  const request = { ...ask("acme/billing", "produce", "acme", "orders.cards"), requestId: "of-the-call" };
+  const call = { requestId: "of-the-call", method: "/log.v1.Log/Produce" };
+  const request = { ...ask("acme/billing", "produce", "acme", "orders.cards"), ...call };
   const refusal = refusalOf(authorizer, request);
   const [denial] = denials;
   assert.match(denial!.id, /^[A-Za-z0-9_-]{12}$/);
@@ -151,7 +152,7 @@ test("a refusal tells the caller the id, and the log the reason", async () => {
   assert.match(rule!, /\/policy\.csv:4: p, role:producer, acme, orders\.cards, produce, deny$/);
   assert.deepEqual(rest, {
     id: denial!.id,
-    requestId: "of-the-call",
+    ...call,
     principal: "acme/billing",
     tenant: "acme",
     topic: "orders.cards",

@@ -79,7 +79,7 @@ describe("refused, with nothing stored, nothing delivered and nothing created", 
         expect(await node.topics()).toEqual(topics);
         const { decision } = answered.facts;
         const line = await node.log.until(({ id }) => id === decision);
-        expect(line).toMatchObject({ msg: "denied", principal });
+        expect(line).toMatchObject({ msg: "denied", principal, method: `/log.v1.Log/${method}` });
       });
     }
   }

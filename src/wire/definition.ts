@@ -14,13 +14,21 @@ import type { Status, StatusOutput } from "./generated/google/rpc/Status.js";
 import type { LogDefinition } from "./generated/log/v1/Log.js";
 import type { OffsetsDefinition } from "./generated/log/v1/Offsets.js";
 import type { TopicsDefinition } from "./generated/log/v1/Topics.js";
+import type { PolicyDefinition } from "./generated/policy/v1/Policy.js";
 import type { ProtoGrpcType as LogTypes } from "./generated/log.js";
 import type { ProtoGrpcType as OffsetsTypes } from "./generated/offsets.js";
+import type { ProtoGrpcType as PolicyTypes } from "./generated/policy.js";
 import type { ProtoGrpcType as TopicsTypes } from "./generated/topics.js";
 
-/** `log.v1` and the error details, with their file descriptors: what reflection lists. */
+/** `log.v1`, `policy.v1` and the error details, with their file descriptors: what reflection lists. */
 export const logPackageDefinition: PackageDefinition = loadSync(
-  ["log/v1/log.proto", "log/v1/topics.proto", "log/v1/offsets.proto", "google/rpc/error_details.proto"],
+  [
+    "log/v1/log.proto",
+    "log/v1/topics.proto",
+    "log/v1/offsets.proto",
+    "policy/v1/policy.proto",
+    "google/rpc/error_details.proto",
+  ],
   {
     // The same way up from src/wire and from dist/wire.
     includeDirs: [fileURLToPath(new URL("../../proto/", import.meta.url))],
@@ -32,12 +40,19 @@ export const logPackageDefinition: PackageDefinition = loadSync(
 );
 
 type V1 = LogTypes["log"]["v1"] & OffsetsTypes["log"]["v1"] & TopicsTypes["log"]["v1"];
-const { v1 } = (loadPackageDefinition(logPackageDefinition) as unknown as { readonly log: { readonly v1: V1 } }).log;
+const packages = loadPackageDefinition(logPackageDefinition) as unknown as {
+  readonly log: { readonly v1: V1 };
+  readonly policy: PolicyTypes["policy"];
+};
+const { v1 } = packages.log;
 
 /** Constructors of the stubs of `log.v1`. */
 export const LogStub = v1.Log;
 export const TopicsStub = v1.Topics;
 export const OffsetsStub = v1.Offsets;
+
+/** Constructor of the stub of `policy.v1`. */
+export const PolicyStub = packages.policy.v1.Policy;
 
 /** The service `log.v1.Log`: its methods, with their paths and codecs. */
 export const logServiceDefinition: LogDefinition = LogStub.service;
@@ -47,6 +62,9 @@ export const topicsServiceDefinition: TopicsDefinition = TopicsStub.service;
 
 /** The service `log.v1.Offsets`. */
 export const offsetsServiceDefinition: OffsetsDefinition = OffsetsStub.service;
+
+/** The service `policy.v1.Policy`. */
+export const policyServiceDefinition: PolicyDefinition = PolicyStub.service;
 
 /** The trailer that carries a serialised `google.rpc.Status`. */
 export const statusDetailsKey = "grpc-status-details-bin";

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { OperatorError, WrongSettings, type Finding } from "../errors.js";
 import type { Address } from "../address.js";
+import type { Principal } from "../names.js";
 import type { GivenValue } from "./config-file.js";
 import {
   clientVariables,
@@ -20,6 +21,8 @@ export interface Config {
   readonly adminListen: Address;
   readonly dataDir: string;
   readonly policyDir: string;
+  /** Who can always activate a policy. */
+  readonly breakGlass: Principal | undefined;
   /** PEM files. */
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
   readonly reflection: boolean;
@@ -91,6 +94,7 @@ function toConfig(value: ValueOf): Config {
     adminListen: Object.freeze(value("admin-listen")),
     dataDir: value("data"),
     policyDir: value("policy"),
+    breakGlass: value("break-glass"),
     tls: Object.freeze({ ca: value("ca"), cert: value("cert"), key: value("key") }),
     reflection: value("reflection"),
     readyFile: value("ready-file"),

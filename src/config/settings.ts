@@ -4,11 +4,19 @@
  */
 import { z } from "zod";
 import { parseAddress } from "../address.js";
+import { parsePrincipal } from "../names.js";
 
 const address = z.string().transform((text, context) => {
   const parsed = parseAddress(text);
   if (parsed !== undefined) return parsed;
   context.addIssue(`${JSON.stringify(text)} is not HOST:PORT, such as 127.0.0.1:8400 or [::1]:8400`);
+  return z.NEVER;
+});
+
+const principal = z.string().transform((text, context) => {
+  const parsed = parsePrincipal(text);
+  if (parsed !== undefined) return parsed;
+  context.addIssue(`${JSON.stringify(text)} is not TENANT/NAME, such as ops/root`);
   return z.NEVER;
 });
 
@@ -72,6 +80,11 @@ export const settings = {
     help: "folder of model.conf, policy.csv, tenants.yaml and matrix.csv",
     default: "./policy",
     schema: path,
+  },
+  "break-glass": {
+    placeholder: "TENANT/NAME",
+    help: "who can always activate a policy, whatever the policy says",
+    schema: principal,
   },
   ca: { placeholder: "FILE", help: "authorities that vouch for clients", default: "certs/ca.crt", schema: path },
   cert: { placeholder: "FILE", help: "the server's certificate", default: "certs/server.crt", schema: path },

@@ -32,6 +32,8 @@ interface ConnectionsOptions {
   /** Asked at each admission, as `limitsOf` is, so both may follow a policy that changes. */
   readonly isDeclaredTenant: (name: string) => boolean;
   readonly limitsOf: (tenant: string) => Pick<TenantLimits, "connections">;
+  /** Who gets in whatever the policy says of his tenant, and counts for none. */
+  readonly isBreakGlass?: (principal: Principal) => boolean;
 }
 
 /**
@@ -74,8 +76,9 @@ export class Connections implements AsyncDisposable {
     if (socket.isSessionReused()) throw new IdentityRefused("the TLS session was resumed");
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) throw new IdentityRefused("the peer showed no certificate");
-    const principal = principalFromCertificate(certificate.raw, this.#options.isDeclaredTenant);
-    const refusal = this.#enter(principal.tenant, socket);
+    const { isDeclaredTenant, isBreakGlass = () => false } = this.#options;
+    const principal = principalFromCertificate(certificate.raw, isDeclaredTenant, isBreakGlass);
+    const refusal = isBreakGlass(principal) ? undefined : this.#enter(principal.tenant, socket);
 
     // The kernel gives both ends out again only when they are free, so whoever is still listed here is dead, and its
     // calls must not find the newcomer.

@@ -32,10 +32,15 @@ const maxShownCharacters = 64;
  * Trust and validity are for TLS to judge, before this is asked.
  *
  * @param isDeclaredTenant whether the policy declares a tenant of this (valid) name
+ * @param isBreakGlass whether this is who gets in although his tenant may not be declared
  * @returns a frozen principal
  * @throws IdentityRefused when anything is missing, doubled, oddly encoded, invalid or not declared
  */
-export function principalFromCertificate(der: Buffer, isDeclaredTenant: (name: string) => boolean): Principal {
+export function principalFromCertificate(
+  der: Buffer,
+  isDeclaredTenant: (name: string) => boolean,
+  isBreakGlass: (principal: Principal) => boolean = () => false,
+): Principal {
   const facts = read(der);
   if (facts.isCa === true) throw new IdentityRefused("the certificate is an authority's, not a client's");
   if (facts.extendedKeyUsages?.includes(clientAuthOid) !== true) {
@@ -43,8 +48,11 @@ export function principalFromCertificate(der: Buffer, isDeclaredTenant: (name: s
   }
   const tenant = nameIn(facts.subject, organizationOid, "O", "tenant", isTenantName);
   const name = nameIn(facts.subject, commonNameOid, "CN", "principal", isPrincipalName);
-  if (!isDeclaredTenant(tenant)) throw new IdentityRefused(`tenant "${tenant}" is not declared`);
-  return Object.freeze({ tenant, name });
+  const principal = Object.freeze({ tenant, name });
+  if (!isDeclaredTenant(tenant) && !isBreakGlass(principal)) {
+    throw new IdentityRefused(`tenant "${tenant}" is not declared`);
+  }
+  return principal;
 }
 
 function read(der: Buffer): CertificateFacts {

@@ -26,6 +26,10 @@ export function makeCounts(make: Instruments) {
       "Times that the policy was read again, by result: changed, unchanged, or refused, and then the last one stays.",
       ["result"],
     ),
+    brokenGlass: make.counter(
+      "aclog_break_glass_total",
+      "Requests about the policy that the break-glass principal made although the policy is against it.",
+    ),
     accepted: make.counter("aclog_connections_accepted_total", "Connections whose peer proved to be a principal."),
     refused: make.counter(
       "aclog_connections_refused_total",

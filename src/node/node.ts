@@ -1,6 +1,7 @@
 import { setMaxListeners } from "node:events";
 import type { Logger } from "pino";
 import { PolicyActivation, type PolicyStatus } from "../activation/index.js";
+import { BreakGlass } from "../authz/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
@@ -18,7 +19,7 @@ import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
 import { TenantLogs } from "../tenancy/tenant-logs.js";
 import type { TenantLimits } from "../tenant-limits.js";
-import { GrpcServer, OpenCalls, authorize, methodAccess, servicesOf } from "../transport/index.js";
+import { GrpcServer, OpenCalls, authorize, breakGlassMethods, methodAccess, servicesOf } from "../transport/index.js";
 import { AdminServer } from "./admin-server.js";
 import { Maintenance } from "./maintenance.js";
 import { Observation } from "./observation.js";
@@ -79,8 +80,17 @@ export async function startNode(
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
     const isTight = (tenant: string): boolean => store.usage(tenant).bytes > limitsOf(tenant).storage_bytes * tightPart;
     closers.add(new Maintenance(store, isTight, observation.onMaintenance));
+    const judge = new BreakGlass(authorizer, {
+      principal: config.breakGlass,
+      methods: breakGlassMethods,
+      onUse: observation.onBreakGlass,
+    });
     const connections = closers.add(
-      new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name), limitsOf }),
+      new Connections({
+        isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name),
+        limitsOf,
+        isBreakGlass: (principal) => judge.isHolder(principal),
+      }),
     );
     const shutdown = new AbortController();
     // Every stream that is open listens, and Node would take the eleventh for a leak.
@@ -112,7 +122,7 @@ export async function startNode(
         tls,
         connections,
         limits: config.limits,
-        interceptors: [authorize(access, authorizer, openCalls)],
+        interceptors: [authorize(access, judge, openCalls)],
         services: servicesOf(useCases, openCalls, observation.onInternalError, shutdown.signal),
         extensions,
         ...observation.ofServer,

@@ -1,8 +1,9 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { ActivationObserver } from "../activation/index.js";
-import { type Action, type Authorizer, type Denial, Refusals } from "../authz/index.js";
+import { type AccessRequest, type Action, type Authorizer, type Denial, Refusals } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
+import { formatPrincipal } from "../names.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
 import {
@@ -48,6 +49,13 @@ export class Observation {
     this.#tenants?.noteDenial(denial.principal.split("/", 1)[0]!);
     this.refusals.add(denial, Date.now());
     this.#logger.warn(denial, "denied");
+  };
+
+  /** As loud as it gets while the server goes on: somebody does what no rule lets him do. */
+  readonly onBreakGlass = ({ principal, method, requestId }: AccessRequest): void => {
+    this.metrics.counts.brokenGlass.inc();
+    const line = { principal: formatPrincipal(principal), method, requestId };
+    this.#logger.error(line, "break-glass: let in to the policy although the policy is against it");
   };
 
   readonly onAllowed = (action: Action): void => this.metrics.tallies.allowed(action);

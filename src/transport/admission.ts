@@ -1,7 +1,18 @@
-import type { AccessRequest, Action, Authorizer } from "../authz/index.js";
+import type { AccessRequest, Action, Judge } from "../authz/index.js";
 import { InvalidField, PermissionDenied } from "../errors.js";
 import { type Principal, defaultTopic, isSystemName } from "../names.js";
 import { type TopicSelector, UnreadableRequest } from "../wire/request-fields.js";
+
+/** A right by which a message may be let in. */
+export type Way = Pick<AccessRequest, "action" | "tenant" | "topic">;
+
+/** Several rights of which any one will do. */
+export interface Ways {
+  /** The one that opens most first: by the first that the caller has, the message is let in. */
+  readonly any: readonly Way[];
+  /** Which of them is asked for where the caller has none. */
+  readonly told: Way;
+}
 
 /** What a method needs of its callers. */
 export interface TopicAccess {
@@ -13,6 +24,8 @@ export interface TopicAccess {
    * `lists`: is let in without a decision; it shows what the caller is allowed, topic by topic.
    */
   readonly kind: "reads" | "writes" | "lists";
+  /** For what is not about the topic that a message names: by which rights it is let in instead, and what is told if by none. */
+  readonly ways?: (request: TopicRequest, caller: Principal) => Ways;
   /** Its later messages may leave out the names that its first one gave. */
   readonly namesOnce?: true;
   /** Its handler is told in the place of a request when a call has to end, and sees to it: it knows what is due before. */
@@ -41,10 +54,10 @@ abstract class Arrival {
 export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
   readonly request: R;
   readonly access: AccessRequest;
-  readonly #authorizer: Authorizer;
+  readonly #authorizer: Judge;
   readonly #policyVersion: string;
 
-  constructor(request: R, access: AccessRequest, authorizer: Authorizer) {
+  constructor(request: R, access: AccessRequest, authorizer: Judge) {
     super();
     this.request = request;
     this.access = access;
@@ -83,9 +96,9 @@ export class Listing<R extends TopicRequest = TopicRequest> extends Arrival {
   /** Whose topics. */
   readonly tenant: string;
   readonly #action: Action;
-  readonly #authorizer: Authorizer;
+  readonly #authorizer: Judge;
 
-  constructor(request: R, principal: Principal, action: Action, authorizer: Authorizer) {
+  constructor(request: R, principal: Principal, action: Action, authorizer: Judge) {
     super();
     this.request = request;
     this.principal = principal;
@@ -145,14 +158,22 @@ export interface CallNames {
 export function admit(
   incoming: Incoming,
   principal: Principal,
-  { action, kind }: TopicAccess,
-  authorizer: Authorizer,
+  { action, kind, ways }: TopicAccess,
+  authorizer: Judge,
   { requestId, method }: CallNames,
   first?: AccessRequest,
 ): Admitted | Listing | Refusal {
   if (incoming instanceof UnreadableRequest) return new Refusal(incoming.error, incoming.requestId);
   try {
     if (kind === "lists") return new Listing(incoming, principal, action, authorizer);
+    if (ways !== undefined) {
+      const { any, told } = ways(incoming, principal);
+      const caller = { principal, requestId, method };
+      const way = any.find((each) => authorizer.permits({ ...each, ...caller })) ?? told;
+      const access = { ...way, ...caller };
+      authorizer.authorize(access);
+      return new Admitted(incoming, access, authorizer);
+    }
     const access = {
       principal,
       action,

@@ -6,6 +6,7 @@ export { type MethodAccess, authorize } from "./interceptors.js";
 export type { CallObserver, Outcome, RefusalObserver, StartedCall } from "./outcomes.js";
 export { OpenCalls } from "./open-calls.js";
 export { logMethodAccess, logRoutes, logRoutesDefinition } from "./routes.js";
+export { breakGlassMethods } from "./policy-access.js";
 export { methodAccess, servicesOf } from "./services.js";
 export { isInternal } from "./status.js";
 export { traceCall } from "./tracing.js";

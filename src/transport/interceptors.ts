@@ -1,5 +1,5 @@
 import { type Metadata, Metadata as GrpcMetadata, type ServerInterceptor, ServerInterceptingCall } from "@grpc/grpc-js";
-import type { AccessRequest, Authorizer } from "../authz/index.js";
+import type { AccessRequest, Judge } from "../authz/index.js";
 import { PermissionDenied } from "../errors.js";
 import type { Principal } from "../names.js";
 import { Admitted, type Incoming, type TopicAccess, Withdrawal, admit } from "./admission.js";
@@ -23,7 +23,7 @@ export type MethodAccess = TopicAccess | "open";
  */
 export function authorize(
   access: Readonly<Record<string, MethodAccess>>,
-  authorizer: Authorizer,
+  authorizer: Judge,
   openCalls: OpenCalls,
 ): ServerInterceptor {
   const shared = { authorizer, openCalls, openStreams: new OpenStreams(), unreadAnswers: new UnreadAnswers() };
@@ -34,7 +34,7 @@ export function authorize(
 }
 
 interface Shared {
-  readonly authorizer: Authorizer;
+  readonly authorizer: Judge;
   readonly openCalls: OpenCalls;
   readonly openStreams: OpenStreams;
   readonly unreadAnswers: UnreadAnswers;
@@ -93,7 +93,8 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       const { principal, requestId } = callerOf(this.#inner);
       if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
       if (needed !== "open" && this.#isStream) {
-        this.#atEnd(openStreams.enter(principal.tenant, authorizer.limitsOf(principal.tenant).streams));
+        const maximum = authorizer.streamsOf(principal, this.#method.path);
+        this.#atEnd(openStreams.enter(principal.tenant, maximum));
       }
       this.#principal = principal;
       this.#requestId = requestId;

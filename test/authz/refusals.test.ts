@@ -19,7 +19,7 @@ function denial(number: number, changes: Partial<Denial> = {}): Denial {
   };
 }
 
-function remembered(denial: Denial, timeMs: number): object {
+function remembered(denial: Denial, timeMs: number): Omit<Denial, "requestId"> & { readonly timeMs: number } {
   const { requestId, ...rest } = denial;
   assert.ok(requestId);
   return { ...rest, timeMs };

@@ -26,6 +26,7 @@ class Listener implements AsyncDisposable {
   readonly connections = new Connections({
     isDeclaredTenant: (name) => name === "acme" || name === "globex",
     limitsOf: () => ({ connections: this.limit }),
+    isBreakGlass: (principal) => formatPrincipal(principal) === "ops/root",
   });
   readonly #server: tls.Server;
   readonly #clients: tls.TLSSocket[] = [];
@@ -330,6 +331,35 @@ describe("a tenant's limit of connections", () => {
     expect(answer).toBeInstanceOf(IdentityRefused);
     expect((answer as Error).message).toBe("tenant acme is at its limit: connections is 1");
     expect((await listener.connect(authority.issue({ principal: "globex/a" }))).answer).toMatchObject({ name: "a" });
+  });
+});
+
+describe("the principal who can always get at the policy", () => {
+  const root = () => authority.issue({ principal: "ops/root" });
+
+  test("is let in although its tenant is not declared, and nobody else of that tenant is", async () => {
+    await using listener = await Listener.listen();
+    const { socket, answer } = await listener.connect(root());
+    expect(answer).toEqual({ tenant: "ops", name: "root" });
+    expect(listener.connections.principalOf(endsOf(socket))).toBe(answer);
+    const other = await listener.connect(authority.issue({ principal: "ops/roots" }));
+    expect(other.answer).toMatchObject({ message: 'tenant "ops" is not declared' });
+  });
+
+  test("is let in although its tenant has all the connections that it may, and takes none of them", async () => {
+    await using listener = await Listener.listen();
+    listener.limit = 0;
+    const inside = [await listener.connect(root()), await listener.connect(root())];
+    for (const { socket } of inside) expect(listener.connections.principalOf(endsOf(socket)).name).toBe("root");
+    listener.limit = 1;
+    const billed = await listener.connect(billing());
+    expect(listener.connections.principalOf(endsOf(billed.socket)).name).toBe("billing");
+  });
+
+  test("has to have a certificate that makes it that principal", async () => {
+    await using listener = await Listener.listen({ rejectUnauthorized: false });
+    const { answer } = await listener.connect(stranger.issue({ principal: "ops/root" }));
+    expect(answer).toMatchObject({ message: "the certificate is missing or not trusted" });
   });
 });
 

@@ -1,5 +1,5 @@
 import type { ClientHttp2Session } from "node:http2";
-import { CasbinAuthorizer } from "../../src/authz/index.js";
+import { BreakGlass, CasbinAuthorizer } from "../../src/authz/index.js";
 import { defaultLimits } from "../../src/config/index.js";
 import { Connections } from "../../src/identity/index.js";
 import { type CommitLog, type LogStore, type RecordFrames, defaultTopicSettings } from "../../src/log/index.js";
@@ -59,7 +59,9 @@ export class EngineServer implements AsyncDisposable {
       limits: defaultLimits,
       tls: { ca: Buffer.from(authority.caPem), cert: Buffer.from(certPem), key: Buffer.from(keyPem) },
       connections,
-      interceptors: changes.interceptors ?? [authorize(changes.access ?? logMethodAccess, authorizer, openCalls)],
+      interceptors: changes.interceptors ?? [
+        authorize(changes.access ?? logMethodAccess, BreakGlass.forNobody(authorizer), openCalls),
+      ],
       services: [{ definition: logRoutesDefinition, handlers, access: logMethodAccess }],
       extensions: [],
       onConnection: () => undefined,

@@ -65,6 +65,7 @@ export function configIn(directory: string, changes: Partial<Config> = {}): Conf
     adminListen: { host: "127.0.0.1", port: 0 },
     dataDir: join(directory, "data"),
     policyDir: join(directory, "policy"),
+    breakGlass: undefined,
     tls: {
       ca: join(directory, "ca.crt"),
       cert: join(directory, "server.crt"),

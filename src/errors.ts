@@ -33,6 +33,8 @@ export type Reason =
   | "LOG_CLOSED"
   | "SHUTTING_DOWN"
   | "CONNECTION_TOO_OLD"
+  | "DECISION_UNKNOWN"
+  | "POLICY_BUSY"
   | "POLICY_MOVED"
   | "POLICY_REFUSED"
   | "POLICY_FILES_EDITED"
@@ -341,6 +343,26 @@ export class Cancelled extends ServiceError {
 
   constructor() {
     super("the call was cancelled");
+  }
+}
+
+/** No refusal has this id, or it is too long ago. Told only to callers who may ask about every refusal. */
+export class DecisionUnknown extends ServiceError {
+  readonly reason = "DECISION_UNKNOWN";
+
+  constructor(id: string) {
+    super(`no refusal has the id ${id}, or it is too long ago`, { decision: id });
+  }
+}
+
+/** As many questions and changes of the policy are under way as there may be at a time; nothing was done. */
+export class PolicyBusy extends ServiceError {
+  readonly reason = "POLICY_BUSY";
+  override readonly retryAfterMs = 1000;
+
+  /** @param asker whose work is under way */
+  constructor(asker: string) {
+    super(`the policy is being looked at or changed for ${asker} already`, { asker });
   }
 }
 

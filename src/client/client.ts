@@ -14,6 +14,7 @@ import { duration, requireIterable, requireOptions } from "./misuse.js";
 import { Offsets } from "./offsets.js";
 import { optionNames } from "./option-names.js";
 import type { OnWaiting } from "./outage.js";
+import { Policy } from "./policy.js";
 import { Producer } from "./producer.js";
 import { ProducerIds } from "./producer-ids.js";
 import type { ConsumedRecord, RecordInput } from "./records.js";
@@ -98,6 +99,8 @@ export class Client implements AsyncDisposable {
   readonly topics: Topics;
   /** Positions of consumer groups. */
   readonly offsets: Offsets;
+  /** What the server decides by. */
+  readonly policy: Policy;
   readonly #calls: Calls;
   readonly #sending: Sending;
   readonly #producer: Producer;
@@ -109,6 +112,7 @@ export class Client implements AsyncDisposable {
     this.#producer = new Producer(calls, this.#sending);
     this.topics = new Topics(calls);
     this.offsets = new Offsets(calls);
+    this.policy = new Policy(calls);
   }
 
   /**

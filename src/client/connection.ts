@@ -1,9 +1,10 @@
 /** The channel that new calls use: made at the first of them, and made anew when there are other certificates. */
 import { credentials, type Channel } from "@grpc/grpc-js";
-import { LogStub, OffsetsStub, TopicsStub } from "../wire/definition.js";
+import { LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
+import type { PolicyClient } from "../wire/generated/policy/v1/Policy.js";
 import { CallError, toCallError } from "./call-error.js";
 import { openChannel, type Destination } from "./channel.js";
 import type { CredentialSource, Identity } from "./credentials.js";
@@ -13,6 +14,7 @@ export interface Stubs {
   readonly log: LogClient;
   readonly topics: TopicsClient;
   readonly offsets: OffsetsClient;
+  readonly policy: PolicyClient;
 }
 
 export class Connection {
@@ -77,6 +79,7 @@ export class Link {
       log: new LogStub(...override),
       topics: new TopicsStub(...override),
       offsets: new OffsetsStub(...override),
+      policy: new PolicyStub(...override),
     };
   }
 

@@ -23,6 +23,27 @@ export type {
   OffsetOptions,
   Offsets,
 } from "./offsets.js";
+export type {
+  ChangePolicyOptions,
+  DiffPolicyOptions,
+  FilesOptions,
+  HistoryOptions,
+  Policy,
+  TestPolicyOptions,
+  WhatOptions,
+  WhoOptions,
+  WhyOptions,
+} from "./policy.js";
+export type {
+  ExplanationInfo,
+  PolicyFilesInput,
+  PolicyFinding,
+  PolicyStatusInfo,
+  PolicyValidation,
+  PolicyVersionInfo,
+  RefusalInfo,
+  WhyAnswer,
+} from "./policy-messages.js";
 export type { ConsumedRecord, HeaderInput, RecordInput } from "./records.js";
 export type { ReadOptions, StartingPoint, TopicOptions } from "./requests.js";
 export type { Batches, ImportProgress } from "./sending.js";

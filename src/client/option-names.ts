@@ -14,6 +14,16 @@ import type {
 import type { ConnectOptions } from "./connect.js";
 import type { CertificateFiles } from "./credentials.js";
 import type { CommitOffsetOptions, ListOffsetsOptions, OffsetOptions } from "./offsets.js";
+import type {
+  ChangePolicyOptions,
+  DiffPolicyOptions,
+  FilesOptions,
+  HistoryOptions,
+  TestPolicyOptions,
+  WhatOptions,
+  WhoOptions,
+  WhyOptions,
+} from "./policy.js";
 import type { ReadOptions, StartingPoint, TopicOptions } from "./requests.js";
 import type { TopicSettingsInput } from "./settings.js";
 import type {
@@ -25,6 +35,8 @@ import type {
   UpdateTopicOptions,
 } from "./topics.js";
 
+/** With the names of all that it may be. */
+type UnionOf<Options> = { readonly [Name in Options extends unknown ? keyof Options : never]: unknown };
 type NamesOf<Options> = Readonly<Record<keyof Options, true>>;
 
 const ofCall: NamesOf<CallOptions> = { signal: true, timeoutMs: true };
@@ -67,6 +79,15 @@ export const optionNames = {
   }),
   commitOffset: setOf<CommitOffsetOptions>({ ...ofPosition, topicId: true, offset: true }),
   position: setOf<OffsetOptions>(ofPosition),
+  call: setOf<CallOptions>(ofCall),
+  policyHistory: setOf<HistoryOptions>({ ...ofCall, pageSize: true }),
+  policyFiles: setOf<FilesOptions>({ ...ofCall, version: true }),
+  changePolicy: setOf<ChangePolicyOptions>({ ...ofCall, basedOn: true, overwrite: true }),
+  testPolicy: setOf<TestPolicyOptions>({ ...ofTenant, files: true, version: true }),
+  diffPolicy: setOf<DiffPolicyOptions>({ ...ofTenant, files: true, oldVersion: true, newVersion: true }),
+  why: setOf<UnionOf<WhyOptions>>({ ...ofTenant, decision: true, principal: true, action: true, topic: true }),
+  who: setOf<WhoOptions>({ ...ofTenant, action: true, topic: true }),
+  what: setOf<WhatOptions>({ ...ofTenant, principal: true }),
   listOffsets: setOf<ListOffsetsOptions>({ ...ofPosition, pageSize: true }),
 } as const;
 

@@ -80,3 +80,17 @@ export async function sendAll(
     if (!ended.aborted) throw error;
   }
 }
+
+/** Writes all messages as fast as the server takes them, and that there are no more. Stops when `ended` aborts. */
+export async function writeAll(messages: Iterable<unknown>, stream: Writable, ended: AbortSignal): Promise<void> {
+  try {
+    for (const message of messages) {
+      if (ended.aborted) return;
+      if (!stream.write(message)) await once(stream, "drain", { signal: ended });
+    }
+    stream.end();
+  } catch (error) {
+    // Why the call has ended is for its answer to tell.
+    if (!ended.aborted) throw error;
+  }
+}

@@ -102,10 +102,11 @@ export async function startNode(
     };
     const remark = (): string | undefined => refusedFiles(activation.status());
     const extensions = config.reflection ? [health, new Reflection()] : [health];
-    const access = Object.assign({}, methodAccess, ...extensions.map((extension) => extension.access)) as Record<
-      string,
-      (typeof methodAccess)[string]
-    >;
+    const access = Object.assign(
+      {},
+      methodAccess(observation.refusals),
+      ...extensions.map((each) => each.access),
+    ) as ReturnType<typeof methodAccess>;
     const logs = new TenantLogs(store, limitsOf);
     const offsets = new CommittedOffsets(store, {
       onUnreadable: (event) => logger.error(event, "committed offsets cannot be read and are lost"),
@@ -115,6 +116,7 @@ export async function startNode(
       log: new LogService(logs, observation.traffic),
       topics: new TopicService(logs),
       offsets: new OffsetService(logs, offsets),
+      policy: { activation, refusals: observation.refusals },
     };
     const server = closers.add(
       await GrpcServer.listen({

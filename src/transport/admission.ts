@@ -167,7 +167,7 @@ export function admit(
   try {
     if (kind === "lists") return new Listing(incoming, principal, action, authorizer);
     if (ways !== undefined) {
-      const { any, told } = ways(incoming, principal);
+      const { any, told } = first === undefined ? ways(incoming, principal) : { any: [], told: first };
       const caller = { principal, requestId, method };
       const way = any.find((each) => authorizer.permits({ ...each, ...caller })) ?? told;
       const access = { ...way, ...caller };

@@ -37,6 +37,9 @@ const reading: TopicAccess = { action: "admin", kind: "reads", ways: inSystem };
 const changing: TopicAccess = { action: "admin", kind: "writes", ways: inSystem };
 const reviewing: TopicAccess = { action: "admin", kind: "reads", ways: inTenant };
 
+/** The first message says what the files are for; the others bring no more than these. */
+const uploading = { namesOnce: true } as const;
+
 const path = (method: string): string => `/policy.v1.Policy/${method}`;
 
 /** What the break-glass principal may call whatever the policy says. */
@@ -51,11 +54,11 @@ export function policyMethodAccess(refusals: Refusals): Readonly<Record<string, 
     [path("Status")]: reading,
     [path("Files")]: reading,
     [path("History")]: reading,
-    [path("Validate")]: reading,
-    [path("Activate")]: changing,
+    [path("Validate")]: { ...reading, ...uploading },
+    [path("Activate")]: { ...changing, ...uploading },
     [path("Rollback")]: changing,
-    [path("Test")]: reviewing,
-    [path("Diff")]: reviewing,
+    [path("Test")]: { ...reviewing, ...uploading },
+    [path("Diff")]: { ...reviewing, ...uploading },
     [path("Why")]: { action: "admin", kind: "reads", ways: why },
     [path("Who")]: reviewing,
     [path("What")]: reviewing,

@@ -1,22 +1,29 @@
+import type { Refusals } from "../authz/index.js";
 import type { LogService, OffsetService, TopicService } from "../service/index.js";
 import type { GrpcServerOptions } from "./grpc-server.js";
 import type { ReportInternal } from "./handlers.js";
 import type { MethodAccess } from "./interceptors.js";
 import { offsetsMethodAccess, offsetsRoutes, offsetsRoutesDefinition } from "./offsets-routes.js";
 import type { OpenCalls } from "./open-calls.js";
+import { policyMethodAccess } from "./policy-access.js";
+import type { PolicySources } from "./policy-questions.js";
+import { policyRoutes, policyRoutesDefinition } from "./policy-routes.js";
 import { logMethodAccess, logRoutes, logRoutesDefinition } from "./routes.js";
 import { topicsMethodAccess, topicsRoutes, topicsRoutesDefinition } from "./topics-routes.js";
 
-/** What every method of `log.v1` needs from its callers, by path. */
-export const methodAccess: Readonly<Record<string, MethodAccess>> = {
-  ...logMethodAccess,
-  ...topicsMethodAccess,
-  ...offsetsMethodAccess,
-};
+/** What every method needs from its callers, by path. @param refusals about which callers may ask */
+export function methodAccess(refusals: Refusals): Readonly<Record<string, MethodAccess>> {
+  return { ...logMethodAccess, ...topicsMethodAccess, ...offsetsMethodAccess, ...policyMethodAccess(refusals) };
+}
 
-/** The services of `log.v1`, each with its handlers. What takes requests as they come ends when `shutdown` aborts. */
+/** The services of `log.v1` and `policy.v1`, each with its handlers. What takes requests as they come ends when `shutdown` aborts. */
 export function servicesOf(
-  useCases: { readonly log: LogService; readonly topics: TopicService; readonly offsets: OffsetService },
+  useCases: {
+    readonly log: LogService;
+    readonly topics: TopicService;
+    readonly offsets: OffsetService;
+    readonly policy: PolicySources;
+  },
   openCalls: OpenCalls,
   report: ReportInternal,
   shutdown: AbortSignal,
@@ -36,6 +43,11 @@ export function servicesOf(
       definition: offsetsRoutesDefinition,
       handlers: offsetsRoutes(useCases.offsets, openCalls, report),
       access: offsetsMethodAccess,
+    },
+    {
+      definition: policyRoutesDefinition,
+      handlers: policyRoutes(useCases.policy, report, shutdown),
+      access: policyMethodAccess(useCases.policy.refusals),
     },
   ];
 }

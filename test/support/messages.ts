@@ -9,7 +9,7 @@ import type { ListOffsetsResponseOutput } from "../../src/wire/generated/log/v1/
 import type { ListTopicsResponseOutput } from "../../src/wire/generated/log/v1/ListTopicsResponse.js";
 import type { TopicOutput } from "../../src/wire/generated/log/v1/Topic.js";
 
-/** A serialised message of `log.v1`, by its name. */
+/** A serialised message of `log.v1`, by its name; of another package by its whole name. */
 export function encoded(name: string, message: object): Buffer {
   return typeOf(name).serialize(message);
 }
@@ -31,5 +31,8 @@ interface Outputs {
 }
 
 function typeOf(name: string): MessageTypeDefinition<object, object> {
-  return logPackageDefinition[`log.v1.${name}`] as unknown as MessageTypeDefinition<object, object>;
+  return logPackageDefinition[name.includes(".") ? name : `log.v1.${name}`] as unknown as MessageTypeDefinition<
+    object,
+    object
+  >;
 }

@@ -1,0 +1,94 @@
+import type { PolicyActivation } from "../activation/index.js";
+import {
+  type Action,
+  actions,
+  isAction,
+  type LoadedPolicy,
+  loadPolicy,
+  PolicyFiles,
+  type Refusal,
+  type Refusals,
+} from "../authz/index.js";
+import { DecisionUnknown, InvalidField, PolicyRefused } from "../errors.js";
+import { systemTenant } from "../names.js";
+import { diffPolicies, why } from "../review/index.js";
+import type { WhyResponse } from "../wire/generated/policy/v1/WhyResponse.js";
+import type { DiffRequest, WhyRequest } from "../wire/policy-requests.js";
+import type { Admitted } from "./admission.js";
+import { type Insight, explanationOf, refusalOf } from "./policy-answers.js";
+import type { Upload } from "./policy-upload.js";
+
+/** What is known about policies and topics. */
+export interface PolicySources {
+  readonly activation: PolicyActivation;
+  readonly refusals: Refusals;
+}
+
+/** Answers what is asked about policies. Whoever gets here may ask; how much he is told is decided by what let him in. */
+export class PolicyQuestions {
+  readonly #sources: PolicySources;
+
+  constructor(sources: PolicySources) {
+    this.#sources = sources;
+  }
+
+  /** @throws DecisionUnknown, InvalidField */
+  async why({ request, access }: Admitted<WhyRequest>): Promise<WhyResponse> {
+    const insight: Insight =
+      access.action === "describe" ? "itself" : access.tenant === systemTenant ? "everything" : "the tenant's part";
+    const refusal = request.decision === undefined ? undefined : this.#find(request.decision);
+    const { principal, action, tenant, topic } = request.question ?? refusal!;
+    const question = { principal, action: actionIn(action), tenant, topic };
+    const policy = await this.#whichRefused(refusal, insight);
+    const explained = await why(policy, question, { withinTenant: insight !== "everything" });
+    const explanation = explanationOf(explained, insight);
+    return refusal === undefined ? { explanation } : { refusal: refusalOf(refusal, insight), explanation };
+  }
+
+  /** @throws PolicyRefused for files with mistakes; PolicyVersionUnknown */
+  async diff({ first, files }: Upload<DiffRequest>, signal: AbortSignal): Promise<object> {
+    const { oldVersion, newVersion, tenant } = first.request;
+    if (files !== undefined && newVersion !== "") throw new InvalidField("new_version", "goes without parts of files");
+    const older = await this.#policyOf(undefined, oldVersion, tenant);
+    const newer = await this.#policyOf(files, newVersion, tenant);
+    return diffPolicies(older, newer, { ...(tenant !== "" && { tenant }), signal });
+  }
+
+  #find(id: string): Refusal {
+    const refusal = this.#sources.refusals.find(id);
+    if (refusal === undefined) throw new DecisionUnknown(id);
+    return refusal;
+  }
+
+  /** Of a version that cannot be had any more nothing can be said: then the one in force is asked. */
+  async #whichRefused(refusal: Refusal | undefined, insight: Insight): Promise<LoadedPolicy> {
+    const { activation } = this.#sources;
+    const isKept = activation.history().some(({ version }) => version === refusal?.policyVersion);
+    if (refusal !== undefined && isKept) return activation.load(refusal.policyVersion);
+    return this.#inForce(insight === "everything" ? undefined : "one");
+  }
+
+  /** @param tenant if only that one is spoken of, nothing tells where the server keeps its files */
+  #inForce(tenant: string | undefined): Promise<LoadedPolicy> {
+    const { activation } = this.#sources;
+    return tenant === undefined ? activation.active() : activation.load(activation.status().active.version);
+  }
+
+  async #policyOf(files: Upload<DiffRequest>["files"], version: string, tenant: string): Promise<LoadedPolicy> {
+    if (files !== undefined) return uploaded(files);
+    return version === "" ? this.#inForce(tenant || undefined) : this.#sources.activation.load(version);
+  }
+}
+
+/** What another policy would change can be asked of one whose matrix does not hold, too. */
+async function uploaded(files: NonNullable<Upload<DiffRequest>["files"]>): Promise<LoadedPolicy> {
+  const { policy, report } = await loadPolicy(await PolicyFiles.of("", files), () => Promise.resolve());
+  if (policy === undefined) throw new PolicyRefused(report.version, report.findings);
+  return policy;
+}
+
+/** @throws InvalidField */
+function actionIn(word: string): Action {
+  if (isAction(word)) return word;
+  throw new InvalidField("action", `not one of ${actions.join(", ")}`);
+}

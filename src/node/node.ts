@@ -15,6 +15,8 @@ import {
   defaultFileStoreOptions,
   isDiskFull,
 } from "../log/index.js";
+import { systemTenant } from "../names.js";
+import type { OwnedTopic } from "../review/index.js";
 import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
 import { TenantLogs } from "../tenancy/tenant-logs.js";
@@ -108,6 +110,10 @@ export async function startNode(
       ...extensions.map((each) => each.access),
     ) as ReturnType<typeof methodAccess>;
     const logs = new TenantLogs(store, limitsOf);
+    const topicsIn = (tenant: string | undefined): OwnedTopic[] =>
+      (tenant === undefined ? [...authorizer.tenants, systemTenant] : [tenant]).flatMap((owner) =>
+        store.topics(owner).map(({ topic }) => ({ tenant: owner, topic })),
+      );
     const offsets = new CommittedOffsets(store, {
       onUnreadable: (event) => logger.error(event, "committed offsets cannot be read and are lost"),
       onNotShortened: ({ tenant, error }) => logger.error({ tenant, err: error }, "committed offsets stay long"),
@@ -116,7 +122,7 @@ export async function startNode(
       log: new LogService(logs, observation.traffic),
       topics: new TopicService(logs),
       offsets: new OffsetService(logs, offsets),
-      policy: { activation, refusals: observation.refusals },
+      policy: { activation, refusals: observation.refusals, topics: topicsIn },
     };
     const server = closers.add(
       await GrpcServer.listen({

@@ -11,9 +11,16 @@ import {
 } from "../authz/index.js";
 import { DecisionUnknown, InvalidField, PolicyRefused } from "../errors.js";
 import { systemTenant } from "../names.js";
-import { diffPolicies, why } from "../review/index.js";
+import {
+  diffPolicies,
+  type OwnedTopic,
+  reviewPermissions,
+  type ReviewScope,
+  testMatrix,
+  why,
+} from "../review/index.js";
 import type { WhyResponse } from "../wire/generated/policy/v1/WhyResponse.js";
-import type { DiffRequest, WhyRequest } from "../wire/policy-requests.js";
+import type { DiffRequest, TestRequest, WhatRequest, WhoRequest, WhyRequest } from "../wire/policy-requests.js";
 import type { Admitted } from "./admission.js";
 import { type Insight, explanationOf, refusalOf } from "./policy-answers.js";
 import type { Upload } from "./policy-upload.js";
@@ -22,7 +29,12 @@ import type { Upload } from "./policy-upload.js";
 export interface PolicySources {
   readonly activation: PolicyActivation;
   readonly refusals: Refusals;
+  /** Every topic that there is, or those of one tenant. */
+  readonly topics: (tenant: string | undefined) => Iterable<OwnedTopic>;
 }
+
+/** More permissions than these are not listed in one answer; it says so then. */
+const maxPermissions = 100_000;
 
 /** Answers what is asked about policies. Whoever gets here may ask; how much he is told is decided by what let him in. */
 export class PolicyQuestions {
@@ -45,7 +57,25 @@ export class PolicyQuestions {
     return refusal === undefined ? { explanation } : { refusal: refusalOf(refusal, insight), explanation };
   }
 
+  async who({ request }: Admitted<WhoRequest>): Promise<object> {
+    const { action, tenant, topic } = request.question;
+    return this.#permissions({ ...(action !== "*" && { action: actionIn(action) }), tenant, topic });
+  }
+
+  async what({ request }: Admitted<WhatRequest>): Promise<object> {
+    const { principal, tenant } = request;
+    return this.#permissions({ principal, ...(tenant !== "" && { tenant }) });
+  }
+
   /** @throws PolicyRefused for files with mistakes; PolicyVersionUnknown */
+  async test({ first, files }: Upload<TestRequest>, signal: AbortSignal): Promise<object> {
+    const { version, tenant } = first.request;
+    if (files !== undefined && version !== "") throw new InvalidField("version", "goes without parts of files");
+    const policy = await this.#policyOf(files, version, tenant);
+    return testMatrix(policy, policy.matrix, { ...(tenant !== "" && { tenant }), signal });
+  }
+
+  /** @throws as `test` */
   async diff({ first, files }: Upload<DiffRequest>, signal: AbortSignal): Promise<object> {
     const { oldVersion, newVersion, tenant } = first.request;
     if (files !== undefined && newVersion !== "") throw new InvalidField("new_version", "goes without parts of files");
@@ -58,6 +88,15 @@ export class PolicyQuestions {
     const refusal = this.#sources.refusals.find(id);
     if (refusal === undefined) throw new DecisionUnknown(id);
     return refusal;
+  }
+
+  async #permissions(scope: ReviewScope): Promise<object> {
+    const { tenant } = scope;
+    const policy = await this.#inForce(tenant);
+    if (tenant !== undefined && tenant !== systemTenant && !policy.compiled.isDeclaredTenant(tenant)) {
+      throw new InvalidField("tenant", "not declared");
+    }
+    return reviewPermissions(policy, scope, { existing: this.#sources.topics(tenant), maxPermissions });
   }
 
   /** Of a version that cannot be had any more nothing can be said: then the one in force is asked. */

@@ -16,7 +16,10 @@ import {
   type FilesRequest,
   type HistoryRequest,
   type RollbackRequest,
+  type TestRequest,
   type UploadRequest,
+  type WhatRequest,
+  type WhoRequest,
   type WhyRequest,
   readActivateRequest,
   readDiffRequest,
@@ -125,10 +128,17 @@ export function policyRoutes(
         return { active: versionOf(await activation.rollback(version, changeOf(admitted))) };
       }),
     ),
+    Test: reviewed((upload: Upload<TestRequest>, signal) => questions.test(upload, signal)),
     Diff: reviewed((upload: Upload<DiffRequest>, signal) => questions.diff(upload, signal)),
     Why: unary(report, (admitted: Admitted<WhyRequest>): Promise<WhyResponse> =>
       inTurn(admitted, () => questions.why(admitted)),
     ),
+    Who: serverStream(report, sizeOf, async function* (admitted: Admitted<WhoRequest>) {
+      yield* partsOf(await inTurn(admitted, () => questions.who(admitted)));
+    }),
+    What: serverStream(report, sizeOf, async function* (admitted: Admitted<WhatRequest>) {
+      yield* partsOf(await inTurn(admitted, () => questions.what(admitted)));
+    }),
   };
 }
 

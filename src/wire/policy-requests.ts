@@ -80,6 +80,7 @@ export interface WhyRequest extends TopicSelector {
 }
 
 export interface WhoRequest extends TopicSelector {
+  /** The action may be `*`, and the topic a pattern. */
   readonly question: Omit<Question, "principal">;
 }
 
@@ -224,7 +225,7 @@ export function readWhoRequest(bytes: Buffer): WhoRequest | UnreadableRequest {
     const fields = new TextFields(["action", "tenant", "topic"]);
     readFields(bytes, [1, 3], (reader, field, type) => fields.read(reader, field, type));
     const [action, tenant, topic] = fields.values;
-    const question = asked(action!, tenant!, topic!);
+    const question = asked(action!, tenant!, topic!, isPattern);
     return Object.freeze({ ...wholePolicy, tenant: question.tenant, question });
   });
 }
@@ -288,10 +289,18 @@ function readVersion(reader: WireReader, type: number, field: string): string {
   return version;
 }
 
-function asked(action: string, tenant: string, topic: string): Omit<Question, "principal"> {
+/** What a rule's topic column may have: a name, `prefix*` or `*`. */
+const isPattern = (topic: string): boolean => topic === "*" || (topic.endsWith("*") && isTopicName(topic.slice(0, -1)));
+
+function asked(
+  action: string,
+  tenant: string,
+  topic: string,
+  isMore: (topic: string) => boolean = () => false,
+): Omit<Question, "principal"> {
   if (action === "") throw new InvalidField("action", "an action is needed");
   if (action.length > maxIdLength) throw new InvalidField("action", "there is no such action");
-  if (!isTopicName(topic) && !isSystemName(topic))
+  if (!isTopicName(topic) && !isSystemName(topic) && !isMore(topic))
     throw new InvalidField("topic", `not a topic name (${nameRules.topic})`);
   return { action, tenant: ofTenant(tenant), topic };
 }

@@ -20,6 +20,11 @@ const policyOf = (...more: string[]): string => `${[...rules, ...more].join("\n"
 const matrix = "acme/billing, acme, orders, produce, deny\n";
 const policy = { "tenants.yaml": tenants, "policy.csv": policyOf(), "matrix.csv": matrix };
 
+/** What of a report these tests look at. */
+interface Permissions {
+  readonly permissions: readonly { readonly principal: string; readonly topic: string }[];
+}
+
 /** The error that a call ends with. */
 async function refusal(call: Promise<unknown>): Promise<CallError> {
   const error = await call.then(
@@ -103,6 +108,33 @@ describe("one who administers the policy", () => {
     expect(await admin.diff({ files: opened, tenant: "globex" })).toMatchObject({ widens: false, changes: [] });
   });
 
+  test("lists who may do something and what somebody may do, with topics that only exist", async () => {
+    const { policy: admin } = node.as("ops/root");
+    await node.as("acme/root").produce("v", { topic: "unheard-of" });
+    const who = (await admin.who({ action: "describe", tenant: "acme", topic: "orders" })) as Permissions;
+    expect(who.permissions.map(({ principal }) => principal)).toEqual(["acme/billing", "acme/root"]);
+    const all = (await admin.who({ action: "*", tenant: "acme", topic: "*" })) as Permissions;
+    expect(new Set(all.permissions.map(({ principal }) => principal))).toEqual(new Set(["acme/root"]));
+    const what = (await admin.what({ principal: "acme/root" })) as Permissions;
+    expect(what.permissions.map(({ topic }) => topic)).toContain("unheard-of");
+    const none = (await admin.what({ principal: "acme/root", tenant: "globex" })) as Permissions;
+    expect(none.permissions).toEqual([]);
+    const undeclared = await refusal(admin.what({ principal: "acme/root", tenant: "initech" }));
+    expect(undeclared).toMatchObject({ codeName: "INVALID_ARGUMENT", reason: "INVALID_FIELD" });
+  });
+
+  test("runs the matrix of what is in force, of a version that is kept, and of other files", async () => {
+    const { policy: admin } = node.as("ops/root");
+    const { version, files } = await admin.files();
+    expect(await admin.test()).toMatchObject({ ok: true, policyVersion: version, counts: { rows: 1, differences: 0 } });
+    expect(await admin.test({ version })).toMatchObject({ ok: true });
+    expect(await admin.test({ tenant: "globex" })).toMatchObject({ ok: true, counts: { rows: 0 } });
+    const opened = { ...files, "policy.csv": policyOf("p, acme/billing, acme, orders, produce, allow") };
+    expect(await admin.test({ files: opened })).toMatchObject({ ok: false, counts: { differences: 1 } });
+    const wrong = await refusal(admin.test({ files: { ...files, "matrix.csv": "nothing\n" } }));
+    expect(wrong).toMatchObject({ codeName: "INVALID_ARGUMENT", reason: "POLICY_REFUSED" });
+  });
+
   test("brings a policy of 5 MB into force, which is more than one message holds", async () => {
     const { policy: admin } = node.as("ops/root");
     const { version, files } = await admin.files();
@@ -159,6 +191,11 @@ describe("one who administers a tenant", () => {
       rollback: () => admin.rollback(version, { basedOn: version }),
       diff: () => admin.diff({ files }),
       "diff in another tenant": () => admin.diff({ tenant: "globex" }),
+      "test of everything": () => admin.test(),
+      "test of another tenant": () => admin.test({ tenant: "globex" }),
+      "who in another tenant": () => admin.who({ action: "produce", tenant: "globex", topic: "orders" }),
+      "what everywhere": () => admin.what({ principal: "acme/billing" }),
+      "what in another tenant": () => admin.what({ principal: "acme/billing", tenant: "globex" }),
       "why in another tenant": () =>
         admin.why({ principal: "globex/root", action: "produce", tenant: "globex", topic: "orders" }),
     };
@@ -181,6 +218,20 @@ describe("one who administers a tenant", () => {
     });
     expect(diff).toMatchObject({ widens: true, counts: { gaining: 1 } });
     expect(JSON.stringify(diff)).not.toContain("globex");
+  });
+
+  test("sees who may do what in its own tenant, and not where the server keeps its files", async () => {
+    const { policy: admin } = node.as("acme/root");
+    const reports = [
+      await admin.who({ action: "describe", tenant: "acme", topic: "orders" }),
+      await admin.what({ principal: "acme/billing", tenant: "acme" }),
+      await admin.test({ tenant: "acme" }),
+      await admin.why({ principal: "acme/billing", action: "consume", tenant: "acme", topic: "orders" }),
+    ];
+    const told = JSON.stringify(reports);
+    expect(told).toContain("role:reader");
+    expect(told).not.toContain("globex");
+    expect(told).not.toContain(node.directory);
   });
 
   test("is told why requests to its own topics were refused, and cannot tell another's from one that never was", async () => {

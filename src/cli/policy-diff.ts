@@ -2,11 +2,14 @@
 import { type Command, Option } from "commander";
 import type { DiffOptions, PolicyDiff } from "../review/index.js";
 import { parseTenant } from "./arguments.js";
+import { type ConnectionFlags, withClient } from "./connection.js";
+import { UsageError } from "./failure.js";
 import { print } from "./output.js";
+import { addLiveOptions, isLive, isVersion, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 
-interface DiffFlags {
+interface DiffFlags extends ConnectionFlags {
   readonly tenant?: string;
   readonly markdown?: true;
   readonly json?: true;
@@ -19,7 +22,7 @@ const widens = 3;
 const maxDecisions = 20_000_000;
 
 export function addPolicyDiff(policy: Command): void {
-  policy
+  const diffing = policy
     .command("diff")
     .summary("say who gains and who loses what by another policy")
     .description(
@@ -28,21 +31,55 @@ export function addPolicyDiff(policy: Command): void {
         "anything, with 3 if somebody does or that cannot be ruled out.",
     )
     .argument("<OLD>", "the folder of the policy as it is")
-    .argument("<NEW>", "the folder of the policy as it would be")
+    .argument("[NEW]", "the folder of the policy as it would be")
     .option("--tenant <TENANT>", "only what concerns topics of this one", parseTenant)
     .addOption(new Option("--markdown", "for a comment on a pull request").conflicts("json"))
-    .option("--json", "print one object")
-    .addHelpText("after", "\nExample:\n  aclog policy diff ./policy-in-force ./policy")
+    .option("--json", "print one object");
+  addLiveOptions(diffing)
+    .addHelpText(
+      "after",
+      "\nWith --address, a folder alone is compared with what is in force; each of the two can be a version that the\n" +
+        "server keeps, and NEW a folder.\n\nExamples:\n  aclog policy diff ./policy-in-force ./policy\n" +
+        "  aclog policy diff ./policy --address localhost:8400 --as ops/root",
+    )
     .action(diff);
 }
 
-async function diff(older: string, newer: string, { tenant, markdown, json }: DiffFlags): Promise<void> {
+async function diff(older: string, newer: string | undefined, flags: DiffFlags): Promise<void> {
+  const { tenant, markdown, json } = flags;
   const { diffAsMarkdown, diffAsText } = await import("../review/index.js");
   await untilStopped(async (signal) => {
-    const found = await compare(older, newer, { tenant, maxDecisions, signal });
+    const found = isLive(flags)
+      ? await compareLive(older, newer, flags, signal)
+      : await compare(older, needed(newer), { tenant, maxDecisions, signal });
     if (found.widens) process.exitCode = widens;
     await print(json ? `${JSON.stringify(found)}\n` : markdown ? diffAsMarkdown(found) : diffAsText(found));
   });
+}
+
+function needed(newer: string | undefined): string {
+  if (newer !== undefined) return newer;
+  throw new UsageError(
+    "missing required argument 'NEW': a folder alone is compared with a server's policy, by --address",
+  );
+}
+
+async function compareLive(
+  older: string,
+  newer: string | undefined,
+  flags: DiffFlags,
+  signal: AbortSignal,
+): Promise<PolicyDiff> {
+  const [from, to] = newer === undefined ? ["", older] : [older, newer];
+  if (from !== "" && !isVersion(from)) {
+    throw new UsageError("with --address, OLD is a version that the server keeps, as aclog policy history lists them");
+  }
+  const target = isVersion(to) ? { newVersion: to } : { files: await readPolicyFiles(to) };
+  let found: unknown;
+  await withClient(flags, async (client) => {
+    found = await client.policy.diff({ oldVersion: from, ...target, tenant: flags.tenant, signal });
+  });
+  return found as PolicyDiff;
 }
 
 async function compare(older: string, newer: string, options: DiffOptions): Promise<PolicyDiff> {

@@ -11,12 +11,14 @@ import { withBar } from "./bar.js";
 import { readTopicList } from "./existing-topics.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
+import { type ConnectionFlags, withClient } from "./connection.js";
 import { loadFrom, policyOption } from "./policy-flags.js";
+import { addLiveOptions, isLive } from "./policy-live.js";
 import { formatReview } from "./review-text.js";
 import { counted } from "./units.js";
 import { whyUnwritable } from "./unwritable.js";
 
-export interface ReviewFlags {
+export interface ReviewFlags extends ConnectionFlags {
   readonly policy: string;
   readonly topics?: string;
   readonly limit?: number;
@@ -28,7 +30,7 @@ export interface ReviewFlags {
 const maxLimit = 100_000;
 
 export function addReviewOptions(command: Command): Command {
-  return command
+  return addLiveOptions(command)
     .addOption(policyOption())
     .addOption(
       new Option(
@@ -49,14 +51,8 @@ export function addReviewOptions(command: Command): Command {
  * @throws UsageError for a tenant that the policy does not declare
  */
 export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promise<void> {
-  const { cutOffInWords, formatCsv, formatHtml, reviewPermissions } = await import("../review/index.js");
-  const existing = flags.topics === undefined ? [] : await readTopicList(flags.topics);
-  const policy = await loadFrom(flags.policy);
-  checkTenant(policy, scope.tenant);
-  const limit = flags.limit === undefined ? {} : { maxPermissions: flags.limit };
-  const review = await withBar("principals", (onProgress) =>
-    reviewPermissions(policy, scope, { existing, onProgress, ...limit }),
-  );
+  const { cutOffInWords, formatCsv, formatHtml } = await import("../review/index.js");
+  const { review, policy } = isLive(flags) ? await askServer(scope, flags) : await reviewFiles(scope, flags);
   if (flags.json) {
     await print(`${JSON.stringify(review)}\n`);
     return;
@@ -72,7 +68,7 @@ export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promi
     await writePage(flags.html, formatHtml(review, Date.now()), review);
     return;
   }
-  const unknown = review.permissions.length === 0 ? unknownPrincipal(policy, scope.principal) : "";
+  const unknown = review.permissions.length === 0 && policy ? unknownPrincipal(policy, scope.principal) : "";
   await print(`${await formatReview(review)}${unknown}`);
 }
 
@@ -85,6 +81,37 @@ function unknownPrincipal({ rows, matrix }: LoadedPolicy, principal: string | un
     ...matrix.map((row) => row.principal),
   ]);
   return names.has(principal) ? "" : `No line names ${principal}${didYouMean(principal, names)}\n`;
+}
+
+/** A review, with the policy that it is of where that is at hand. */
+interface Reviewed {
+  readonly review: Review;
+  readonly policy?: LoadedPolicy;
+}
+
+async function reviewFiles(scope: ReviewScope, flags: ReviewFlags): Promise<Reviewed> {
+  const { reviewPermissions } = await import("../review/index.js");
+  const existing = flags.topics === undefined ? [] : await readTopicList(flags.topics);
+  const policy = await loadFrom(flags.policy);
+  checkTenant(policy, scope.tenant);
+  const limit = flags.limit === undefined ? {} : { maxPermissions: flags.limit };
+  const review = await withBar("principals", (onProgress) =>
+    reviewPermissions(policy, scope, { existing, onProgress, ...limit }),
+  );
+  return { review, policy };
+}
+
+async function askServer(scope: ReviewScope, flags: ReviewFlags): Promise<Reviewed> {
+  const { principal, action = "*", tenant, topic } = scope;
+  if (flags.topics !== undefined) throw new UsageError("--topics goes without --address: the server knows its topics");
+  if (flags.limit !== undefined) throw new UsageError("--limit goes without --address");
+  let review: unknown;
+  await withClient(flags, async ({ policy }) => {
+    review = await (tenant === undefined || topic === undefined
+      ? policy.what({ principal, tenant })
+      : policy.who({ action, tenant, topic }));
+  });
+  return { review: review as Review };
 }
 
 async function writePage(path: string, page: string, { permissions }: Review): Promise<void> {

@@ -7,11 +7,14 @@ import type { MatrixRow } from "../authz/index.js";
 import { OperatorError } from "../errors.js";
 import type { Paint, TestReport } from "../review/index.js";
 import { parsePath, parseTenant } from "./arguments.js";
+import { type ConnectionFlags, withClient } from "./connection.js";
+import { UsageError } from "./failure.js";
 import { print } from "./output.js";
+import { addLiveOptions, isLive, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 
-interface TestFlags {
+interface TestFlags extends ConnectionFlags {
   readonly matrix?: string;
   readonly tenant?: string;
   readonly junit?: string;
@@ -19,30 +22,47 @@ interface TestFlags {
 }
 
 export function addPolicyTest(policy: Command): void {
-  policy
+  const testing = policy
     .command("test")
     .summary("try what a policy's matrix states")
     .description(
       "Ask a policy everything that its matrix.csv states, without a server, and print a grid of what came out; what is " +
         "not as stated is marked, and listed with the rule to blame. Exits with 1 if anything is not as stated.",
     )
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
+    .argument(
+      "[DIR]",
+      'the folder of model.conf, policy.csv, tenants.yaml and matrix.csv (default: "policy"; with --address: what is in force)',
+    )
     .option("--matrix <FILE>", "try what this file states, in place of the policy's own matrix.csv", parsePath)
     .option("--tenant <TENANT>", "only what is stated about topics of this one", parseTenant)
     .option("--junit <FILE>", "write a JUnit report there too, for CI", parsePath)
-    .option("--json", "print one object")
+    .option("--json", "print one object");
+  addLiveOptions(testing)
     .addHelpText("after", "\nExamples:\n  aclog policy test ./policy\n  aclog policy test --junit report.xml")
     .action(test);
 }
 
-async function test(directory: string, { matrix, tenant, junit, json }: TestFlags): Promise<void> {
+async function test(directory: string | undefined, flags: TestFlags): Promise<void> {
+  const { matrix, tenant, junit, json } = flags;
   const { testAsJunit, testAsText } = await import("../review/index.js");
   await untilStopped(async (signal) => {
-    const report = await tryMatrix(directory, { file: matrix, tenant, signal });
+    const report = isLive(flags)
+      ? await tryLive(directory, flags, signal)
+      : await tryMatrix(directory ?? "policy", { file: matrix, tenant, signal });
     if (!report.ok) process.exitCode = 1;
     if (junit !== undefined) await writeFile(junit, testAsJunit(report));
     await print(json ? `${JSON.stringify(report)}\n` : testAsText(report, paint));
   });
+}
+
+async function tryLive(directory: string | undefined, flags: TestFlags, signal: AbortSignal): Promise<TestReport> {
+  if (flags.matrix !== undefined) throw new UsageError("--matrix goes without --address");
+  const files = directory === undefined ? undefined : await readPolicyFiles(directory);
+  let report: unknown;
+  await withClient(flags, async (client) => {
+    report = await client.policy.test({ files, tenant: flags.tenant, signal });
+  });
+  return report as TestReport;
 }
 
 async function tryMatrix(

@@ -7,13 +7,17 @@ import { addGrant, addRevoke } from "./policy-edit.js";
 import { addFmt } from "./policy-fmt.js";
 import { addPolicyDiff } from "./policy-diff.js";
 import { addPolicyTest } from "./policy-test.js";
+import { addActivate, addRollback } from "./policy-activate.js";
+import { addLiveOptions, isLive, readPolicyFiles } from "./policy-live.js";
+import { addFetch, addHistory, addStatus } from "./policy-status.js";
+import { type ConnectionFlags, withClient } from "./connection.js";
 import { addWhat } from "./policy-what.js";
 import { addWho } from "./policy-who.js";
 import { addWhy } from "./policy-why.js";
 
 export function addPolicy(program: Command): void {
   const policy = program.command("policy").summary("work on a policy's files").description("Work on a policy's files.");
-  policy
+  const checking = policy
     .command("check")
     .summary("print every mistake in a policy's files")
     .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
@@ -40,6 +44,25 @@ async function check(
   const { version, model, findings, warnings, counts } = await checkPolicy(directory);
   const isRefused = findings.length > 0 || (strict === true && warnings.length > 0);
   if (isRefused) process.exitCode = 1;
+    .option("--json", "print one object");
+  addLiveOptions(checking).addHelpText("after", "\nExample:\n  aclog policy check ./policy").action(check);
+  addStatus(policy);
+  addHistory(policy);
+  addFetch(policy);
+  addActivate(policy);
+  addRollback(policy);
+async function check(directory: string, flags: ConnectionFlags & { readonly json?: true }): Promise<void> {
+  if (!isLive(flags)) {
+    const { checkPolicy } = await import("../authz/index.js");
+    await tell(directory, await checkPolicy(directory), flags.json);
+    return;
+  }
+  const files = await readPolicyFiles(directory);
+  await withClient(flags, async (client) => tell(directory, await client.policy.validate(files), flags.json));
+type Checked = Pick<PolicyReport, "version" | "findings" | "warnings" | "counts">;
+async function tell(directory: string, checked: Checked, json: true | undefined): Promise<void> {
+  const { version, findings, warnings, counts } = checked;
+  if (findings.length > 0) process.exitCode = 1;
   if (json) {
     await print(`${JSON.stringify({ ok: !isRefused, version, model, findings, warnings, counts })}\n`);
     return;

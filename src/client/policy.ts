@@ -77,7 +77,8 @@ export interface WhoOptions extends CallOptions {
 }
 
 export interface WhatOptions extends CallOptions {
-  readonly principal: string;
+  /** Everybody whom the policy names, unless given. */
+  readonly principal?: string | undefined;
   /** Only what concerns topics of this tenant. */
   readonly tenant?: string | undefined;
 }
@@ -212,10 +213,10 @@ export class Policy {
     return this.#reported(options, ({ policy }, call) => policy.who(request, call.grpcOptions));
   }
 
-  /** What a principal can do. */
-  async what(options: WhatOptions): Promise<unknown> {
+  /** What a principal can do, or everybody. */
+  async what(options: WhatOptions = {}): Promise<unknown> {
     requireOptions(options, optionNames.what);
-    const { principal, tenant = "" } = options;
+    const { principal = "", tenant = "" } = options;
     const request = { principal: requireText("principal", principal), tenant: requireText("tenant", tenant) };
     return this.#reported(options, ({ policy }, call) => policy.what(request, call.grpcOptions));
   }
@@ -260,7 +261,10 @@ export class Policy {
       stream.once("end", resolve);
       stream.once("error", (error) => reject(call.failure(error)));
     });
-    if (messages === undefined || !("write" in stream)) { await ended; return; }
+    if (messages === undefined || !("write" in stream)) {
+      await ended;
+      return;
+    }
     const sending = writeAll(messages, stream, call.ended);
     sending.catch(() => undefined);
     await Promise.race([sending, ended]);

@@ -64,7 +64,7 @@ export class PolicyQuestions {
 
   async what({ request }: Admitted<WhatRequest>): Promise<object> {
     const { principal, tenant } = request;
-    return this.#permissions({ principal, ...(tenant !== "" && { tenant }) });
+    return this.#permissions({ ...(principal !== "" && { principal }), ...(tenant !== "" && { tenant }) });
   }
 
   /** @throws PolicyRefused for files with mistakes; PolicyVersionUnknown */

@@ -1,14 +1,14 @@
-import type { AccessRequest, Authorizer } from "../authz/index.js";
+import type { AccessRequest, Judge } from "../authz/index.js";
 
 /** So many topics of one stream are remembered; of those before, nobody asks whether they may still be written to. */
 const maxTopics = 256;
 
 /** What one stream was allowed to write to. */
 export class StreamWrites {
-  readonly #authorizer: Authorizer;
+  readonly #authorizer: Judge;
   readonly #accesses = new Map<string, AccessRequest>();
 
-  constructor(authorizer: Authorizer) {
+  constructor(authorizer: Judge) {
     this.#authorizer = authorizer;
   }
 

@@ -85,6 +85,7 @@ export interface WhoRequest extends TopicSelector {
 }
 
 export interface WhatRequest extends TopicSelector {
+  /** Empty: everybody. */
   readonly principal: string;
 }
 
@@ -237,7 +238,8 @@ export function readWhatRequest(bytes: Buffer): WhatRequest | UnreadableRequest 
     readFields(bytes, [1, 2], (reader, field, type) => fields.read(reader, field, type));
     const [principal, tenant] = fields.values;
     if (tenant !== "") ofTenant(tenant!);
-    return Object.freeze({ ...wholePolicy, tenant: tenant!, principal: ofPrincipal(principal!) });
+    if (principal !== "") ofPrincipal(principal!);
+    return Object.freeze({ ...wholePolicy, tenant: tenant!, principal: principal! });
   });
 }
 

@@ -119,6 +119,8 @@ describe("one who administers the policy", () => {
     expect(what.permissions.map(({ topic }) => topic)).toContain("unheard-of");
     const none = (await admin.what({ principal: "acme/root", tenant: "globex" })) as Permissions;
     expect(none.permissions).toEqual([]);
+    const everybody = (await admin.what()) as Permissions;
+    expect(new Set(everybody.permissions.map(({ principal }) => principal))).toContain("globex/root");
     const undeclared = await refusal(admin.what({ principal: "acme/root", tenant: "initech" }));
     expect(undeclared).toMatchObject({ codeName: "INVALID_ARGUMENT", reason: "INVALID_FIELD" });
   });
@@ -194,6 +196,7 @@ describe("one who administers a tenant", () => {
       "test of everything": () => admin.test(),
       "test of another tenant": () => admin.test({ tenant: "globex" }),
       "who in another tenant": () => admin.who({ action: "produce", tenant: "globex", topic: "orders" }),
+      "what everybody may": () => admin.what(),
       "what everywhere": () => admin.what({ principal: "acme/billing" }),
       "what in another tenant": () => admin.what({ principal: "acme/billing", tenant: "globex" }),
       "why in another tenant": () =>

@@ -144,12 +144,12 @@ export interface PolicyClient extends grpc.Client {
   validate(callback: grpc.requestCallback<_policy_v1_ValidateResponseOutput>): grpc.ClientWritableStream<_policy_v1_ValidateRequest>;
   
   /**
-   * What a principal can do.
+   * What a principal can do, or everybody.
    */
   What(argument: _policy_v1_WhatRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_policy_v1_ReportOutput>;
   What(argument: _policy_v1_WhatRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_policy_v1_ReportOutput>;
   /**
-   * What a principal can do.
+   * What a principal can do, or everybody.
    */
   what(argument: _policy_v1_WhatRequest, metadata: grpc.Metadata, options?: grpc.CallOptions): grpc.ClientReadableStream<_policy_v1_ReportOutput>;
   what(argument: _policy_v1_WhatRequest, options?: grpc.CallOptions): grpc.ClientReadableStream<_policy_v1_ReportOutput>;
@@ -237,7 +237,7 @@ export interface PolicyHandlers extends grpc.UntypedServiceImplementation {
   Validate: grpc.handleClientStreamingCall<_policy_v1_ValidateRequestOutput, _policy_v1_ValidateResponse>;
   
   /**
-   * What a principal can do.
+   * What a principal can do, or everybody.
    */
   What: grpc.handleServerStreamingCall<_policy_v1_WhatRequestOutput, _policy_v1_Report>;
   

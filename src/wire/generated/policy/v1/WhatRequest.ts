@@ -2,6 +2,9 @@
 
 
 export interface WhatRequest {
+  /**
+   * Empty: everybody whom the policy names.
+   */
   'principal'?: (string);
   /**
    * Only to this tenant's topics. Empty: to everyone's.
@@ -10,6 +13,9 @@ export interface WhatRequest {
 }
 
 export interface WhatRequestOutput {
+  /**
+   * Empty: everybody whom the policy names.
+   */
   'principal': (string);
   /**
    * Only to this tenant's topics. Empty: to everyone's.

@@ -1,0 +1,46 @@
+/** What the commands under `policy` have in common that ask a server. */
+import type { Command } from "commander";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { PolicyFilesInput } from "../client/index.js";
+import { OperatorError, type Finding } from "../errors.js";
+import { whyUnreadable } from "../read-file.js";
+import { addConnectionOptions, type ConnectionFlags } from "./connection.js";
+
+/** For a command that answers from files unless it is told of a server. */
+export function addLiveOptions(command: Command): Command {
+  addConnectionOptions(command);
+  const address = command.options.find(({ long }) => long === "--address")!;
+  address.description = "ask this server, in place of files";
+  return command;
+}
+
+/** A variable alone does not make a command ask a server: what it answers would depend on the shell. */
+export function isLive(flags: ConnectionFlags): boolean {
+  return flags.address !== undefined;
+}
+
+/** What a policy is made of. */
+const fileNames = ["model.conf", "tenants.yaml", "policy.csv", "matrix.csv"] as const;
+
+/** The files of a policy as they are, to be looked at by a server. @throws OperatorError naming each that cannot be read */
+export async function readPolicyFiles(directory: string): Promise<PolicyFilesInput> {
+  const findings: Finding[] = [];
+  const files = fileNames.map(async (name) => {
+    const source = join(directory, name);
+    try {
+      return [name, await readFile(source)] as const;
+    } catch (error) {
+      findings.push({ source, problem: whyUnreadable(error) });
+      return [name, Buffer.alloc(0)] as const;
+    }
+  });
+  const read = Object.fromEntries(await Promise.all(files));
+  if (findings.length > 0) throw new OperatorError(`the policy in ${directory} cannot be read:`, findings);
+  return read;
+}
+
+/** Whether it is what a server calls a version. */
+export function isVersion(text: string): boolean {
+  return /^[0-9a-f]{12}$/.test(text);
+}

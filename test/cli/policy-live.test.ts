@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { appendFile, cp, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { test } from "vitest";
+import type { Outcome } from "./command.js";
+import { sharedServer } from "./served.js";
+
+const shared = sharedServer();
+
+function aclog(...args: string[]): Promise<Outcome> {
+  return shared.server.aclog("ops/root", ["policy", ...args]);
+}
+
+/** With the server's address, which these commands must be told by a flag. */
+function live(...args: string[]): Promise<Outcome> {
+  return aclog(...args, "--address", shared.server.as("").env!["ACLOG_ADDRESS"]!);
+}
+
+interface Status {
+  readonly active: { readonly version: string; readonly author: string };
+}
+
+async function statusOf(): Promise<Status["active"]> {
+  return (JSON.parse((await aclog("status", "--json")).stdout) as Status).active;
+}
+
+/** The policy in force, in a folder of its own, with some lines more. */
+async function folderWith(name: string, ...lines: string[]): Promise<string> {
+  assert.equal((await aclog("fetch", name)).code, 0);
+  await appendFile(join(shared.directory, name, "policy.csv"), lines.map((line) => `${line}\n`).join(""));
+  return name;
+}
+
+test("a policy is fetched, looked at, brought into force and taken back, each time by what it changes", async () => {
+  const before = await statusOf();
+  const folder = await folderWith("changed", "p, acme/analyst, acme, notes, consume, allow");
+  const diff = await live("diff", folder);
+  assert.equal(diff.code, 3);
+  assert.match(diff.stdout, /acme\/analyst/);
+  assert.equal((await aclog("activate", folder, "--yes", "--no-widen")).code, 3);
+  const unasked = await aclog("activate", folder);
+  assert.equal(unasked.code, 2);
+  assert.match(unasked.stderr, /--yes: is needed/);
+
+  const activated = await aclog("activate", folder, "--yes");
+  assert.equal(activated.code, 0);
+  assert.match(activated.stdout, /acme\/analyst[^]*version [0-9a-f]{12} is in force\n$/);
+  const active = await statusOf();
+  assert.equal(active.author, "ops/root");
+  const inPlace = await readFile(join(shared.directory, "policy/policy.csv"), "utf8");
+  assert.equal(inPlace, await readFile(join(shared.directory, folder, "policy.csv"), "utf8"));
+
+  const stale = await aclog("activate", folder, "--yes", "--based-on", before.version);
+  assert.equal(stale.code, 1);
+  assert.match(stale.stderr, /ABORTED/);
+  const back = await aclog("rollback", before.version, "--yes", "--no-widen", "--json");
+  assert.equal((JSON.parse(back.stdout) as { how: string }).how, "rollback");
+  const history = await aclog("history");
+  assert.deepEqual(history.stdout.match(/(?<= {2})(start|activate|rollback)(?= |$)/gm), [
+    "rollback",
+    "activate",
+    "start",
+  ]);
+  assert.equal((await live("diff", active.version, before.version)).code, 0);
+  assert.match((await aclog("status")).stdout, new RegExp(`^version +${before.version}$`, "m"));
+});
+
+test("a policy with a mistake is not brought into force, and every mistake is named", async () => {
+  const folder = await folderWith("mistaken", "p, acme/nobody, acme, notes, consmue, allow", "q, acme/nobody");
+  for (const command of [() => live("check", folder), () => aclog("activate", folder, "--yes")]) {
+    const { code, stdout } = await command();
+    assert.equal(code, 1);
+    assert.match(
+      stdout,
+      /policy\.csv:\d+:\d+: unknown action "consmue"; did you mean "consume"\?\n[^]*policy\.csv:\d+/,
+    );
+  }
+});
+
+test("whoever was refused, and whoever administers the topic, finds out why by the decision's id", async () => {
+  const produced = await shared.server.aclog(
+    "acme/reports",
+    ["produce", "--topic", "orders", "--json"],
+    '{"value":"v"}\n',
+  );
+  const { facts } = JSON.parse(produced.stderr) as { facts: { decision: string } };
+  const ask = (principal: string): Promise<Outcome> =>
+    shared.server.aclog(principal, [
+      "policy",
+      "why",
+      facts.decision,
+      "--address",
+      shared.server.as("").env!["ACLOG_ADDRESS"]!,
+    ]);
+  const told = await ask("acme/root");
+  assert.deepEqual([told.code, told.stderr], [0, ""]);
+  assert.match(
+    told.stdout,
+    new RegExp(`^Decision ${facts.decision}, .*ProduceStream: refused by version .*, no rule allows it`),
+  );
+  assert.match(told.stdout, /would be allowed if/);
+  const own = await ask("acme/reports");
+  assert.equal(own.code, 0);
+  assert.doesNotMatch(own.stdout, /would be allowed if/);
+  const stranger = await ask("globex/root");
+  assert.equal(stranger.code, 1);
+  assert.match(stranger.stderr, /PERMISSION_DENIED/);
+  const offline = await aclog("why", facts.decision);
+  assert.deepEqual([offline.code, offline.stderr.includes("only a server knows")], [2, true]);
+});
+
+test("the questions that files answer can be put to a server", async () => {
+  const why = await live("why", "acme/billing", "produce", "acme/orders.cards", "--json");
+  assert.equal((JSON.parse(why.stdout) as { decision: string }).decision, "deny");
+  const who = await live("who", "produce", "acme/orders", "--csv");
+  assert.match(who.stdout, /acme\/billing/);
+  const what = await live("what", "acme/billing");
+  assert.match(what.stdout, /orders/);
+  const tested = await live("test");
+  assert.equal(tested.code, 0);
+  await cp(join(shared.directory, "policy"), join(shared.directory, "untrue"), { recursive: true });
+  await writeFile(join(shared.directory, "untrue/matrix.csv"), "acme/billing, acme, orders, produce, deny\n");
+  assert.equal((await live("test", "untrue")).code, 1);
+});

@@ -13,6 +13,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_checkpoint_duration_seconds: ["HISTOGRAM"],
   aclog_clock_jumps_total: ["COUNTER"],
   aclog_connections: ["GAUGE"],
+  aclog_break_glass_total: ["COUNTER"],
   aclog_connections_accepted_total: ["COUNTER"],
   aclog_connections_cut_total: ["COUNTER"],
   aclog_connections_refused_total: ["COUNTER", "reason"],

@@ -1,7 +1,8 @@
 /** What each action of a policy is on the wire: every method that needs it, tried and compared with what is stored. */
 import { status } from "@grpc/grpc-js";
 import type { Action } from "../authz/index.js";
-import { defaultTopic } from "../names.js";
+import { policyTopic } from "../authz/index.js";
+import { defaultTopic, systemTenant } from "../names.js";
 import type { ConsumeResponseOutput } from "../wire/generated/log/v1/ConsumeResponse.js";
 import type { FetchOffsetResponseOutput } from "../wire/generated/log/v1/FetchOffsetResponse.js";
 import type { ListOffsetsResponseOutput } from "../wire/generated/log/v1/ListOffsetsResponse.js";
@@ -223,14 +224,43 @@ const remove: readonly Attempt[] = [
   },
 ];
 
+/** The whole policy; a tenant's part is open to who may administer the whole, whatever is stated of the tenant. */
+const isPolicy = ({ topic }: Scene): boolean => topic.tenant === systemTenant && topic.topic === policyTopic;
+
 const administer: readonly Attempt[] = [
   {
     method: "Topics.Update",
     needs: "the topic",
     effects: ["changed the settings"],
+    applies: (scene) => !isPolicy(scene),
     call: ({ caller, topic }) => {
       const request = { ...named(topic), retentionRecords: nextRetention() };
       return once((done) => caller.topics.update(request, callOptions(), done));
+    },
+  },
+];
+
+/** No such version was ever in force. */
+const noVersion = "000000000000";
+
+const administerPolicy: readonly Attempt[] = [
+  {
+    method: "Policy.Status",
+    needs: "the topic",
+    effects: ["nothing"],
+    reads: true,
+    applies: isPolicy,
+    call: ({ caller }) => once((done) => caller.policy.status({}, callOptions(), done)),
+  },
+  {
+    method: "Policy.Rollback",
+    needs: "the topic",
+    effects: ["nothing"],
+    applies: isPolicy,
+    call: async ({ caller }) => {
+      const request = { version: noVersion, basedOn: noVersion };
+      const answer = await once((done) => caller.policy.rollback(request, callOptions(), done));
+      return answer.reason === "POLICY_MOVED" ? { ...answer, code: status.OK } : answer;
     },
   },
 ];
@@ -242,7 +272,7 @@ export const attemptsOf: Readonly<Record<Action, readonly Attempt[]>> = {
   describe,
   create,
   delete: remove,
-  admin: administer,
+  admin: [...administer, ...administerPolicy],
 };
 
 let retentions = 1_000_000_000;

@@ -1,9 +1,10 @@
 /** The principals of the matrix, each on a connection of its own, under its own certificate. */
 import { Channel, type ChannelCredentials } from "@grpc/grpc-js";
-import { LogStub, OffsetsStub, TopicsStub } from "../wire/definition.js";
+import { LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
+import type { PolicyClient } from "../wire/generated/policy/v1/Policy.js";
 import { type ClientKeys, type Stage, channelOptions } from "./stage.js";
 
 /** Connections that are open at a time, beyond those in use. */
@@ -14,6 +15,7 @@ export class Caller implements Disposable {
   readonly log: LogClient;
   readonly topics: TopicsClient;
   readonly offsets: OffsetsClient;
+  readonly policy: PolicyClient;
   readonly #channel: Channel;
 
   constructor(address: string, credentials: ChannelCredentials) {
@@ -22,6 +24,7 @@ export class Caller implements Disposable {
     this.log = new LogStub(address, credentials, options);
     this.topics = new TopicsStub(address, credentials, options);
     this.offsets = new OffsetsStub(address, credentials, options);
+    this.policy = new PolicyStub(address, credentials, options);
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CallError } from "../../src/client/index.js";
+import { policyServiceDefinition } from "../../src/wire/definition.js";
 import { encoded } from "../support/messages.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
 
@@ -286,6 +287,59 @@ describe("one who administers nothing", () => {
       const asked = refusal(self.why({ principal, action: "produce", tenant: "acme", topic }));
       expect((await asked).reason).toBe("PERMISSION_DENIED");
     }
+  });
+});
+
+describe("every method", () => {
+  const version = "0123456789ab";
+  const question = { action: "produce", tenant: "acme", topic: "orders" };
+  const requests: Readonly<Record<string, object>> = {
+    Status: {},
+    Files: {},
+    History: {},
+    Validate: { part: { name: "policy.csv" } },
+    Activate: { basedOn: version },
+    Rollback: { version, basedOn: version },
+    Test: {},
+    Diff: {},
+    Why: { principal: "acme/billing", ...question },
+    Who: question,
+    What: { principal: "acme/billing" },
+  };
+  let node: TestNode;
+  beforeAll(async () => {
+    node = await startTestNode({ policy });
+  });
+  afterAll(() => node[Symbol.asyncDispose]());
+
+  test("is tried here", () => {
+    expect(Object.keys(requests).sort()).toEqual(Object.keys(policyServiceDefinition).sort());
+  });
+
+  test.each(Object.entries(requests))(
+    "%s is refused to whom no rule allows it, and to a tenant's root",
+    async (method, request) => {
+      const { version: before } = (await node.as("ops/root").policy.status()).active;
+      for (const principal of ["acme/nobody", "globex/root", "ops/nobody"]) {
+        const bytes = encoded(`policy.v1.${method}Request`, request);
+        const answered = await node.raw(principal).call(`/policy.v1.Policy/${method}`, [bytes]);
+        expect(answered).toMatchObject({ code: "PERMISSION_DENIED", reason: "PERMISSION_DENIED", messages: [] });
+        expect(Object.keys(answered.facts)).toEqual(["decision"]);
+        const line = await node.log.until(({ id }) => id === answered.facts["decision"]);
+        expect(line).toMatchObject({
+          msg: "denied",
+          principal,
+          method: `/policy.v1.Policy/${method}`,
+          topic: "policy",
+        });
+      }
+      expect((await node.as("ops/root").policy.status()).active.version).toBe(before);
+    },
+  );
+
+  test.each(Object.keys(requests))("%s is refused with bytes that are no request", async (method) => {
+    const answered = await node.raw("ops/root").call(`/policy.v1.Policy/${method}`, [Buffer.from([0xff])]);
+    expect(answered).toMatchObject({ code: "INVALID_ARGUMENT", reason: "MALFORMED_MESSAGE", messages: [] });
   });
 });
 

@@ -32,6 +32,17 @@ const calls = {
   "offsets.fetch": (options) => client.offsets.fetch({ group: "g", ...options }),
   "offsets.list": (options) => client.offsets.list(options).next(),
   "offsets.delete": (options) => client.offsets.delete({ group: "g", ...options }),
+  "policy.status": (options) => client.policy.status(options),
+  "policy.history": (options) => client.policy.history(options),
+  "policy.files": (options) => client.policy.files(options),
+  "policy.validate": (options) => client.policy.validate({}, options),
+  "policy.activate": (options) => client.policy.activate({}, { basedOn: "v", ...options }),
+  "policy.rollback": (options) => client.policy.rollback("v", { basedOn: "v", ...options }),
+  "policy.test": (options) => client.policy.test(options),
+  "policy.diff": (options) => client.policy.diff(options),
+  "policy.why": (options) => client.policy.why({ decision: "id", ...options }),
+  "policy.who": (options) => client.policy.who({ action: "produce", tenant: "acme", topic: "t", ...options }),
+  "policy.what": (options) => client.policy.what(options),
 } as const satisfies Record<string, Loose>;
 type Method = keyof typeof calls;
 
@@ -57,6 +68,17 @@ const all: Readonly<Record<Method, object>> = {
   "offsets.fetch": { ...ofCall, group: "g", topic: "t", tenant: "acme" },
   "offsets.list": { ...ofCall, group: "g", topic: "t", tenant: "acme", pageSize: 1 },
   "offsets.delete": { ...ofCall, group: "g", topic: "t", tenant: "acme" },
+  "policy.status": ofCall,
+  "policy.history": { ...ofCall, pageSize: 1 },
+  "policy.files": { ...ofCall, version: "v" },
+  "policy.validate": ofCall,
+  "policy.activate": { ...ofCall, basedOn: "v", overwrite: true },
+  "policy.rollback": { ...ofCall, basedOn: "v", overwrite: true },
+  "policy.test": { ...ofCall, files: {}, version: "v", tenant: "acme" },
+  "policy.diff": { ...ofCall, files: {}, oldVersion: "v", newVersion: "v", tenant: "acme" },
+  "policy.why": { ...ofCall, principal: "acme/billing", action: "produce", tenant: "acme", topic: "t" },
+  "policy.who": { ...ofCall, action: "produce", tenant: "acme", topic: "t" },
+  "policy.what": { ...ofCall, principal: "acme/billing", tenant: "acme" },
 };
 
 for (const [method, options] of Object.entries(all)) {

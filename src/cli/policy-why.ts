@@ -4,7 +4,7 @@ import type { Client, RefusalInfo } from "../client/index.js";
 import type { Why } from "../review/index.js";
 import { type Action, actions } from "../authz/actions.js";
 import { formatPrincipal, type Principal } from "../names.js";
-import { parseWhom } from "./arguments.js";
+import { notPrincipal, parseWhom } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
@@ -60,8 +60,9 @@ async function explain(
 ): Promise<void> {
   const { formatWhy, why } = await import("../review/index.js");
   if (typeof whom === "string") {
+    // With more behind it, it was to be a principal.
+    if (action !== undefined) throw new UsageError(`${JSON.stringify(whom)} ${notPrincipal(whom)}`);
     if (!isLive(flags)) throw new UsageError("only a server knows what it refused: --address says which");
-    if (action !== undefined) throw new UsageError("the id of a decision says all that there is to ask");
     await ask(flags, { decision: whom });
     return;
   }

@@ -46,6 +46,8 @@ export interface PolicyStatusInfo {
 export interface PolicyValidation {
   /** The version that these files have or would have. */
   readonly version: string;
+  /** Whether rules have a tenant, or Casbin's three columns. */
+  readonly model: "tenants" | "simple";
   /** None: they can come into force. */
   readonly findings: readonly PolicyFinding[];
   readonly warnings: readonly PolicyFinding[];
@@ -110,13 +112,15 @@ export function statusFromWire({ active, filesVersion, refused, refusedMs }: Sta
   };
 }
 
-export function validationFromWire({
-  version,
-  findings,
-  warnings,
-  ...counts
-}: ValidateResponseOutput): PolicyValidation {
-  return { version, findings: findings.map(findingFromWire), warnings: warnings.map(findingFromWire), counts };
+export function validationFromWire(answer: ValidateResponseOutput): PolicyValidation {
+  const { version, model, findings, warnings, ...counts } = answer;
+  return {
+    version,
+    model: model === "simple" ? "simple" : "tenants",
+    findings: findings.map(findingFromWire),
+    warnings: warnings.map(findingFromWire),
+    counts,
+  };
 }
 
 export function whyFromWire({ refusal, explanation }: WhyResponseOutput): WhyAnswer {

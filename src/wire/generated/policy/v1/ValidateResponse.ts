@@ -16,6 +16,10 @@ export interface ValidateResponse {
   'rules'?: (number);
   'assignments'?: (number);
   'matrixRows'?: (number);
+  /**
+   * "tenants", or "simple" for Casbin's three columns.
+   */
+  'model'?: (string);
 }
 
 export interface ValidateResponseOutput {
@@ -32,4 +36,8 @@ export interface ValidateResponseOutput {
   'rules': (number);
   'assignments': (number);
   'matrixRows': (number);
+  /**
+   * "tenants", or "simple" for Casbin's three columns.
+   */
+  'model': (string);
 }

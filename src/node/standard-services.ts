@@ -1,4 +1,4 @@
-import type { Server } from "@grpc/grpc-js";
+import type { Server, ServiceDefinition, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
 import { HealthImplementation, service } from "grpc-health-check";
@@ -24,6 +24,14 @@ export class Health {
   }
 }
 
+/**
+ * The largest request that reflection reads, in bytes: it comes back in the answer, twice where nothing is found. While more
+ * than 4,096 bytes of a call's answers wait, Node 20 writes to the connection each time that more of the call comes in; if
+ * the peer has reset it by then, the process can end by a segmentation fault. See
+ * docs/decisions/2026-11-21-small-reflection-answers.md.
+ */
+const maxReflectionRequestBytes = 512;
+
 /** Server reflection, for everyone whom the handshake let in. Lists health too. */
 export class Reflection {
   readonly access: Readonly<Record<string, MethodAccess>> = {
@@ -34,6 +42,23 @@ export class Reflection {
   addToServer(server: Server): void {
     // Of a package definition it reads the descriptors alone, and those of proto-loader are of no use to other languages.
     const files = { fileDescriptorProtos: fileDescriptors() };
-    new ReflectionService({ files } as unknown as PackageDefinition).addToServer(server);
+    const bounded = {
+      addService: (definition: ServiceDefinition, handlers: UntypedServiceImplementation) =>
+        server.addService(withSmallRequests(definition), handlers),
+    };
+    // It adds its services, and asks nothing else of a server.
+    new ReflectionService({ files } as unknown as PackageDefinition).addToServer(bounded);
   }
+}
+
+function withSmallRequests(definition: ServiceDefinition): ServiceDefinition {
+  const methods = Object.entries(definition).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): unknown => {
+      if (bytes.length > maxReflectionRequestBytes)
+        throw new RangeError(`more than ${maxReflectionRequestBytes} bytes`);
+      return method.requestDeserialize(bytes);
+    };
+    return [name, { ...method, requestDeserialize }] as const;
+  });
+  return Object.fromEntries(methods);
 }

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { setMaxListeners } from "node:events";
 import { readFileSync } from "node:fs";
 import { Metadata, credentials } from "@grpc/grpc-js";
+import { noticingResets } from "../../dist/client/resets.js";
 import { LogStub } from "../../dist/wire/definition.js";
 import { tenants } from "./place.mjs";
 
@@ -103,7 +104,9 @@ export class Load {
   #rawClient(principal) {
     const { ca, cert, key } = this.#place.filesOf(principal);
     const [caPem, keyPem, certPem] = [ca, key, cert].map((path) => readFileSync(path));
-    const stub = new LogStub(`localhost:${this.#place.port}`, credentials.createSsl(caPem, keyPem, certPem));
+    // Node itself may end this process when the server dies, unless its connections are such ones.
+    const security = noticingResets(credentials.createSsl(caPem, keyPem, certPem));
+    const stub = new LogStub(`localhost:${this.#place.port}`, security);
     this.#raw.push(stub);
     return stub;
   }

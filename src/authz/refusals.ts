@@ -19,8 +19,9 @@ interface Capacity {
 const defaultCapacity: Capacity = { recent: 100_000, perTenant: 100, tenants: 200 };
 
 /**
- * The last refusals, to be found by their ids. Each is one flat string: 100,000 take some 16 MiB, and 33 MiB where all names are
- * as long as names can be. Nobody looks one up often, so there is no index: it takes a few milliseconds.
+ * The last refusals, to be found by their ids. Each is one flat string: 100,000 take some 24 MiB, and 41 MiB where all names are
+ * as long as names can be. An index is part of that: who has no right at all may ask for ids too, as often as he likes, and has
+ * to cost as little as any other refused caller, and as much for an id that there is as for one that there is not.
  *
  * A caller that is refused without end pushes everybody's refusals out of the recent ones, but only its own tenant's out of
  * those that are kept for each tenant beside them.
@@ -43,25 +44,25 @@ export class Refusals {
 
   add(denial: Denial, timeMs: number): void {
     const line = encode({ ...denial, timeMs });
-    this.#recent.add(line);
+    this.#recent.add(denial.id, line);
     const [tenant = ""] = denial.principal.split("/", 1);
     let own = this.#ofTenants.get(tenant);
     if (own === undefined) this.#ofTenants.set(tenant, (own = new Ring(this.#perTenant)));
-    own.add(line);
+    own.add(denial.id, line);
   }
 
   /** Undefined for an id that was never given out, and for a refusal that is too long ago. */
   find(id: string): Refusal | undefined {
-    const start = `${id}${separator}`;
-    let line = this.#recent.find(start);
-    for (const own of this.#ofTenants.values()) line ??= own.find(start);
+    let line = this.#recent.find(id);
+    for (const own of this.#ofTenants.values()) line ??= own.find(id);
     return line === undefined ? undefined : decode(line);
   }
 }
 
-/** The last lines that were added, up to `capacity` of them. */
+/** The last lines that were added, up to `capacity` of them, each with an id of its own in front. */
 class Ring {
   readonly #lines: string[] = [];
+  readonly #slots = new Map<string, number>();
   readonly #capacity: number;
   #next = 0;
 
@@ -73,13 +74,17 @@ class Ring {
     return this.#lines.length;
   }
 
-  add(line: string): void {
+  add(id: string, line: string): void {
+    const oldest = this.#lines[this.#next];
+    if (oldest !== undefined) this.#slots.delete(oldest.slice(0, oldest.indexOf(separator)));
     this.#lines[this.#next] = line;
+    this.#slots.set(id, this.#next);
     this.#next = (this.#next + 1) % this.#capacity;
   }
 
-  find(start: string): string | undefined {
-    return this.#lines.find((line) => line.startsWith(start));
+  find(id: string): string | undefined {
+    const slot = this.#slots.get(id);
+    return slot === undefined ? undefined : this.#lines[slot];
   }
 }
 

@@ -38,6 +38,16 @@ test("each of the last 100,000 refusals is found with all that the log has of it
   assert.equal(refusals.size, 100_000);
 });
 
+test("an id is found, or found to be none, without looking through all refusals", () => {
+  const refusals = new Refusals();
+  for (let number = 0; number < 100_000; number++) refusals.add(denial(number), number);
+  const started = performance.now();
+  for (let number = 0; number < 1_000; number++) assert.equal(refusals.find(denial(200_000 + number).id), undefined);
+  const ms = performance.now() - started;
+  // Each look through all of them takes more than a millisecond.
+  assert.ok(ms < 250, `${ms.toFixed(0)} ms for 1,000 ids`);
+});
+
 test("a rule that denied is remembered in its own words", () => {
   const refusals = new Refusals();
   const rule = "policy/policy.csv:7: p, role:producer, acme, orders.cards, *, deny";

@@ -59,7 +59,7 @@ const stretch = 256 * 1024;
 
 async function decode(bytes: Buffer, findings: Findings): Promise<string | undefined> {
   if (!isUtf8(bytes)) {
-    findings.error(placeOfBadBytes(bytes), "these bytes are not valid UTF-8");
+    findings.error(await placeOfBadBytes(bytes), "these bytes are not valid UTF-8");
     return undefined;
   }
   const text = bytes.toString("utf8");
@@ -94,23 +94,38 @@ async function decode(bytes: Buffer, findings: Findings): Promise<string | undef
   return total === 0 ? text : text.replace(unseen, (character) => " ".repeat(character.length));
 }
 
-/** Of a text that is not valid UTF-8. */
-function placeOfBadBytes(bytes: Buffer): { line: number; column: number } {
-  let [line, start] = [0, 0];
-  // A newline byte is never part of a longer UTF-8 sequence, so lines can be told apart before they are decoded.
-  for (;;) {
-    const newline = bytes.indexOf(0x0a, start);
-    const content = bytes.subarray(start, newline === -1 ? bytes.length : newline);
-    line += 1;
-    start = newline + 1;
-    if (isUtf8(content) && newline !== -1) continue;
-    // The decoder puts U+FFFD where bytes are wrong, so what it made is the same up to there.
-    const made = Buffer.from(content.toString("utf8"));
-    let same = 0;
-    while (made[same] === content[same]) same++;
-    while ((made[same]! & 0xc0) === 0x80) same--;
-    return { line, column: made.toString("utf8", 0, same).length + 1 };
+/** Of bytes that are not valid UTF-8. They are looked through a piece at a time: there may be millions of lines before. */
+async function placeOfBadBytes(bytes: Buffer): Promise<{ line: number; column: number }> {
+  let [line, column] = [1, 1];
+  const pace = new Pace();
+  for (let from = 0; ; await pace.step()) {
+    const piece = bytes.subarray(from, characterStart(bytes, from + stretch));
+    const isGood = isUtf8(piece);
+    // A newline byte is never part of a longer UTF-8 sequence, so lines can be counted before they are decoded.
+    const good = isGood ? piece : piece.subarray(0, goodBytes(piece));
+    const text = good.toString("utf8");
+    const lastEnd = text.lastIndexOf("\n");
+    for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) line++;
+    column = lastEnd === -1 ? column + text.length : text.length - lastEnd;
+    if (!isGood) return { line, column };
+    from += piece.length;
   }
+}
+
+/** So that no character is cut in two, unless it is bad anyway. */
+function characterStart(bytes: Buffer, at: number): number {
+  let start = at;
+  while (start > at - 3 && (bytes[start]! & 0xc0) === 0x80) start--;
+  return start;
+}
+
+/** How many bytes stand before the first character that is none. The decoder puts U+FFFD there, so what it made is the same up to it. */
+function goodBytes(bytes: Buffer): number {
+  const made = Buffer.from(bytes.toString("utf8"));
+  let same = 0;
+  while (made[same] === bytes[same]) same++;
+  while ((made[same]! & 0xc0) === 0x80) same--;
+  return same;
 }
 
 function nameOf(character: string): string {

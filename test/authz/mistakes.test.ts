@@ -182,6 +182,11 @@ const anyFile: [what: string, content: Buffer, finding: string][] = [
     Buffer.concat([Buffer.from("# é\n# \uFFFD"), Buffer.from([0xff, 0x0a])]),
     "2:4: these bytes are not valid UTF-8",
   ],
+  [
+    "a byte that is not UTF-8, far down and far to the right",
+    Buffer.concat([Buffer.from("# é\n".repeat(40_000) + "# " + "€".repeat(20_000)), Buffer.from([0xff, 0x0a])]),
+    "40001:20003: these bytes are not valid UTF-8",
+  ],
   ["very many bytes that are not UTF-8, once", Buffer.alloc(200_000, 0xff), "1:1: these bytes are not valid UTF-8"],
   [
     "very many invisible characters, once",

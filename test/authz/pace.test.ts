@@ -8,7 +8,7 @@ import { parseMatrix, runMatrix } from "../../src/authz/matrix-csv.js";
 import { parsePolicy } from "../../src/authz/policy-csv.js";
 import { RoleScopes } from "../../src/authz/role-scopes.js";
 import { checkRoles, warnOfIdleRoles } from "../../src/authz/roles.js";
-import type { SourceFile } from "../../src/authz/source-file.js";
+import { type SourceFile, sourceOf } from "../../src/authz/source-file.js";
 import { parseTenants } from "../../src/authz/tenants-yaml.js";
 import { defaultTenantLimits } from "../../src/tenant-limits.js";
 import { exampleModel } from "./policy-folder.js";
@@ -28,6 +28,9 @@ const roleLines = numbers.map((number) => {
 function source(name: string, text: string): SourceFile {
   return { source: name, bytes: Buffer.from(text), text, findings: new Findings(name) };
 }
+
+const manyLines = Buffer.alloc(15 * 1024 * 1024, "# a line\n");
+manyLines[manyLines.length - 2] = 0xff;
 
 /** How often waiting calls had their turn while the work was done, on a clock that goes on by 1 ms at each look. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
@@ -62,6 +65,7 @@ describe("waiting calls have their turn all along while the server", async () =>
   };
 
   const stretches: [what: string, steps: number, work: () => Promise<unknown>][] = [
+    ["looks where bytes are not UTF-8", 60, () => sourceOf("policy.csv", manyLines)],
     ["reads tenants.yaml", 7 * count, () => parseTenants(source("tenants.yaml", yaml))],
     ["reads policy.csv", 3 * count, () => parsePolicy(source("policy.csv", roleLines.join("\n")), new Set(declared))],
     ["sorts out who has which role", 6 * count, () => RoleScopes.of(rows)],

@@ -168,13 +168,13 @@ export class PolicyActivation implements AsyncDisposable {
     return this.#store.entries;
   }
 
-  /** What is in force, read and built once more: it is not kept in memory for this. */
+  /** What is in force, read and built once more: it is not kept in memory for this. Its matrix is not tried again. */
   active(): Promise<LoadedPolicy> {
     return this.#load(this.#inForce.version, this.#options.policyDir);
   }
 
   /**
-   * A version that is kept.
+   * A version that is kept. Its matrix, which passed when it came into force, is not tried again.
    * @throws PolicyVersionUnknown, PolicyVersionDamaged
    * @throws PolicyRefused when this aclog finds mistakes in it
    */
@@ -243,7 +243,7 @@ export class PolicyActivation implements AsyncDisposable {
   }
 
   async #load(version: string, source: string): Promise<LoadedPolicy> {
-    const { policy, report } = await loadPolicy(await this.#store.read(version, source));
+    const { policy, report } = await loadPolicy(await this.#store.read(version, source), () => Promise.resolve());
     if (policy === undefined) throw new PolicyRefused(version, report.findings.map(withoutFolder));
     return policy;
   }

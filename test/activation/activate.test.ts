@@ -50,6 +50,25 @@ test("any version that is kept can be rolled back to", async () => {
   expect((await activation.active()).files.version).toBe(first);
 });
 
+test("what is asked about a version that is kept does not wait for its matrix, which passed once", async () => {
+  const topics = Array.from({ length: 40 }, (_, number) => `topic-${number}`);
+  await using place = await ActivationPlace.create(...topics);
+  const strangers = Array.from({ length: 1_000 }, (_, number) => `acme/stranger-${number}, acme, *, *, deny\n`);
+  await place.folder.write({ ...policyOf(...topics), "matrix.csv": strangers.join("") + "# cases\n" });
+  const activation = await place.open();
+  const { version } = activation.status().active;
+  const msOf = async (work: () => Promise<unknown>): Promise<number> => {
+    const started = performance.now();
+    await work();
+    return performance.now() - started;
+  };
+  const { bytes } = (await activation.load(version)).files;
+  const tried = await msOf(() => activation.validate(bytes));
+  for (const work of [() => activation.load(version), () => activation.active()]) {
+    expect(await msOf(work)).toBeLessThan(tried / 3);
+  }
+});
+
 test("of changes that were made from the same version one comes into force, and the others are told so", async () => {
   await using place = await ActivationPlace.create("orders");
   const activation = await place.open();

@@ -1,4 +1,4 @@
-import { type LoadedPolicy, nameOfRole, parsePolicy, type PolicyRows, roleOf, Rule, sourceOf } from "../authz/index.js";
+import { type LoadedPolicy, nameOfRole, parsePolicy, type PolicyRows, Rule, sourceOf } from "../authz/index.js";
 import { type Finding, WrongSettings } from "../errors.js";
 
 /** What somebody is to get or to lose, in the words of the command line. */
@@ -89,9 +89,4 @@ async function parsed(lines: readonly (readonly string[])[], { tenants, simple }
 function wrong(source: string, problem: string): WrongSettings {
   const finding: Finding = { source, problem };
   return new WrongSettings("this cannot be asked for", [finding]);
-}
-
-/** A role as it stands in the file. */
-export function written(role: string, policy: LoadedPolicy): string {
-  return policy.simple !== undefined && role.startsWith(roleOf("")) ? nameOfRole(role) : role;
 }

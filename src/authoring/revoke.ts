@@ -1,6 +1,13 @@
-import { coversPattern, type LoadedPolicy, type Rule, wildcard } from "../authz/index.js";
+import {
+  assignmentAsWritten,
+  coversPattern,
+  type LoadedPolicy,
+  nameAsWritten,
+  type Rule,
+  wildcard,
+} from "../authz/index.js";
 import { systemTenant } from "../names.js";
-import { type AskedAssignment, type AskedRule, readAsked, type Wanted, written } from "./asked.js";
+import { type AskedAssignment, type AskedRule, readAsked, type Wanted } from "./asked.js";
 import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
 import { PolicyText } from "./policy-text.js";
 import { Reach } from "./reach.js";
@@ -60,7 +67,7 @@ function saysTheSame(rule: Rule, { cells }: Rule): boolean {
 
 function stillHolds(asked: Rule, through: Rule, policy: LoadedPolicy): string {
   const isWhole = covers(through, asked);
-  const role = through.subject === asked.subject ? "" : ` as ${written(through.subject, policy)}`;
+  const role = through.subject === asked.subject ? "" : ` as ${nameAsWritten(through.subject, policy)}`;
   return `${mayDo(asked, policy, "may still")}${isWhole ? "" : ", at least to some of that,"}${role}`;
 }
 
@@ -97,15 +104,11 @@ async function revokeRole(loaded: Loaded, asked: AskedAssignment): Promise<EditP
   );
   if (other !== undefined) {
     const { source } = policy.files.files["policy.csv"];
-    const line = [
-      "g",
-      ...[other.member, other.role].map((name) => written(name, policy)),
-      ...(policy.simple ? [] : [other.tenant]),
-    ];
+    const line = assignmentAsWritten(other, policy);
     return planWithout(
       "refused",
       [
-        `${hasRole(asked, policy, "would still have")} through ${source}:${other.line}: ${line.join(", ")}`,
+        `${hasRole(asked, policy, "would still have")} through ${source}:${other.line}: ${line}`,
         "Take that line out if nobody else needs it.",
       ],
       policy,

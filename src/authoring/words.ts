@@ -1,16 +1,16 @@
-import { type Action, actionPhrases, type LoadedPolicy, type Rule, wildcard } from "../authz/index.js";
-import { type AskedAssignment, written } from "./asked.js";
+import { type Action, actionPhrases, type LoadedPolicy, nameAsWritten, type Rule, wildcard } from "../authz/index.js";
+import type { AskedAssignment } from "./asked.js";
 
 /** `acme/billing may produce to acme/orders` */
 export function mayDo({ subject, tenant, pattern, action }: Rule, policy: LoadedPolicy, may = "may"): string {
   const does = action === wildcard ? "do everything with" : actionPhrases[action as Action];
   const where = policy.simple === undefined ? `${tenant}/${pattern}` : `${pattern} at home`;
-  return `${written(subject, policy)} ${may} ${does} ${where}`;
+  return `${nameAsWritten(subject, policy)} ${may} ${does} ${where}`;
 }
 
 /** `acme/billing has role:producer in acme` */
 export function hasRole({ member, role, tenant }: AskedAssignment, policy: LoadedPolicy, has = "has"): string {
-  const names = `${written(member, policy)} ${has} ${written(role, policy)}`;
+  const names = `${nameAsWritten(member, policy)} ${has} ${nameAsWritten(role, policy)}`;
   if (policy.simple !== undefined) return names;
   return `${names} in ${tenant === wildcard ? "every tenant" : tenant}`;
 }

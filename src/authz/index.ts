@@ -1,6 +1,7 @@
 /** May this principal do this? The policy files, what is wrong with them, and the answer. Casbin stays inside. */
 export { type Action, actionPhrases, actions, isAction } from "./actions.js";
 export type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
+export { assignmentAsWritten, nameAsWritten, principalNamed } from "./as-written.js";
 export { BreakGlass, type Judge, policyTopic } from "./break-glass.js";
 export { Pace } from "./breathe.js";
 export { CasbinAuthorizer, type DecisionObserver } from "./casbin-authorizer.js";

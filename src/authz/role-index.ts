@@ -50,9 +50,10 @@ export class RoleIndex {
     return roles;
   }
 
-  /** Does `work` as if there were this assignment too. */
+  /** Does `work` as if there were this assignment too; in the simple model, one of the principal's name. */
   supposing<Result>(assignment: Supposed, work: () => Result): Result {
-    this.#supposed = assignment;
+    const [member = assignment.member] = this.#isSimple ? startAtHome(assignment.member, assignment.tenant) : [];
+    this.#supposed = { ...assignment, member };
     try {
       return work();
     } finally {

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { LoadedPolicy } from "../authz/index.js";
 import { OperatorError } from "../errors.js";
-import { systemTenant } from "../names.js";
+import { parsePrincipal, systemTenant } from "../names.js";
 import type { Review, ReviewScope } from "../review/index.js";
 import { didYouMean } from "../suggest.js";
 import { parseCount, parsePath } from "./arguments.js";
@@ -68,16 +68,19 @@ export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promi
     await writePage(flags.html, formatHtml(review, Date.now()), review);
     return;
   }
-  const unknown = review.permissions.length === 0 && policy ? unknownPrincipal(policy, scope.principal) : "";
+  const unknown = review.permissions.length === 0 && policy ? await unknownPrincipal(policy, scope.principal) : "";
   await print(`${await formatReview(review)}${unknown}`);
 }
 
 /** A name that stands nowhere may be mistyped. */
-function unknownPrincipal({ rows, matrix }: LoadedPolicy, principal: string | undefined): string {
-  if (principal === undefined) return "";
+async function unknownPrincipal(policy: LoadedPolicy, principal: string | undefined): Promise<string> {
+  const home = principal === undefined ? undefined : parsePrincipal(principal)?.tenant;
+  if (principal === undefined || home === undefined) return "";
+  const { principalNamed } = await import("../authz/index.js");
+  const { rows, matrix } = policy;
+  const written = [...rows.rules.map(({ subject }) => subject), ...rows.assignments.map(({ member }) => member)];
   const names = new Set([
-    ...rows.rules.map(({ subject }) => subject),
-    ...rows.assignments.map(({ member }) => member),
+    ...written.flatMap((name) => principalNamed(name, home, policy) ?? []),
     ...matrix.map((row) => row.principal),
   ]);
   return names.has(principal) ? "" : `No line names ${principal}${didYouMean(principal, names)}\n`;

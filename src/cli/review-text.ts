@@ -13,7 +13,7 @@ interface Row extends Permission {
 
 /** Columns that say the same in every row are left out: the title says it. */
 export async function formatReview(review: Review): Promise<string> {
-  const { cutOffInWords, groupedBy, titleOf } = await import("../review/index.js");
+  const { cutOffInWords, groupedBy, isNamedBy, titleOf } = await import("../review/index.js");
   const { scope, permissions, policyVersion } = review;
   const rows = [...groupedBy(permissions, keyOf).values()].map((same) => ({
     ...same[0]!,
@@ -25,7 +25,7 @@ export async function formatReview(review: Review): Promise<string> {
     ...(scope.topic === undefined ? [{ head: "topic", cell: ({ topic }: Row) => topic }] : []),
     ...(scope.action === undefined ? [{ head: "actions", cell: ({ actions }: Row) => actions }] : []),
     { head: "by", cell: ({ rule }) => rule.place },
-    { head: "through", cell: through },
+    { head: "through", cell: (row) => through(row, isNamedBy(row.rule.subject, row.principal)) },
   ];
   const overruled: Column = { head: "overrules", cell: ({ overruled: rule }) => rule?.place ?? "" };
   const allowed = rows.filter(({ decision }) => decision === "allow");
@@ -47,9 +47,9 @@ function keyOf({ principal, tenant, topic, decision, rule, overruled }: Permissi
 }
 
 /** `role:clerk (3), role:producer (4)`: with the lines that give these; nothing where the rule names the principal itself. */
-function through({ principal, rule: { through: roles, subject } }: Permission): string {
+function through({ rule: { through: roles } }: Permission, isNamed: boolean): string {
   if (roles.length > 0) return roles.map(({ role, line }) => `${role} (${line})`).join(", ");
-  return subject === principal ? "" : "the matcher";
+  return isNamed ? "" : "the matcher";
 }
 
 /** Names alone are in it, so that nothing needs escaping: ten thousand rows are drawn in no time. */

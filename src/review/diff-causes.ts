@@ -1,6 +1,7 @@
+import { assignmentAsWritten } from "../authz/index.js";
 import type { InvolvedRule } from "./diff-effects.js";
 import type { Side } from "./diff-side.js";
-import { type ChangedLines, textOf } from "./text-changes.js";
+import type { ChangedLines } from "./text-changes.js";
 
 /** What of the files made a difference. */
 export interface Cause {
@@ -44,7 +45,12 @@ export function causesOf(
     return [
       ...given.map((assignment): Cause => {
         const place = `${lines[side].source}:${assignment.line}`;
-        return { kind: isNew ? "role given" : "role withdrawn", side, place, text: textOf(assignment) };
+        return {
+          kind: isNew ? "role given" : "role withdrawn",
+          side,
+          place,
+          text: assignmentAsWritten(assignment, sides[side].policy),
+        };
       }),
       { kind: "rule", ...line },
     ];

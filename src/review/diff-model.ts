@@ -18,7 +18,7 @@ export interface Comparability {
 }
 
 export function compareModels(older: LoadedPolicy, newer: LoadedPolicy): Comparability {
-  const [one, other] = [matcherOf(older), matcherOf(newer)].map((text) => text.replaceAll(" ", ""));
+  const [one, other] = [older, newer].map(({ model }) => matcherIn(model.text).replaceAll(" ", ""));
   const matcherChanged = one !== other || kindOf(older) !== kindOf(newer);
   if (!older.model.isIndexable || !newer.model.isIndexable) {
     return { reach: "everything", isShared: false, matcherChanged };
@@ -27,9 +27,14 @@ export function compareModels(older: LoadedPolicy, newer: LoadedPolicy): Compara
   return { reach: isShared && !matcherChanged ? "changes" : "rules", isShared, matcherChanged };
 }
 
-/** The matcher of a model that was read without a finding: it is defined once, on a line of its own. */
-export function matcherOf({ model }: LoadedPolicy): string {
-  return /^ *m *=(.*)$/m.exec(model.text)?.[1]?.trim() ?? model.text;
+/** As `model.conf` has it. */
+export function matcherAsWritten({ files, model }: LoadedPolicy): string {
+  return matcherIn(files.files["model.conf"].text ?? model.text);
+}
+
+/** Of a model that was read without a finding: there it is defined once, on a line of its own. */
+function matcherIn(text: string): string {
+  return /^ *m *=(.*)$/m.exec(text)?.[1]?.trim() ?? text;
 }
 
 /** What is known of the model beside its text. */

@@ -1,4 +1,4 @@
-import { isRole, Pace, wildcard } from "../authz/index.js";
+import { Pace, wildcard } from "../authz/index.js";
 import { systemTenant } from "../names.js";
 import type { Reach } from "./diff-model.js";
 import type { Side } from "./diff-side.js";
@@ -22,15 +22,15 @@ export async function* affectedPairs(
   tenants: readonly string[],
 ): AsyncGenerator<Pair> {
   const pace = new Pace();
-  const everyone = reach === "everything" ? peopleOf(sides) : undefined;
   for (const tenant of tenants) {
     const isOwnedAnew = sides[0].isOwner(tenant) !== sides[1].isOwner(tenant);
-    const affected = everyone ?? new Set<string>();
-    for (const [index, side] of everyone === undefined ? sides.entries() : []) {
+    const isEveryone = reach === "everything";
+    const affected = new Set<string>();
+    for (const [index, side] of isEveryone ? [] : sides.entries()) {
       const names = reach === "rules" || isOwnedAnew ? side.subjectsIn(tenant) : changed[index]!.namesIn(tenant);
       for (const holder of await side.holders(names, tenant, pace)) affected.add(holder);
     }
-    for (const principal of affected) {
+    for (const principal of isEveryone ? peopleOf(sides) : affected) {
       yield { principal, tenant };
       const pause = pace.step();
       if (pause !== undefined) await pause;
@@ -45,16 +45,17 @@ export function tenantsOf(sides: readonly [Side, Side]): string[] {
 }
 
 /** All that a policy names, and for each tenant one that none names. */
-function peopleOf(sides: readonly [Side, Side]): Set<string> {
-  const named = sides.flatMap(({ principals }) => [...principals]);
-  const others = tenantsOf(sides).filter((tenant) => tenant !== systemTenant);
-  return new Set([...named, ...others.map((tenant) => `${tenant}/${wildcard}`)].filter((name) => !isRole(name)));
+function* peopleOf(sides: readonly [Side, Side]): Generator<string> {
+  const [older, newer] = sides;
+  yield* older.principals();
+  for (const principal of newer.principals()) if (!older.names(principal)) yield principal;
+  for (const tenant of tenantsOf(sides)) if (tenant !== systemTenant) yield `${tenant}/${wildcard}`;
 }
 
 /** A name to ask with: the principal itself, or one of those that no policy names. */
 export function askedAs(principal: string, sides: readonly [Side, Side]): string {
   if (!principal.endsWith(wildcard)) return principal;
   let name = `${principal.slice(0, -1)}unnamed`;
-  while (sides.some(({ principals }) => principals.has(name))) name += "-";
+  while (sides.some((side) => side.names(name))) name += "-";
   return name;
 }

@@ -1,6 +1,6 @@
 import { type LoadedPolicy, type MatrixRow, Pace, type PolicyFileName, policyFileNames } from "../authz/index.js";
 import type { TenantLimits } from "../tenant-limits.js";
-import { matcherOf } from "./diff-model.js";
+import { matcherAsWritten } from "./diff-model.js";
 
 /** A line that one of the policies has and the other has not. */
 export interface ChangedLine {
@@ -35,7 +35,7 @@ export async function settingChanges(
   const concerns = (tenant: string): boolean => only === undefined || tenant === only;
   const absent = (from: LoadedPolicy, { tenants }: LoadedPolicy): string[] =>
     [...from.tenants.keys()].filter((tenant) => !tenants.has(tenant) && concerns(tenant)).sort();
-  const [old, now] = [matcherOf(older), matcherOf(newer)];
+  const [old, now] = [matcherAsWritten(older), matcherAsWritten(newer)];
   return {
     tenants: { declared: absent(newer, older), undeclared: absent(older, newer) },
     limits: [...newer.tenants.keys()]

@@ -7,6 +7,8 @@ import {
   isRole,
   type LoadedPolicy,
   Pace,
+  principalNamed,
+  roleOf,
   type Rule,
 } from "../authz/index.js";
 import { parsePrincipal, systemTenant } from "../names.js";
@@ -18,8 +20,8 @@ export class Side {
   readonly #rules = new Map<string, Map<string, Rule[]>>();
   /** Tenant column → role → who is given it there. */
   readonly #members = new Map<string, Map<string, string[]>>();
-  /** Every principal that `policy.csv` names. */
-  readonly principals = new Set<string>();
+  /** Of principals; under the simple model all that there are. */
+  readonly #names = new Set<string>();
 
   private constructor(policy: LoadedPolicy) {
     this.policy = policy;
@@ -97,6 +99,20 @@ export class Side {
     return new Set(this.isOwner(tenant) ? this.policy.compiled.patternsOf(tenant) : []);
   }
 
+  /** Everybody whom `policy.csv` names. */
+  *principals(): Generator<string> {
+    const homes = this.policy.simple === undefined ? [systemTenant] : this.policy.compiled.tenants;
+    for (const home of homes) {
+      for (const name of this.#names) yield principalNamed(name, home, this.policy) ?? name;
+    }
+  }
+
+  /** Whether `policy.csv` names the principal. */
+  names(principal: string): boolean {
+    const { name } = parsePrincipal(principal) ?? {};
+    return this.#names.has(this.policy.simple === undefined || name === undefined ? principal : roleOf(name));
+  }
+
   /** The principals among the names, and those that have one of them as a role in the tenant, directly or not. */
   async holders(names: Iterable<string>, tenant: string, pace: Pace): Promise<Set<string>> {
     const columns = columnsFor(tenant).flatMap((column) => this.#members.get(column) ?? []);
@@ -104,19 +120,13 @@ export class Side {
     const found = new Set<string>();
     // A Set visits what is added to it on the way.
     for (const name of reached) {
-      if (!isRole(name)) found.add(name);
-      else for (const namesake of this.#namesakes(name, tenant)) found.add(namesake);
+      const principal = principalNamed(name, tenant, this.policy);
+      if (principal !== undefined) found.add(principal);
       for (const members of columns) for (const member of members.get(name) ?? []) reached.add(member);
       const pause = pace.step();
       if (pause !== undefined) await pause;
     }
     return found;
-  }
-
-  /** In the simple model a principal has the role of its own name at home, and no line says so. */
-  *#namesakes(role: string, tenant: string): Generator<string> {
-    const principal = `${tenant}/${role.slice(role.indexOf(":") + 1)}`;
-    if (parsePrincipal(principal) !== undefined && this.rolesOf(principal, tenant).has(role)) yield principal;
   }
 
   #addAssignment(assignment: Assignment): void {
@@ -130,7 +140,7 @@ export class Side {
   }
 
   #addName(name: string): void {
-    if (!isRole(name)) this.principals.add(name);
+    if (this.policy.simple !== undefined || !isRole(name)) this.#names.add(name);
   }
 }
 

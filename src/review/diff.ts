@@ -1,4 +1,4 @@
-import { type LoadedPolicy, Pace, type PolicyFileName } from "../authz/index.js";
+import { assignmentAsWritten, type LoadedPolicy, Pace, type PolicyFileName } from "../authz/index.js";
 import { type Cause, causesOf, type Origins } from "./diff-causes.js";
 import { type Budget, type Comparison, effectsOn } from "./diff-effects.js";
 import { ChangeGroups, type KeyedEffect, withKey } from "./diff-groups.js";
@@ -7,7 +7,7 @@ import { compareModels } from "./diff-model.js";
 import { affectedPairs, askedAs, tenantsOf } from "./diff-pairs.js";
 import { type ChangedLine, differInTextAlone, type SettingChanges, settingChanges } from "./diff-settings.js";
 import { Side } from "./diff-side.js";
-import { ChangedLines, textOf } from "./text-changes.js";
+import { ChangedLines } from "./text-changes.js";
 
 /** What another policy would change, told by what comes of it. Plain values. */
 export interface PolicyDiff extends SettingChanges {
@@ -166,13 +166,16 @@ class Work implements Budget {
   }
 }
 
-function idleLines({ lines }: Origins, causes: ReadonlySet<string>, only: string | undefined): ChangedLine[] {
+function idleLines({ sides, lines }: Origins, causes: ReadonlySet<string>, only: string | undefined): ChangedLine[] {
   return (["old", "new"] as const).flatMap((side) => {
     const { source, rules, assignments } = lines[side];
     const all = [...rules, ...assignments].toSorted((one, other) => one.line - other.line);
     return all
       .filter(({ line, tenant }) => !causes.has(`${side} ${source}:${line}`) && (only === undefined || tenant === only))
-      .map((row) => ({ side, place: `${source}:${row.line}`, text: "member" in row ? textOf(row) : row.text }));
+      .map((row) => {
+        const text = "member" in row ? assignmentAsWritten(row, sides[side].policy) : row.text;
+        return { side, place: `${source}:${row.line}`, text };
+      });
   });
 }
 

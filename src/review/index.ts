@@ -9,7 +9,7 @@ export { groupedBy } from "./grouped.js";
 export { formatHtml } from "./html.js";
 export { testAsJunit } from "./junit.js";
 export type { OwnedTopic } from "./known-topics.js";
-export { type FittingRule, type RoleLine, type RuleLine, wayInWords } from "./lines.js";
+export { type FittingRule, isNamedBy, type RoleLine, type RuleLine, wayInWords } from "./lines.js";
 export type { MissKind, NearMiss } from "./near-misses.js";
 export {
   defaultMaxPermissions,

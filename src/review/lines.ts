@@ -1,5 +1,13 @@
 /** Lines of `policy.csv` as a review names them: plain data, the same for JSON, for the wire and for people. */
-import { type Assignment, type Effect, isRole, type LoadedPolicy, type Rule } from "../authz/index.js";
+import {
+  type Assignment,
+  assignmentAsWritten,
+  type Effect,
+  isRole,
+  type LoadedPolicy,
+  nameAsWritten,
+  type Rule,
+} from "../authz/index.js";
 
 /** A `p` line. */
 export interface RuleLine {
@@ -9,12 +17,12 @@ export interface RuleLine {
   readonly line: number;
   /** `p, role:producer, acme, orders.*, produce, allow` */
   readonly text: string;
-  /** A principal or a role. */
+  /** A principal or a role; under the simple model a name, which can be either. */
   readonly subject: string;
   readonly effect: Effect;
 }
 
-/** A `g` line: `member` has `role` in `tenant`, which may be `*`. */
+/** A `g` line: `member` has `role` in `tenant`, which may be `*`, and under the simple model is. */
 export interface RoleLine {
   readonly place: string;
   readonly line: number;
@@ -34,19 +42,26 @@ export interface FittingRule extends RuleLine {
   readonly through: readonly RoleLine[];
 }
 
-export function ruleLine(rule: Rule): RuleLine {
-  const { place, line, text, subject } = rule;
+export function ruleLine(policy: LoadedPolicy, rule: Rule): RuleLine {
+  const { place, line, text } = rule;
   // The reader lets no other effect pass.
-  return { place, line, text, subject, effect: rule.effect as Effect };
+  return { place, line, text, subject: nameAsWritten(rule.subject, policy), effect: rule.effect as Effect };
 }
 
-export function roleLine({ files }: LoadedPolicy, { line, member, role, tenant }: Assignment): RoleLine {
-  const place = `${files.files["policy.csv"].source}:${line}`;
-  return { place, line, text: ["g", member, role, tenant].join(", "), member, role, tenant };
+export function roleLine(policy: LoadedPolicy, assignment: Assignment): RoleLine {
+  const { line, tenant } = assignment;
+  const place = `${policy.files.files["policy.csv"].source}:${line}`;
+  const [member, role] = [assignment.member, assignment.role].map((name) => nameAsWritten(name, policy));
+  return { place, line, text: assignmentAsWritten(assignment, policy), member: member!, role: role!, tenant };
 }
 
 /** `names the principal itself`, or the roles: `through role:clerk (policy/policy.csv:3), role:reader (policy/policy.csv:4)` */
 export function wayInWords({ through, subject }: FittingRule): string {
   if (through.length > 0) return `through ${through.map(({ role, place }) => `${role} (${place})`).join(", ")}`;
   return isRole(subject) ? "by the matcher in model.conf" : "names the principal itself";
+}
+
+/** Whether a rule with this subject speaks of the principal by name: by the part behind the slash, under the simple model. */
+export function isNamedBy(subject: string, principal: string): boolean {
+  return subject === principal || principal.endsWith(`/${subject}`);
 }

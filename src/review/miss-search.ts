@@ -1,11 +1,13 @@
-import { systemTenant } from "../names.js";
+import { parsePrincipal, systemTenant } from "../names.js";
 import {
   columnsFor,
   type Decision,
   isAction,
   isRole,
   type LoadedPolicy,
+  nameAsWritten,
   Pace,
+  principalNamed,
   Rule,
   topicMatch,
   wildcard,
@@ -42,6 +44,8 @@ export class MissSearch {
   readonly #question: Question;
   readonly #ways: RoleWays;
   readonly #isWithinTenant: boolean;
+  /** Of the principal. */
+  readonly #home: string;
   readonly #found = new Map<MissKind, Nearest<Candidate>>();
 
   constructor(policy: LoadedPolicy, question: Question, ways: RoleWays, isWithinTenant: boolean) {
@@ -49,12 +53,19 @@ export class MissSearch {
     this.#question = question;
     this.#ways = ways;
     this.#isWithinTenant = isWithinTenant;
+    this.#home = parsePrincipal(question.principal)!.tenant;
+  }
+
+  get #isSimple(): boolean {
+    return this.#policy.simple !== undefined;
   }
 
   /** The nearest first. */
   async candidates(): Promise<readonly Candidate[]> {
     const { tenant } = this.#question;
-    if (tenant === systemTenant || this.#policy.compiled.isDeclaredTenant(tenant)) {
+    if (this.#isSimple && tenant !== this.#home) {
+      if (!this.#isWithinTenant) this.#lookAtHome();
+    } else if (tenant === systemTenant || this.#policy.compiled.isDeclaredTenant(tenant)) {
       await this.#lookAtPrincipals();
       await this.#lookAtRules();
     } else if (!this.#isWithinTenant) {
@@ -68,6 +79,12 @@ export class MissSearch {
     const ofKind = this.#found.get(kind) ?? new Nearest<Candidate>(maxTried);
     this.#found.set(kind, ofKind);
     ofKind.add({ kind, distance, line, verify });
+  }
+
+  /** The simple model opens nothing elsewhere, whatever line there were. */
+  #lookAtHome(): void {
+    const tenant = this.#home;
+    this.#add("tenant", distances.tenant, 0, () => this.#ask({ tenant }, `the tenant were ${tenant}`));
   }
 
   /** For a tenant that is not declared: those whose names are much like it. */
@@ -93,7 +110,8 @@ export class MissSearch {
       const typos = similar.has(name) ? undefined : typosBetween(principal, name);
       if (typos !== undefined) similar.set(name, typos);
     }
-    const unnamed = `no line ${this.#isWithinTenant ? `for ${this.#question.tenant} ` : ""}names ${principal}`;
+    const where = this.#isWithinTenant && !this.#isSimple ? `for ${this.#question.tenant} ` : "";
+    const unnamed = `no line ${where}names ${this.#isSimple ? nameIn(principal) : principal}`;
     for (const [name, typos] of similar) {
       this.#add("principal", distances.mistyped + typos, 0, () =>
         this.#ask({ principal: name }, `the principal were ${name} (${unnamed})`),
@@ -105,9 +123,14 @@ export class MissSearch {
     const { rows, matrix } = this.#policy;
     const columns = columnsFor(this.#question.tenant);
     const isTold = (tenant: string): boolean => !this.#isWithinTenant || columns.includes(tenant);
-    for (const { member, tenant } of rows.assignments) if (!isRole(member) && isTold(tenant)) yield member;
-    for (const { subject, tenant } of rows.rules) if (!isRole(subject) && isTold(tenant)) yield subject;
+    for (const { member, tenant } of rows.assignments) if (isTold(tenant)) yield* this.#named(member);
+    for (const { subject, tenant } of rows.rules) if (isTold(tenant)) yield* this.#named(subject);
     for (const { principal, tenant } of matrix) if (isTold(tenant)) yield principal;
+  }
+
+  *#named(name: string): Generator<string> {
+    const principal = principalNamed(name, this.#home, this.#policy);
+    if (principal !== undefined) yield principal;
   }
 
   /** Rules that allow, and of which exactly one column does not fit. */
@@ -127,14 +150,15 @@ export class MissSearch {
         if (isOfAction && isOfTopic && !this.#isWithinTenant) this.#addOtherTenant(rule, isOfSubject);
       } else if (isOfTopic && isOfSubject) this.#addOtherAction(rule);
       else if (isOfAction && isOfSubject) this.#addOtherTopic(rule);
-      else if (isOfAction && isOfTopic && isRole(rule.subject)) this.#addRole(rule, elsewhere.get(rule.subject));
+      else if (isOfAction && isOfTopic && this.#canBeGiven(rule.subject))
+        this.#addRole(rule, elsewhere.get(rule.subject));
     }
   }
 
   /** What the principal has in other tenants, and the first of them by name. */
   async #rolesElsewhere(): Promise<ReadonlyMap<string, string>> {
     const elsewhere = new Map<string, string>();
-    if (this.#isWithinTenant) return elsewhere;
+    if (this.#isWithinTenant || this.#isSimple) return elsewhere;
     const pace = new Pace();
     for (const tenant of [...this.#policy.compiled.tenants, systemTenant]) {
       await pace.step();
@@ -183,23 +207,29 @@ export class MissSearch {
     }
   }
 
+  /** Whether there can be a `g` line that gives this. */
+  #canBeGiven(subject: string): boolean {
+    return isRole(subject) && this.#policy.simple?.hasRoles !== false;
+  }
+
   #addRole(rule: Rule, elsewhere: string | undefined): void {
     const { principal, action, tenant, topic } = this.#question;
     // A role that opens everything is seldom the one that is missing.
     const breadth = rule.cells.filter((cell) => cell.endsWith(wildcard)).length;
     const distance = (elsewhere === undefined ? distances.role : distances.heldElsewhere) + breadth;
     const note = elsewhere === undefined ? "" : ` (it has that role in ${elsewhere})`;
+    const role = nameAsWritten(rule.subject, this.#policy);
+    const condition = this.#isSimple
+      ? `${nameIn(principal)} had ${role}`
+      : `${principal} had ${role} in ${tenant}${note}`;
     this.#add("role", distance, rule.line, () =>
-      verified(
-        this.#policy.compiled.evaluateWithRole(rule.subject, principal, action, tenant, topic),
-        `${principal} had ${rule.subject} in ${tenant}${note}`,
-      ),
+      this.#verified(this.#policy.compiled.evaluateWithRole(rule.subject, principal, action, tenant, topic), condition),
     );
   }
 
   /** The question with something else in it. */
   async #ask(instead: Partial<Question>, condition: string): Promise<Verified> {
-    return verified(await evaluateInSlices(this.#policy, { ...this.#question, ...instead }), condition);
+    return this.#verified(await evaluateInSlices(this.#policy, { ...this.#question, ...instead }), condition);
   }
 
   /** The same question, with other cells in a line: no rule speaks of it yet, so what this one says is what would be. */
@@ -207,7 +237,11 @@ export class MissSearch {
     const { principal, action, tenant, topic } = this.#question;
     const altered = new Rule("", rule.line, cells);
     const { allowed } = this.#policy.compiled.evaluateBy([altered], principal, action, tenant, topic);
-    return allowed ? { condition, rule: ruleLine(rule) } : undefined;
+    return allowed ? { condition, rule: ruleLine(this.#policy, rule) } : undefined;
+  }
+
+  #verified({ allowed, rule }: Decision, condition: string): Verified {
+    return allowed && rule !== undefined ? { condition, rule: ruleLine(this.#policy, rule) } : undefined;
   }
 
   /** About a name that the prefix covers and nobody speaks of. */
@@ -218,8 +252,9 @@ export class MissSearch {
   }
 }
 
-function verified({ allowed, rule }: Decision, condition: string): Verified {
-  return allowed && rule !== undefined ? { condition, rule: ruleLine(rule) } : undefined;
+/** What the simple model knows of a principal. */
+function nameIn(principal: string): string {
+  return parsePrincipal(principal)!.name;
 }
 
 /** In how many letters they differ; undefined for names that are not much alike. */

@@ -1,4 +1,5 @@
-import { type Assignment, columnsFor, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
+import { type Assignment, columnsFor, type LoadedPolicy, Pace, roleOf, type Rule } from "../authz/index.js";
+import { parsePrincipal } from "../names.js";
 import { type FittingRule, roleLine, type RoleLine, ruleLine } from "./lines.js";
 
 type LinesByMember = ReadonlyMap<string, ReadonlyMap<string, readonly Assignment[]>>;
@@ -50,7 +51,7 @@ export class RoleWays {
   }
 
   fitting(rule: Rule, principal: string, tenant: string): FittingRule {
-    return { ...ruleLine(rule), through: this.to(rule.subject, principal, tenant) };
+    return { ...ruleLine(this.#policy, rule), through: this.to(rule.subject, principal, tenant) };
   }
 
   /** Each name that can be reached, with the line that first led to it. */
@@ -58,7 +59,7 @@ export class RoleWays {
     const last = this.#last;
     if (last?.principal === principal && last.tenant === tenant) return last.ways;
     const columns = columnsFor(tenant).flatMap((column) => this.#given.get(column) ?? []);
-    const ways = new Map<string, Assignment | undefined>([[principal, undefined]]);
+    const ways = new Map(this.#names(principal, tenant).map((name) => [name, undefined as Assignment | undefined]));
     // A Map visits what is added to it on the way, so this goes from near to far.
     for (const member of ways.keys()) {
       for (const column of columns) {
@@ -67,5 +68,12 @@ export class RoleWays {
     }
     this.#last = { principal, tenant, ways };
     return ways;
+  }
+
+  /** Under the simple model a principal has the role of its own name at home, and no line says so. */
+  #names(principal: string, tenant: string): string[] {
+    const { tenant: home, name } = parsePrincipal(principal) ?? {};
+    const isNamesake = this.#policy.simple !== undefined && name !== undefined && home === tenant;
+    return isNamesake ? [principal, roleOf(name)] : [principal];
   }
 }

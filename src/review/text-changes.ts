@@ -1,4 +1,12 @@
-import { type Assignment, columnsFor, entry, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
+import {
+  type Assignment,
+  assignmentAsWritten,
+  columnsFor,
+  entry,
+  type LoadedPolicy,
+  Pace,
+  type Rule,
+} from "../authz/index.js";
 
 /** The lines of one policy's `policy.csv` that the other's does not have. Their order does not count. */
 export class ChangedLines {
@@ -24,7 +32,7 @@ export class ChangedLines {
       await pace.step();
     }
     for (const assignment of other.rows.assignments) {
-      known.add(textOf(assignment));
+      known.add(assignmentAsWritten(assignment, other));
       await pace.step();
     }
     for (const rule of policy.rows.rules) {
@@ -35,7 +43,7 @@ export class ChangedLines {
     }
     for (const assignment of policy.rows.assignments) {
       await pace.step();
-      if (known.has(textOf(assignment))) continue;
+      if (known.has(assignmentAsWritten(assignment, policy))) continue;
       changed.assignments.add(assignment);
       changed.#touch(assignment.tenant, assignment.member);
       entry(changed.#byMember, assignment.member, () => [] as Assignment[]).push(assignment);
@@ -62,9 +70,4 @@ export class ChangedLines {
 /** The same for rules that say the same, however their lines are written. */
 export function meaningOf({ cells }: Rule): string {
   return cells.join(" ");
-}
-
-/** `g, acme/billing, role:producer, acme` */
-export function textOf({ member, role, tenant }: Assignment): string {
-  return `g, ${member}, ${role}, ${tenant}`;
 }

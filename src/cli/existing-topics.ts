@@ -1,11 +1,18 @@
 /** A list of the topics that there are, for commands that see only a policy's files. */
+import { Option } from "commander";
 import { OperatorError, type Finding } from "../errors.js";
-import type { Resource } from "./policy-flags.js";
 import { isSystemName, isTenantName, isTopicName } from "../names.js";
 import { readFileWithin, whyUnreadable } from "../read-file.js";
+import { parsePath } from "./arguments.js";
+import type { Resource } from "./policy-flags.js";
 
 const maxBytes = 16 * 1024 * 1024;
 const maxFindings = 50;
+
+export const topicsOption = (): Option =>
+  new Option("--topics <FILE>", "topics that there are beside those that the files name, as TENANT/TOPIC").argParser(
+    parsePath,
+  );
 
 /**
  * Each line names a topic as TENANT/TOPIC; empty lines, and those that begin with `#`, say nothing.

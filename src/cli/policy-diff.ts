@@ -1,8 +1,9 @@
 /** `aclog policy diff`: who gains and who loses what by another policy. */
 import { type Command, Option } from "commander";
-import type { DiffOptions, PolicyDiff } from "../review/index.js";
+import type { PolicyDiff } from "../review/index.js";
 import { parseTenant } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
+import { readTopicList, topicsOption } from "./existing-topics.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 import { addLiveOptions, isLive, isVersion, readPolicyFiles } from "./policy-live.js";
@@ -11,6 +12,7 @@ import { untilStopped } from "./stop-signal.js";
 
 interface DiffFlags extends ConnectionFlags {
   readonly tenant?: string;
+  readonly topics?: string;
   readonly markdown?: true;
   readonly json?: true;
 }
@@ -33,6 +35,7 @@ export function addPolicyDiff(policy: Command): void {
     .argument("<OLD>", "the folder of the policy as it is")
     .argument("[NEW]", "the folder of the policy as it would be")
     .option("--tenant <TENANT>", "only what concerns topics of this one", parseTenant)
+    .addOption(topicsOption())
     .addOption(new Option("--markdown", "for a comment on a pull request").conflicts("json"))
     .option("--json", "print one object");
   addLiveOptions(diffing)
@@ -46,12 +49,12 @@ export function addPolicyDiff(policy: Command): void {
 }
 
 async function diff(older: string, newer: string | undefined, flags: DiffFlags): Promise<void> {
-  const { tenant, markdown, json } = flags;
+  const { markdown, json } = flags;
   const { diffAsMarkdown, diffAsText } = await import("../review/index.js");
   await untilStopped(async (signal) => {
     const found = isLive(flags)
       ? await compareLive(older, newer, flags, signal)
-      : await compare(older, needed(newer), { tenant, maxDecisions, signal });
+      : await compare(older, needed(newer), flags, signal);
     if (found.widens) process.exitCode = widens;
     await print(json ? `${JSON.stringify(found)}\n` : markdown ? diffAsMarkdown(found) : diffAsText(found));
   });
@@ -70,6 +73,7 @@ async function compareLive(
   flags: DiffFlags,
   signal: AbortSignal,
 ): Promise<PolicyDiff> {
+  if (flags.topics !== undefined) throw new UsageError("--topics goes without --address: the server knows its topics");
   const [from, to] = newer === undefined ? ["", older] : [older, newer];
   if (from !== "" && !isVersion(from)) {
     throw new UsageError("with --address, OLD is a version that the server keeps, as aclog policy history lists them");
@@ -82,12 +86,21 @@ async function compareLive(
   return found as PolicyDiff;
 }
 
-async function compare(older: string, newer: string, options: DiffOptions): Promise<PolicyDiff> {
+async function compare(
+  older: string,
+  newer: string,
+  { tenant, topics: list }: DiffFlags,
+  signal: AbortSignal,
+): Promise<PolicyDiff> {
   const { diffPolicies, readPolicy } = await import("../review/index.js");
+  const topics = list === undefined ? [] : await readTopicList(list);
   const policies = [await readPolicy(older), await readPolicy(newer)] as const;
   using progress = await Progress.start("decisions");
   return await diffPolicies(...policies, {
-    ...options,
+    tenant,
+    topics,
+    maxDecisions,
+    signal,
     onProgress: ({ decisions }) => progress.update({ records: decisions, fraction: undefined }),
   });
 }

@@ -8,7 +8,7 @@ import type { Review, ReviewScope } from "../review/index.js";
 import { didYouMean } from "../suggest.js";
 import { parseCount, parsePath } from "./arguments.js";
 import { withBar } from "./bar.js";
-import { readTopicList } from "./existing-topics.js";
+import { readTopicList, topicsOption } from "./existing-topics.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
@@ -32,12 +32,7 @@ const maxLimit = 100_000;
 export function addReviewOptions(command: Command): Command {
   return addLiveOptions(command)
     .addOption(policyOption())
-    .addOption(
-      new Option(
-        "--topics <FILE>",
-        "topics that there are beside those that the files name, as TENANT/TOPIC",
-      ).argParser(parsePath),
-    )
+    .addOption(topicsOption())
     .addOption(new Option("--limit <COUNT>", "end after so many permissions (default: 10000)").argParser(parseLimit))
     .addOption(new Option("--csv", "print a row for each permission").conflicts(["html", "json"]))
     .addOption(

@@ -81,7 +81,8 @@ export class PolicyQuestions {
     if (files !== undefined && newVersion !== "") throw new InvalidField("new_version", "goes without parts of files");
     const older = await this.#policyOf(undefined, oldVersion, tenant);
     const newer = await this.#policyOf(files, newVersion, tenant);
-    return diffPolicies(older, newer, { ...(tenant !== "" && { tenant }), signal });
+    const topics = this.#sources.topics(tenant || undefined);
+    return diffPolicies(older, newer, { ...(tenant !== "" && { tenant }), topics, signal });
   }
 
   #find(id: string): Refusal {

@@ -69,9 +69,18 @@ test("diff for programs, and for a comment", async () => {
   );
 });
 
+test("diff names beside a pattern the topics of a list", async () => {
+  await using workplace = await twoPolicies("policy.csv", added("p, acme/reports, acme, bills.*, consume, allow"));
+  await writeFile(join(workplace.path, "topics.txt"), "acme/bills.eu\nacme/other\nglobex/bills.eu\n");
+  const { stdout } = await run(["policy", "diff", "old", "new", "--topics", "topics.txt"], { cwd: workplace.path });
+  expect(stdout).toMatch(/\+ acme\/reports: consume on acme\/bills\.\*\n +known topics: acme\/bills\.eu\n/);
+});
+
 const failures: readonly (readonly [args: readonly string[], code: number, RegExp])[] = [
   [["diff", "old", "new"], 1, /the policy in new cannot be used\n +new\/policy\.csv:33:32: unknown action "prodcue"/],
   [["diff", "old"], 2, /missing required argument 'NEW'/],
+  [["diff", "old", "old", "--topics", "nowhere.txt"], 1, /cannot read nowhere\.txt/],
+  [["diff", "old", "--topics", "x", "--address", "localhost:1"], 2, /--topics goes without --address/],
   [["diff", "old", "old", "--json", "--markdown"], 2, /USAGE/],
   [["test", "old", "--matrix", "old/tenants.yaml"], 1, /old\/tenants\.yaml cannot be used/],
   [["test", "old", "--junit", "nowhere/report.xml"], 1, /nowhere\/report\.xml/],

@@ -43,6 +43,8 @@ export class CompiledPolicy {
   readonly #isExact: boolean;
   readonly #roles: RoleIndex;
   readonly #rules: RuleIndex;
+  /** Where all rules of a tenant are weighed each time: putting very many in order takes longer than to weigh a few. */
+  #last: { readonly tenant: string; readonly rules: readonly Rule[] } | undefined;
   readonly #decisions = new LRUCache<string, Decision>({ max: maxDecisions });
   readonly #listedDecisions = new LRUCache<string, Decision>({ max: maxListedDecisions });
 
@@ -105,9 +107,9 @@ export class CompiledPolicy {
     return this.decide(request, this.#listedDecisions).allowed;
   }
 
-  /** The topic columns of the rules for the tenant, in the order of the file; some more than once. */
-  patternsOf(tenant: string): string[] {
-    return this.#rules.concerning(tenant).map(({ pattern }) => pattern);
+  /** The topic columns of the rules for the tenant; some more than once. */
+  *patternsOf(tenant: string): Generator<string> {
+    for (const { pattern } of this.#rules.concerning(tenant)) yield pattern;
   }
 
   /** The same as `evaluate`, remembered. */
@@ -169,14 +171,9 @@ export class CompiledPolicy {
     return found;
   }
 
-  /**
-   * What `evaluate` would say if the principal had this role in the tenant too.
-   * @throws Error when the matcher cannot be evaluated
-   */
-  evaluateWithRole(role: string, principal: string, action: Action, tenant: string, topic: string): Decision {
-    return this.#roles.supposing({ member: principal, role, tenant }, () =>
-      this.evaluate(principal, action, tenant, topic),
-    );
+  /** Does `work` as if the principal had this role in the tenant too. */
+  supposing<Result>(role: string, principal: string, tenant: string, work: () => Result): Result {
+    return this.#roles.supposing({ member: principal, role, tenant }, work);
   }
 
   /**
@@ -192,17 +189,28 @@ export class CompiledPolicy {
   }
 
   /** All rules that can fit the request, in the order of the file. */
-  candidates(principal: string, action: Action, tenant: string, topic: string): Rule[] {
-    const found = this.#isIndexable
-      ? this.#rules.fitting({ subjects: this.#roles.of(principal, tenant), tenant, action }, topic)
-      : this.#rules.concerning(tenant);
-    return found.length < 2 ? found : found.sort((one, other) => one.line - other.line);
+  candidates(principal: string, action: Action, tenant: string, topic: string): readonly Rule[] {
+    if (!this.#isIndexable) return this.#allFor(tenant);
+    const found = this.#rules.fitting({ subjects: this.#roles.of(principal, tenant), tenant, action }, topic);
+    return found.length < 2 ? found : found.sort(inOrder);
+  }
+
+  #allFor(tenant: string): readonly Rule[] {
+    const last = this.#last;
+    if (last?.tenant === tenant) return last.rules;
+    const rules = [...this.#rules.concerning(tenant)].sort(inOrder);
+    this.#last = { tenant, rules };
+    return rules;
   }
 
   /** Whether topics can be the tenant's. */
   #isOwner(tenant: string): boolean {
     return tenant === systemTenant || this.#limits.has(tenant);
   }
+}
+
+function inOrder(one: Rule, other: Rule): number {
+  return one.line - other.line;
 }
 
 function refused(reason: string): Decision {

@@ -41,9 +41,9 @@ export class RuleIndex {
     return this.#of(tenant).some((column) => column.mayAllow(subjects, action));
   }
 
-  /** Every rule that is weighed for topics of the tenant. */
-  concerning(tenant: string): Rule[] {
-    return this.#of(tenant).flatMap(({ rules }) => rules);
+  /** Every rule that is weighed for topics of the tenant, column by column. */
+  *concerning(tenant: string): Generator<Rule> {
+    for (const { rules } of this.#of(tenant)) yield* rules;
   }
 
   #of(tenant: string): TenantColumn[] {

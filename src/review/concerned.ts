@@ -1,4 +1,4 @@
-import { columnsFor, isRole, type LoadedPolicy, Pace, principalNamed } from "../authz/index.js";
+import { columnsFor, isRole, type LoadedPolicy, type Pace, principalNamed } from "../authz/index.js";
 import { sortedBy } from "./paced-sort.js";
 
 /** The lines with the same tenant column, as far as a review has to know whom they could concern. */
@@ -26,7 +26,7 @@ export class Concerned {
     this.#everybody = everybody;
   }
 
-  static async of(policy: LoadedPolicy): Promise<Concerned> {
+  static async of(policy: LoadedPolicy, pace: Pace): Promise<Concerned> {
     const { rows, matrix, simple } = policy;
     const isOfSomebody = (name: string): boolean => simple !== undefined || !isRole(name);
     const columns = new Map<string, Column>();
@@ -35,7 +35,6 @@ export class Concerned {
       columns.set(tenant, known);
       return known;
     };
-    const pace = new Pace();
     for (const { member, tenant } of rows.assignments) {
       if (isOfSomebody(member)) column(tenant).names.add(member);
       await pace.step();

@@ -28,9 +28,8 @@ export class KnownTopics {
   }
 
   /** @param existing topics that there are beside those that the files name; `default` is everywhere */
-  static async of(policy: LoadedPolicy, existing: Iterable<OwnedTopic> = []): Promise<KnownTopics> {
+  static async of(policy: LoadedPolicy, existing: Iterable<OwnedTopic> = [], pace = new Pace()): Promise<KnownTopics> {
     const known = new KnownTopics(policy);
-    const pace = new Pace();
     for (const { tenant, topic } of policy.matrix) {
       if (topic !== wildcard) known.#add(tenant, topic);
       await pace.step();

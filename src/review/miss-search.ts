@@ -6,7 +6,7 @@ import {
   isRole,
   type LoadedPolicy,
   nameAsWritten,
-  Pace,
+  type Pace,
   principalNamed,
   Rule,
   topicMatch,
@@ -44,11 +44,18 @@ export class MissSearch {
   readonly #question: Question;
   readonly #ways: RoleWays;
   readonly #isWithinTenant: boolean;
+  readonly #pace: Pace;
   /** Of the principal. */
   readonly #home: string;
   readonly #found = new Map<MissKind, Nearest<Candidate>>();
 
-  constructor(policy: LoadedPolicy, question: Question, ways: RoleWays, isWithinTenant: boolean) {
+  constructor(
+    policy: LoadedPolicy,
+    question: Question,
+    ways: RoleWays,
+    { isWithinTenant, pace }: { readonly isWithinTenant: boolean; readonly pace: Pace },
+  ) {
+    this.#pace = pace;
     this.#policy = policy;
     this.#question = question;
     this.#ways = ways;
@@ -102,11 +109,10 @@ export class MissSearch {
   /** For a principal that no line names: those whose names are much like it. */
   async #lookAtPrincipals(): Promise<void> {
     const { principal } = this.#question;
-    const pace = new Pace();
     const similar = new Map<string, number>();
     for (const name of this.#principals()) {
       if (name === principal) return;
-      await pace.step();
+      await this.#pace.step();
       const typos = similar.has(name) ? undefined : typosBetween(principal, name);
       if (typos !== undefined) similar.set(name, typos);
     }
@@ -139,9 +145,8 @@ export class MissSearch {
     const columns = columnsFor(tenant);
     const subjects = new Set(this.#ways.rolesOf(principal, tenant));
     const elsewhere = await this.#rolesElsewhere();
-    const pace = new Pace();
     for (const rule of this.#policy.rows.rules) {
-      await pace.step();
+      await this.#pace.step();
       if (rule.effect !== "allow") continue;
       const isOfAction = rule.action === action || rule.action === wildcard;
       const isOfTopic = topicMatch(topic, rule.pattern);
@@ -159,9 +164,8 @@ export class MissSearch {
   async #rolesElsewhere(): Promise<ReadonlyMap<string, string>> {
     const elsewhere = new Map<string, string>();
     if (this.#isWithinTenant || this.#isSimple) return elsewhere;
-    const pace = new Pace();
     for (const tenant of [...this.#policy.compiled.tenants, systemTenant]) {
-      await pace.step();
+      await this.#pace.step();
       for (const role of this.#ways.rolesOf(this.#question.principal, tenant)) {
         if (!elsewhere.has(role)) elsewhere.set(role, tenant);
       }
@@ -213,7 +217,7 @@ export class MissSearch {
   }
 
   #addRole(rule: Rule, elsewhere: string | undefined): void {
-    const { principal, action, tenant, topic } = this.#question;
+    const { principal, tenant } = this.#question;
     // A role that opens everything is seldom the one that is missing.
     const breadth = rule.cells.filter((cell) => cell.endsWith(wildcard)).length;
     const distance = (elsewhere === undefined ? distances.role : distances.heldElsewhere) + breadth;
@@ -222,14 +226,18 @@ export class MissSearch {
     const condition = this.#isSimple
       ? `${nameIn(principal)} had ${role}`
       : `${principal} had ${role} in ${tenant}${note}`;
-    this.#add("role", distance, rule.line, () =>
-      this.#verified(this.#policy.compiled.evaluateWithRole(rule.subject, principal, action, tenant, topic), condition),
-    );
+    this.#add("role", distance, rule.line, async () => {
+      const supposed = { role: rule.subject };
+      return this.#verified(await evaluateInSlices(this.#policy, this.#question, this.#pace, supposed), condition);
+    });
   }
 
   /** The question with something else in it. */
   async #ask(instead: Partial<Question>, condition: string): Promise<Verified> {
-    return this.#verified(await evaluateInSlices(this.#policy, { ...this.#question, ...instead }), condition);
+    return this.#verified(
+      await evaluateInSlices(this.#policy, { ...this.#question, ...instead }, this.#pace),
+      condition,
+    );
   }
 
   /** The same question, with other cells in a line: no rule speaks of it yet, so what this one says is what would be. */

@@ -1,4 +1,4 @@
-import { type LoadedPolicy, Pace } from "../authz/index.js";
+import type { LoadedPolicy, Pace } from "../authz/index.js";
 import type { RuleLine } from "./lines.js";
 import { MissSearch } from "./miss-search.js";
 import type { RoleWays } from "./role-ways.js";
@@ -30,12 +30,11 @@ export async function nearMisses(
   policy: LoadedPolicy,
   question: Question,
   ways: RoleWays,
-  isWithinTenant: boolean,
+  { isWithinTenant, pace }: { readonly isWithinTenant: boolean; readonly pace: Pace },
 ): Promise<readonly NearMiss[]> {
-  const candidates = await new MissSearch(policy, question, ways, isWithinTenant).candidates();
+  const candidates = await new MissSearch(policy, question, ways, { isWithinTenant, pace }).candidates();
   const misses: NearMiss[] = [];
   const told = new Set<string>();
-  const pace = new Pace();
   for (const { kind, verify } of candidates) {
     if (misses.length === maxMisses) break;
     if (misses.filter((miss) => miss.kind === kind).length === maxOfKind) continue;

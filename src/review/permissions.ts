@@ -50,6 +50,7 @@ export interface ReviewOptions {
   readonly maxPermissions?: number;
   /** Told now and then how many of how many pairs of tenant and principal are done. */
   readonly onProgress?: (done: number, of: number) => void;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export const defaultMaxPermissions = 10_000;
@@ -63,7 +64,7 @@ const onSystemTopics: readonly Action[] = ["consume", "describe"];
 
 /**
  * Asks the policy about everybody and everything within the scope; each decision is Casbin's.
- * @throws Error when the matcher cannot be evaluated
+ * @throws Error when the matcher cannot be evaluated; the signal's reason when that is aborted
  */
 export async function reviewPermissions(
   policy: LoadedPolicy,
@@ -72,8 +73,10 @@ export async function reviewPermissions(
 ): Promise<Review> {
   const permissions: Permission[] = [];
   const { maxPermissions = defaultMaxPermissions } = options;
-  const walk = new Walk(policy, scope, await Concerned.of(policy), await RoleWays.of(policy));
-  const known = await KnownTopics.of(policy, options.existing);
+  const pace = new Pace(options.signal);
+  const [concerned, ways] = [await Concerned.of(policy, pace), await RoleWays.of(policy, pace)];
+  const walk = new Walk(policy, scope, { concerned, ways, pace });
+  const known = await KnownTopics.of(policy, options.existing, pace);
   const policyVersion = policy.compiled.version;
   // With a matcher that no index serves everything is asked, and what is plain to see first, lest the time be up before.
   const passes = policy.compiled.isIndexable ? (["plain"] as const) : (["plain", "other"] as const);
@@ -103,10 +106,15 @@ class Walk {
   readonly #scope: ReviewScope;
   readonly #concerned: Concerned;
   readonly #ways: RoleWays;
-  readonly #pace = new Pace();
+  readonly #pace: Pace;
   #work = 0;
 
-  constructor(policy: LoadedPolicy, scope: ReviewScope, concerned: Concerned, ways: RoleWays) {
+  constructor(
+    policy: LoadedPolicy,
+    scope: ReviewScope,
+    { concerned, ways, pace }: { readonly concerned: Concerned; readonly ways: RoleWays; readonly pace: Pace },
+  ) {
+    this.#pace = pace;
     this.#policy = policy;
     this.#scope = scope;
     this.#concerned = concerned;
@@ -178,13 +186,13 @@ class Walk {
     // Where few rules fit, waiting would take longer than deciding.
     const { allowed, rule } = compiled.isIndexable
       ? compiled.evaluate(principal, action, tenant, asked)
-      : await evaluateInSlices(this.#policy, question);
+      : await evaluateInSlices(this.#policy, question, this.#pace);
     if (rule === undefined) return undefined;
     const fitting = (each: Rule): FittingRule => this.#ways.fitting(each, principal, tenant);
     const permission = { principal, tenant, topic: name, action, rule: fitting(rule) };
     if (allowed) return { ...permission, decision: "allow" };
     const allowing = compiled.candidates(principal, action, tenant, asked).filter(({ effect }) => effect === "allow");
-    const overruled = (await evaluateInSlices(this.#policy, question, allowing)).rule;
+    const overruled = (await evaluateInSlices(this.#policy, question, this.#pace, { rules: allowing })).rule;
     return overruled && { ...permission, decision: "deny", overruled: fitting(overruled) };
   }
 

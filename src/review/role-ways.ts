@@ -1,4 +1,4 @@
-import { type Assignment, columnsFor, type LoadedPolicy, Pace, roleOf, type Rule } from "../authz/index.js";
+import { type Assignment, columnsFor, type LoadedPolicy, type Pace, roleOf, type Rule } from "../authz/index.js";
 import { parsePrincipal } from "../names.js";
 import { type FittingRule, roleLine, type RoleLine, ruleLine } from "./lines.js";
 
@@ -17,9 +17,8 @@ export class RoleWays {
     this.#given = given;
   }
 
-  static async of(policy: LoadedPolicy): Promise<RoleWays> {
+  static async of(policy: LoadedPolicy, pace: Pace): Promise<RoleWays> {
     const given = new Map<string, Map<string, Assignment[]>>();
-    const pace = new Pace();
     for (const assignment of policy.rows.assignments) {
       const column = given.get(assignment.tenant) ?? new Map<string, Assignment[]>();
       given.set(assignment.tenant, column);

@@ -27,10 +27,9 @@ export class TopicsWithin {
     return [...found].sort((one, other) => one - other).map((at) => this.all[at]!);
   }
 
-  allBut(some: readonly KnownTopic[]): readonly KnownTopic[] {
-    const left = new Set(this.all);
-    for (const topic of some) left.delete(topic);
-    return [...left];
+  *allBut(some: readonly KnownTopic[]): Generator<KnownTopic> {
+    const left = new Set(some);
+    for (const topic of this.all) if (!left.has(topic)) yield topic;
   }
 
   #firstFrom(key: string): number {

@@ -43,6 +43,7 @@ export interface Why {
 export interface WhyOptions {
   /** Only what concerns the question's tenant, for who may see no more: no word of other tenants, nor of rights in them. */
   readonly withinTenant?: boolean;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** How many of the rules that fit beside the deciding one are named. */
@@ -50,6 +51,7 @@ export const maxOthers = 20;
 
 /**
  * The decision, and what led to it.
+ * @throws Error when the matcher cannot be evaluated; the signal's reason when that is aborted
  * @throws TypeError for a question that is none: names that are no names, an action that there is not
  */
 export async function why(policy: LoadedPolicy, question: Question, options: WhyOptions = {}): Promise<Why> {
@@ -57,12 +59,14 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
   const caller = parsePrincipal(principal);
   if (caller === undefined || !isAction(action) || !isRequestableTopic(topic)) throw new TypeError("no question");
   const { compiled } = policy;
+  const pace = new Pace(options.signal);
   const isOwner = tenant === systemTenant || compiled.isDeclaredTenant(tenant);
   const { allowed, rule, reason } = isOwner
-    ? await evaluateInSlices(policy, question)
+    ? await evaluateInSlices(policy, question, pace)
     : compiled.decide({ principal: caller, action, tenant, topic });
-  const ways = await RoleWays.of(policy);
-  const fitting = rule !== undefined ? await fittingRules(policy, question) : [];
+  const ways = await RoleWays.of(policy, pace);
+  const fitting = rule !== undefined ? await fittingRules(policy, question, pace) : [];
+  const isWithinTenant = options.withinTenant === true;
   const others = fitting.filter((each) => each !== rule);
   return {
     policyVersion: compiled.version,
@@ -72,7 +76,7 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
     ...(rule !== undefined && { rule: ways.fitting(rule, principal, tenant) }),
     others: others.slice(0, maxOthers).map((each) => ways.fitting(each, principal, tenant)),
     moreOthers: Math.max(0, others.length - maxOthers),
-    misses: rule === undefined ? await nearMisses(policy, question, ways, options.withinTenant === true) : [],
+    misses: rule === undefined ? await nearMisses(policy, question, ways, { isWithinTenant, pace }) : [],
   };
 }
 
@@ -80,8 +84,8 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
 async function fittingRules(
   { compiled }: LoadedPolicy,
   { principal, action, tenant, topic }: Question,
+  pace: Pace,
 ): Promise<Rule[]> {
-  const pace = new Pace();
   const fitting: Rule[] = [];
   for (const rule of compiled.candidates(principal, action, tenant, topic)) {
     if (compiled.evaluateBy([rule], principal, action, tenant, topic).rule !== undefined) fitting.push(rule);

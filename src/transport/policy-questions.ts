@@ -45,26 +45,26 @@ export class PolicyQuestions {
   }
 
   /** @throws DecisionUnknown, InvalidField */
-  async why({ request, access }: Admitted<WhyRequest>): Promise<WhyResponse> {
+  async why({ request, access }: Admitted<WhyRequest>, signal: AbortSignal): Promise<WhyResponse> {
     const insight: Insight =
       access.action === "describe" ? "itself" : access.tenant === systemTenant ? "everything" : "the tenant's part";
     const refusal = request.decision === undefined ? undefined : this.#find(request.decision);
     const { principal, action, tenant, topic } = request.question ?? refusal!;
     const question = { principal, action: actionIn(action), tenant, topic };
     const policy = await this.#whichRefused(refusal, insight);
-    const explained = await why(policy, question, { withinTenant: insight !== "everything" });
+    const explained = await why(policy, question, { withinTenant: insight !== "everything", signal });
     const explanation = explanationOf(explained, insight);
     return refusal === undefined ? { explanation } : { refusal: refusalOf(refusal, insight), explanation };
   }
 
-  async who({ request }: Admitted<WhoRequest>): Promise<object> {
+  async who({ request }: Admitted<WhoRequest>, signal: AbortSignal): Promise<object> {
     const { action, tenant, topic } = request.question;
-    return this.#permissions({ ...(action !== "*" && { action: actionIn(action) }), tenant, topic });
+    return this.#permissions({ ...(action !== "*" && { action: actionIn(action) }), tenant, topic }, signal);
   }
 
-  async what({ request }: Admitted<WhatRequest>): Promise<object> {
+  async what({ request }: Admitted<WhatRequest>, signal: AbortSignal): Promise<object> {
     const { principal, tenant } = request;
-    return this.#permissions({ ...(principal !== "" && { principal }), ...(tenant !== "" && { tenant }) });
+    return this.#permissions({ ...(principal !== "" && { principal }), ...(tenant !== "" && { tenant }) }, signal);
   }
 
   /** @throws PolicyRefused for files with mistakes; PolicyVersionUnknown */
@@ -91,13 +91,13 @@ export class PolicyQuestions {
     return refusal;
   }
 
-  async #permissions(scope: ReviewScope): Promise<object> {
+  async #permissions(scope: ReviewScope, signal: AbortSignal): Promise<object> {
     const { tenant } = scope;
     const policy = await this.#inForce(tenant);
     if (tenant !== undefined && tenant !== systemTenant && !policy.compiled.isDeclaredTenant(tenant)) {
       throw new InvalidField("tenant", "not declared");
     }
-    return reviewPermissions(policy, scope, { existing: this.#sources.topics(tenant), maxPermissions });
+    return reviewPermissions(policy, scope, { existing: this.#sources.topics(tenant), maxPermissions, signal });
   }
 
   /** Of a version that cannot be had any more nothing can be said: then the one in force is asked. */

@@ -130,14 +130,14 @@ export function policyRoutes(
     ),
     Test: reviewed((upload: Upload<TestRequest>, signal) => questions.test(upload, signal)),
     Diff: reviewed((upload: Upload<DiffRequest>, signal) => questions.diff(upload, signal)),
-    Why: unary(report, (admitted: Admitted<WhyRequest>): Promise<WhyResponse> =>
-      inTurn(admitted, () => questions.why(admitted)),
+    Why: unary(report, (admitted: Admitted<WhyRequest>, caller): Promise<WhyResponse> =>
+      inTurn(admitted, () => questions.why(admitted, caller.signal)),
     ),
-    Who: serverStream(report, sizeOf, async function* (admitted: Admitted<WhoRequest>) {
-      yield* partsOf(await inTurn(admitted, () => questions.who(admitted)));
+    Who: serverStream(report, sizeOf, async function* (admitted: Admitted<WhoRequest>, signal) {
+      yield* partsOf(await inTurn(admitted, () => questions.who(admitted, signal)));
     }),
-    What: serverStream(report, sizeOf, async function* (admitted: Admitted<WhatRequest>) {
-      yield* partsOf(await inTurn(admitted, () => questions.what(admitted)));
+    What: serverStream(report, sizeOf, async function* (admitted: Admitted<WhatRequest>, signal) {
+      yield* partsOf(await inTurn(admitted, () => questions.what(admitted, signal)));
     }),
   };
 }

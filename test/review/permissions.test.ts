@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "vitest";
-import { reviewPermissions, type ReviewScope } from "../../src/review/index.js";
+import { Pace } from "../../src/authz/index.js";
+import { reviewPermissions, type ReviewScope, why } from "../../src/review/index.js";
 import { evaluateInSlices } from "../../src/review/deciding.js";
 import { Regions } from "../../src/review/known-topics.js";
 import { exampleModel } from "../authz/policy-folder.js";
@@ -94,6 +95,38 @@ test("a matcher that no index serves, over more rules than can be weighed, ends 
   assert.deepEqual([cutOff, permissions.map(({ principal }) => principal)], ["work", ["acme/p2999"]]);
 });
 
+test("a review and an explanation that nobody waits for any more end", async () => {
+  const rules = Array.from({ length: 5_000 }, (_, number) => `p, acme/p${number}, acme, t${number}, produce, allow\n`);
+  const policy = await load({
+    "model.conf": exampleModel.replace("g(r.sub, p.sub, r.dom)", "!(!g(r.sub, p.sub, r.dom))"),
+    "policy.csv": rules.join(""),
+  });
+  const asked = { action: "produce", tenant: "acme", topic: "t1" } as const;
+  const gone = new Error("the caller has gone");
+  const works = [
+    (signal: AbortSignal) => reviewPermissions(policy, asked, { signal }),
+    (signal: AbortSignal) => why(policy, { principal: "acme/q", ...asked }, { signal }),
+  ];
+  for (const work of works) {
+    const controller = new AbortController();
+    const working = work(controller.signal);
+    controller.abort(gone);
+    await assert.rejects(working, gone);
+  }
+});
+
+test("a supposition in slices says what a line would", async () => {
+  const files = {
+    "model.conf": exampleModel.replace("g(r.sub, p.sub, r.dom)", "!(!g(r.sub, p.sub, r.dom))"),
+    "policy.csv": `${fillers(700).join("")}p, role:writer, acme, orders, produce, allow\n`,
+  };
+  const policy = await load(files);
+  const asked = { principal: "acme/p", action: "produce", tenant: "acme", topic: "orders" } as const;
+  const supposed = await evaluateInSlices(policy, asked, new Pace(), { role: "role:writer" });
+  assert.deepEqual([supposed.allowed, supposed.rule?.line], [true, 701]);
+  assert.equal((await evaluateInSlices(policy, asked, new Pace())).allowed, false);
+});
+
 test("many rules weighed in slices say what they say together", async () => {
   const lines = Array.from(
     { length: 2_500 },
@@ -109,7 +142,7 @@ test("many rules weighed in slices say what they say together", async () => {
   for (const topic of ["a", "ax", "axxx", "b", "cxxxx", "d"]) {
     const asked = { principal: "acme/p", action: "produce", tenant: "acme", topic } as const;
     const whole = policy.compiled.evaluate(asked.principal, asked.action, asked.tenant, asked.topic);
-    assert.deepEqual(await evaluateInSlices(policy, asked), whole, topic);
+    assert.deepEqual(await evaluateInSlices(policy, asked, new Pace()), whole, topic);
     seen.add(whole.reason);
   }
   assert.equal(seen.size, 3);

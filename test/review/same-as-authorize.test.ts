@@ -127,7 +127,7 @@ test("what a pattern's row says holds for a name that no file knows", async () =
               (each) => each.principal === principal && each.tenant === tenant && each.topic === pattern,
             );
             // A pattern that no rule for the tenant has gets no row there.
-            if (!policy.compiled.patternsOf(tenant).includes(pattern)) continue;
+            if (![...policy.compiled.patternsOf(tenant)].includes(pattern)) continue;
             const expected = actions.filter(
               (action) => outcome(authorizer, ask(principal, action, tenant, name)) === "allow",
             );

@@ -1,9 +1,8 @@
 import { type Action, actions, entry, isAction, Pace, type Rule, topicMatch, wildcard } from "../authz/index.js";
-import { systemTenant } from "../names.js";
 import type { Comparability } from "./diff-model.js";
 import type { Side } from "./diff-side.js";
 import { meaningOf } from "./text-changes.js";
-import { Prefixes, type Region, rangesOf, regionsOf, serverMade, type TopicRange } from "./topic-regions.js";
+import { oddNames, Prefixes, type Region, rangesOf, regionsOf, serverMade, type TopicRange } from "./topic-regions.js";
 
 /** A rule of the older or the newer policy that has to do with a change. */
 export interface InvolvedRule {
@@ -116,14 +115,6 @@ async function patternsFor(
     if (pause !== undefined) await pause;
   }
   return patterns;
-}
-
-/**
- * Other words that a matcher may compare a topic with: it has no others than the columns of the request and of a rule that
- * is weighed in the tenant.
- */
-function oddNames(tenant: string): string[] {
-  return [...actions, systemTenant, tenant];
 }
 
 interface Question {

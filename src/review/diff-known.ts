@@ -1,13 +1,8 @@
 import { columnsFor, entry, type LoadedPolicy, Pace, wildcard } from "../authz/index.js";
 import { defaultTopic } from "../names.js";
 import type { AccessChange } from "./diff-groups.js";
+import type { OwnedTopic } from "./known-topics.js";
 import { isWithin } from "./topic-regions.js";
-
-/** A topic that there is, or of which a file speaks. */
-export interface OwnedTopic {
-  readonly tenant: string;
-  readonly topic: string;
-}
 
 /** A change, with what a reader knows of its topics. */
 export interface ToldChange extends AccessChange {

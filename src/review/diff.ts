@@ -2,11 +2,12 @@ import { assignmentAsWritten, type LoadedPolicy, Pace, type PolicyFileName } fro
 import { type Cause, causesOf, type Origins } from "./diff-causes.js";
 import { type Budget, type Comparison, effectsOn } from "./diff-effects.js";
 import { ChangeGroups, type KeyedEffect, withKey } from "./diff-groups.js";
-import { NamedTopics, type OwnedTopic, type ToldChange } from "./diff-known.js";
+import { NamedTopics, type ToldChange } from "./diff-known.js";
 import { compareModels } from "./diff-model.js";
 import { affectedPairs, askedAs, tenantsOf } from "./diff-pairs.js";
 import { type ChangedLine, differInTextAlone, type SettingChanges, settingChanges } from "./diff-settings.js";
 import { Side } from "./diff-side.js";
+import type { OwnedTopic } from "./known-topics.js";
 import { ChangedLines } from "./text-changes.js";
 
 /** What another policy would change, told by what comes of it. Plain values. */

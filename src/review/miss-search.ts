@@ -14,11 +14,11 @@ import {
 } from "../authz/index.js";
 import { editDistance } from "../suggest.js";
 import { evaluateInSlices } from "./deciding.js";
-import { Regions } from "./known-topics.js";
 import { ruleLine } from "./lines.js";
 import type { MissKind, NearMiss } from "./near-misses.js";
 import { Nearest, type Ranked } from "./nearest.js";
 import type { RoleWays } from "./role-ways.js";
+import { oddNames, witnessOf } from "./topic-regions.js";
 import type { Question } from "./why.js";
 
 /** What looks as if it would be allowed, until the policy is asked. */
@@ -254,8 +254,13 @@ export class MissSearch {
 
   /** About a name that the prefix covers and nobody speaks of. */
   async #askUnder(prefix: string): Promise<Verified> {
-    const regions = await Regions.of([], this.#policy.compiled.patternsOf(this.#question.tenant));
-    const topic = regions.witness(prefix);
+    const { tenant } = this.#question;
+    const taken = new Set(oddNames(tenant));
+    for (const pattern of this.#policy.compiled.patternsOf(tenant)) {
+      taken.add(pattern);
+      await this.#pace.step();
+    }
+    const topic = witnessOf(`${prefix}${wildcard}`, taken);
     return topic === undefined ? undefined : this.#ask({ topic }, `the topic's name began with ${prefix}`);
   }
 }

@@ -1,11 +1,19 @@
-import { type Pace, wildcard } from "../authz/index.js";
-import { isTopicName } from "../names.js";
+import { actions, type Pace, wildcard } from "../authz/index.js";
+import { isTopicName, systemTenant } from "../names.js";
 
 /** Names of topics: all that `pattern` covers, but for those that one of `except` covers. */
 export interface TopicRange {
   /** As in a rule; `_*` is every name that begins with `_`. */
   readonly pattern: string;
   readonly except: readonly string[];
+}
+
+/**
+ * Other words that a matcher may compare a topic with: it has no others than the columns of the request and of a rule that
+ * is weighed in the tenant.
+ */
+export function oddNames(tenant: string): string[] {
+  return [...actions, systemTenant, tenant];
 }
 
 /** Stands for the names that begin with `_`: no pattern of a rule reaches them. */
@@ -43,7 +51,7 @@ export async function regionsOf(patterns: Iterable<string>, pace: Pace): Promise
     if (pause !== undefined) await pause;
   }
   for (const node of nodes.values()) {
-    if (isPrefix(node.pattern)) node.witness = findName(node.pattern, node.children);
+    if (isPrefix(node.pattern)) node.witness = witnessOf(node.pattern, nodes);
     const pause = pace.step();
     if (pause !== undefined) await pause;
   }
@@ -127,9 +135,11 @@ const signs = "-._";
 /** Behind which a name's first letter or digit comes. */
 const firsts: ReadonlySet<string> = new Set(["", "_"]);
 
-/** A name under the prefix that is none of the names below it and under none of the prefixes below it. */
-function findName(pattern: string, below: readonly Region[]): string | undefined {
-  const taken = new Set(below.map((region) => region.pattern));
+/**
+ * A name that a pattern with a `*` covers, and that is none of the names among the patterns, nor under a longer one. Undefined
+ * if there is none, as under `a*` beside `aa*`, `ab*` and so on.
+ */
+export function witnessOf(pattern: string, taken: { has(pattern: string): boolean }): string | undefined {
   const start = pattern.slice(0, -1);
   const candidates = [start];
   for (const candidate of candidates) {

@@ -1,11 +1,8 @@
-import { systemTenant } from "../names.js";
-import { actions } from "./actions.js";
-import { CasbinEnforcer } from "./enforcer.js";
 import { type Findings, quote } from "./findings.js";
 import { checkMatcher } from "./matcher.js";
 import { isExact, isIndexable } from "./matcher-conditions.js";
 import { type Definitions, namesIn, readDefinitions, type SectionName, sections } from "./model-definitions.js";
-import { RoleIndex } from "./role-index.js";
+import { tryModel } from "./model-trial.js";
 import { isSimple, readSimpleModel, type SimpleColumns } from "./simple-model.js";
 import type { SourceFile } from "./source-file.js";
 
@@ -77,7 +74,7 @@ async function readFull(text: string, definitions: Definitions, findings: Findin
   }
   if (findings.errors.length > 0) return undefined;
   const matcher = definitions.get("matchers")!;
-  const problem = await tryOut(text, matcher.value);
+  const problem = await tryModel(text, matcher.value);
   if (problem !== undefined) {
     findings.error(matcher, problem);
     return undefined;
@@ -93,47 +90,3 @@ const standardModel = [
   '[matchers]\nm = (r.dom == p.dom || (p.dom == "*" && r.dom != "_system")) && (r.act == p.act || p.act == "*") && ' +
     "topicMatch(r.obj, p.obj) && g(r.sub, p.sub, r.dom)\n",
 ].join("\n");
-
-const member = "tenant-a/member";
-const allow = ["role:role-a", "tenant-a", "topic-a", "describe", "allow"];
-const deny = ["role:role-a", "tenant-a", "topic-a", "describe", "deny"];
-const roles = new RoleIndex();
-roles.add({ line: 1, member, role: "role:role-a", tenant: "tenant-a" });
-const covered = [member, "tenant-a", "topic-a", "describe"] as const;
-
-/** A matcher that leaves out one of the four parts of a request would give every tenant's topics away. */
-const beside = [
-  { part: "the subject", request: ["tenant-a/stranger", "tenant-a", "topic-a", "describe"] },
-  { part: "the tenant", request: [member, "tenant-b", "topic-a", "describe"] },
-  { part: "the topic", request: [member, "tenant-a", "topic-b", "describe"] },
-  { part: "the action", request: [member, "tenant-a", "topic-a", "admin"] },
-] as const;
-
-/** Lets Casbin run the model on the smallest policies whose outcome is certain. Returns what is wrong with it. */
-async function tryOut(model: string, matcher: string): Promise<string | undefined> {
-  try {
-    const casbin = await CasbinEnforcer.create(model, (name, role, tenant) => roles.has(name, role, tenant));
-    for (const tenant of ["tenant-a", systemTenant]) {
-      // Throws if access is allowed: there is no rule that could have done it.
-      for (const action of actions) casbin.judge([member, tenant, "topic-a", action], []);
-    }
-    const one = [{ cells: allow }];
-    if (!casbin.judge(covered, one).allowed) return notToTheLetter(matcher);
-    for (const { part, request } of beside) {
-      const { allowed } = casbin.judge(request, one);
-      if (allowed) return `this allows access without regard to ${part}`;
-    }
-    const both = [...one, { cells: deny }];
-    if (casbin.judge(covered, both).allowed) return "this allows what a deny rule denies";
-    return undefined;
-  } catch (error) {
-    return `this cannot be used: ${error instanceof Error ? error.message : String(error)}`;
-  }
-}
-
-/** The likeliest reason is a role that is looked for without its tenant: for Casbin that is a role in no tenant. */
-function notToTheLetter(matcher: string): string {
-  const counts = [...matcher.matchAll(/\bg *\(([^()]*)\)/g)].map(([, names]) => names!.split(",").length);
-  const hint = counts.some((count) => count !== 3) ? "; g takes three arguments: g(r.sub, p.sub, r.dom)" : "";
-  return `this does not allow what a rule allows to the letter${hint}`;
-}

@@ -402,11 +402,47 @@ const modelMistakes: [what: string, from: string, to: string, finding: RegExp][]
     `m = r.act == r.act || ${matcher.slice(4)}`,
     /this cannot be used: access was allowed without a rule/,
   ],
+  ...(
+    [
+      [`r.obj == "admin"`, "to topics of some name", /access was allowed without a rule/],
+      [`r.dom == "produce"`, "in a tenant of some name", /access was allowed without a rule/],
+      ["r.obj == r.dom", "to topics that are called as their tenant", /access was allowed without a rule/],
+      [`r.dom == p.dom && r.obj == "admin"`, "to topics of some name, by any rule", /without regard to the subject/],
+      [
+        'r.dom == p.dom && r.obj == p.obj && r.act == p.act && r.act == "produce"',
+        "to produce",
+        /regard to the subject/,
+      ],
+      [
+        `r.dom == p.dom && p.act == "*" && topicMatch(r.obj, p.obj)`,
+        "by rules for all actions",
+        /regard to the subject/,
+      ],
+      [
+        `p.dom == "*" && r.act == p.act && topicMatch(r.obj, p.obj)`,
+        "by rules for all tenants",
+        /regard to the subject/,
+      ],
+      [`g(r.sub, p.sub, r.dom) && r.act == p.act && r.act == "produce"`, "to produce", /without regard to the topic/],
+      [`g(r.sub, p.sub, r.dom) && r.obj == p.obj && p.act == "produce"`, "to do all", /without regard to the action/],
+    ] as const
+  ).map(([way, what, finding]): (typeof modelMistakes)[number] => [
+    `another way ${what}: ${way}`,
+    matcher,
+    `${matcher} || ${way}`,
+    finding,
+  ]),
   [
     "a matcher that never holds",
     "r.sub, p.sub, r.dom)",
     `p.obj, p.sub, r.dom)`,
     /this does not allow what a rule allows to the letter$/,
+  ],
+  [
+    "a matcher that does not ask for roles",
+    "g(r.sub, p.sub, r.dom)",
+    "r.sub == p.sub",
+    /to the letter; it does not ask for roles: g\(r\.sub, p\.sub, r\.dom\)$/,
   ],
   [
     "a role without its tenant",

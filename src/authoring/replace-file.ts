@@ -1,4 +1,3 @@
-import { randomBytes } from "node:crypto";
 import { type FileHandle, open, readFile, realpath, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OperatorError } from "../errors.js";
@@ -12,16 +11,16 @@ export interface FileChange {
 
 /**
  * Puts another text in the place of a file, all of it or nothing, also if the machine stops in between. Mode and owner stay,
- * and a symbolic link goes on leading to where it led.
+ * and a symbolic link goes on leading to where it led. Of many that do this at once none takes back what another has done.
  *
  * @throws OperatorError when the file is no longer what it was read as, or cannot be replaced
  */
 export async function replaceFile({ path, before, after }: FileChange): Promise<void> {
   try {
     const target = await realpath(path);
-    const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}.tmp`);
+    const { temporary, file } = await openBeside(target, path);
     try {
-      await writeLike(target, temporary, after);
+      await writeLike(target, file, after);
       // As late as can be: whoever saved in an editor meanwhile must not lose it.
       if (!before.equals(await readFile(target)))
         throw new OperatorError(`${path} has changed meanwhile: nothing was written`);
@@ -38,10 +37,21 @@ export async function replaceFile({ path, before, after }: FileChange): Promise<
   }
 }
 
-async function writeLike(target: string, temporary: string, text: string): Promise<void> {
-  const { mode, uid, gid } = await stat(target);
-  const file = await open(temporary, "wx", 0o600);
+/** Always under the same name, which one alone can have at a time: so nobody comes between a look at the file and its change. */
+async function openBeside(target: string, path: string): Promise<{ temporary: string; file: FileHandle }> {
+  const temporary = join(dirname(target), `.${basename(target)}.lock`);
   try {
+    return { temporary, file: await open(temporary, "wx", 0o600) };
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    const instead = `if nobody is, because a change was cut off, remove ${temporary}`;
+    throw new OperatorError(`somebody else is changing ${path}: nothing was written; ${instead}`, [], { cause: error });
+  }
+}
+
+async function writeLike(target: string, file: FileHandle, text: string): Promise<void> {
+  try {
+    const { mode, uid, gid } = await stat(target);
     await keepOwner(file, uid, gid);
     // After the owner: a change of that takes special bits away.
     await file.chmod(mode & 0o7777);

@@ -43,3 +43,35 @@ test("a file that is gone meanwhile is not made anew", async () => {
   );
   assert.deepEqual(await readdir(place.path), []);
 });
+
+test("of many who change the same file at once one succeeds, and the others are told that they have not", async () => {
+  await using place = await Workplace.make();
+  const path = join(place.path, "policy.csv");
+  await writeFile(path, "old\n");
+  const changes = Array.from({ length: 16 }, (_, number) => ({
+    path,
+    before: Buffer.from("old\n"),
+    after: `by ${number}\n`,
+  }));
+  const results = await Promise.allSettled(changes.map(replaceFile));
+  const written = changes.filter((_, number) => results[number]!.status === "fulfilled");
+  assert.deepEqual(
+    written.map(({ after }) => after),
+    [await readFile(path, "utf8")],
+  );
+  assert.deepEqual(await readdir(place.path), ["policy.csv"]);
+});
+
+test("what a change that was cut off has left is named, and stays", async () => {
+  await using place = await Workplace.make();
+  const [path, left] = [join(place.path, "policy.csv"), join(place.path, ".policy.csv.lock")];
+  await writeFile(path, "old\n");
+  await writeFile(left, "half");
+  await assert.rejects(replaceFile({ path, before: Buffer.from("old\n"), after: "mine\n" }), (error: Error) => {
+    assert.ok(error.message.startsWith(`somebody else is changing ${path}: nothing was written; `), error.message);
+    assert.ok(error.message.endsWith(`remove ${left}`), error.message);
+    return true;
+  });
+  assert.equal(await readFile(path, "utf8"), "old\n");
+  assert.deepEqual((await readdir(place.path)).toSorted(), [".policy.csv.lock", "policy.csv"]);
+});

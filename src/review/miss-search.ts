@@ -70,12 +70,15 @@ export class MissSearch {
   /** The nearest first. */
   async candidates(): Promise<readonly Candidate[]> {
     const { tenant } = this.#question;
+    const { compiled } = this.#policy;
+    // Nothing that is given to them would let principals of a tenant in that is not declared.
+    const isStranger = !this.#isWithinTenant && !compiled.isDeclaredTenant(this.#home);
     if (this.#isSimple && tenant !== this.#home) {
-      if (!this.#isWithinTenant) this.#lookAtHome();
-    } else if (tenant === systemTenant || this.#policy.compiled.isDeclaredTenant(tenant)) {
+      if (!this.#isWithinTenant && !isStranger) this.#lookAtHome();
+    } else if (tenant === systemTenant || compiled.isDeclaredTenant(tenant)) {
       await this.#lookAtPrincipals();
-      await this.#lookAtRules();
-    } else if (!this.#isWithinTenant) {
+      if (!isStranger) await this.#lookAtRules();
+    } else if (!this.#isWithinTenant && !isStranger) {
       this.#lookAtTenants();
     }
     const found = [...this.#found.values()].flatMap(({ items }) => items);

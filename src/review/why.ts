@@ -60,13 +60,17 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
   if (caller === undefined || !isAction(action) || !isRequestableTopic(topic)) throw new TypeError("no question");
   const { compiled } = policy;
   const pace = new Pace(options.signal);
+  const isWithinTenant = options.withinTenant === true;
   const isOwner = tenant === systemTenant || compiled.isDeclaredTenant(tenant);
-  const { allowed, rule, reason } = isOwner
-    ? await evaluateInSlices(policy, question, pace)
-    : compiled.decide({ principal: caller, action, tenant, topic });
+  // Its principals cannot connect, and no line can name them. Who sees one tenant alone is not told which others there are.
+  const isStranger = !isWithinTenant && !compiled.isDeclaredTenant(caller.tenant);
+  const { allowed, rule, reason } = isStranger
+    ? { allowed: false, rule: undefined, reason: `the tenant "${caller.tenant}" is not declared` }
+    : isOwner
+      ? await evaluateInSlices(policy, question, pace)
+      : compiled.decide({ principal: caller, action, tenant, topic });
   const ways = await RoleWays.of(policy, pace);
   const fitting = rule !== undefined ? await fittingRules(policy, question, pace) : [];
-  const isWithinTenant = options.withinTenant === true;
   const others = fitting.filter((each) => each !== rule);
   return {
     policyVersion: compiled.version,

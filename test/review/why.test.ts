@@ -119,6 +119,24 @@ describe("where no rule speaks of it, the nearest misses are told", () => {
   });
 });
 
+test("nobody of a tenant that is not declared can call, whatever rules there are: only another name is near", async () => {
+  for (const [asked, expected] of [
+    ["initech/billing produce acme/orders", []],
+    ["acmee/billing produce acme/orders", ["the principal were acme/billing (no line names acmee/billing)"]],
+  ] as const) {
+    const { decision, reason, misses } = await why(policy, question(asked));
+    const tenant = asked.split("/")[0]!;
+    assert.deepEqual([decision, reason], ["deny", `the tenant "${tenant}" is not declared`]);
+    assert.deepEqual(
+      misses.map(({ condition }) => condition),
+      expected,
+    );
+    // Whoever sees one tenant alone must not learn whether there are others.
+    const within = await why(policy, question(asked), { withinTenant: true });
+    assert.equal(within.reason, "no rule allows it");
+  }
+});
+
 test("within a tenant, no word is said of others", async () => {
   for (const asked of [
     "acme/reports consume acme/orders",

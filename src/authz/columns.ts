@@ -42,17 +42,19 @@ export class Columns {
     this.#declared = declared;
   }
 
-  /** Exactly these columns, none of them empty. */
+  /** Exactly these columns. Those that are empty are reported here, and by no other check. */
   count(row: Row, kind: string, names: readonly string[]): boolean {
     if (this.#isQuoted(row)) return false;
     const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
-    const surplus = row.fields[names.length];
-    if (surplus !== undefined) return this.#refuse(surplus, `${expected}, this one has ${row.columns}`);
-    if (row.fields.length < names.length) {
-      return this.#refuse(row.fields.at(-1)!, `${expected}, this one has ${row.columns}`);
+    if (row.columns !== names.length) {
+      const place = row.fields[names.length] ?? row.fields.at(-1)!;
+      this.#findings.error(place, `${expected}, this one has ${row.columns}`);
+      return false;
     }
-    const empty = row.fields.findIndex((field) => field.text === "");
-    return empty === -1 || this.#refuse(row.fields[empty]!, `the column ${names[empty]!} is empty`);
+    for (const [index, field] of row.fields.entries()) {
+      if (field.text === "") this.#findings.error(field, `the column ${names[index]!} is empty`);
+    }
+    return true;
   }
 
   /** Said first: a comma in quotes would otherwise be reported as a column too many. */
@@ -155,7 +157,7 @@ export class Columns {
   }
 
   #refuse(field: Field, problem: string): false {
-    this.#findings.error(field, problem);
+    if (field.text !== "") this.#findings.error(field, problem);
     return false;
   }
 }

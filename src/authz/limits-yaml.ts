@@ -51,8 +51,10 @@ export function readLimits(
       continue;
     }
     const number = numberOf(value as Node | null, ranges[limit]);
-    if (typeof number === "string") findings.error(placeOf(value ?? key), `${limit} must be ${number}`);
-    else limits[limit] = number;
+    if (typeof number === "string") {
+      const found = isScalar(value) && value.source ? `, found ${quote(value.source)}` : "";
+      findings.error(placeOf(value ?? key), `${limit} must be ${number}${found}`);
+    } else limits[limit] = number;
   }
   return Object.freeze({ ...defaultTenantLimits, ...limits });
 }

@@ -81,8 +81,7 @@ class TenantsFile {
   }
 
   async read(): Promise<ReadonlyMap<string, TenantLimits>> {
-    this.#checkSyntax();
-    if (this.#findings.errors.length > 0) return new Map();
+    if (!this.#checkSyntax()) return new Map();
     await breathe();
     this.#checkShape();
     await breathe();
@@ -90,27 +89,34 @@ class TenantsFile {
     return isMap(tenants) ? this.#readTenants(tenants) : new Map<string, TenantLimits>();
   }
 
-  #checkSyntax(): void {
+  /** Whether it can be told what the file says, in spite of what was found. */
+  #checkSyntax(): boolean {
+    let isClear = true;
+    const unclear = (place: Place, problem: string): void => {
+      isClear = false;
+      this.#findings.error(place, problem);
+    };
     for (const { message, pos } of this.#document.errors) {
       // The parser says where it ran out of text, which can be very far from the mistake.
       const quote = /^Missing closing ['"]quote/.test(message) ? this.#quoteOpenAt(pos[0]) : undefined;
-      if (quote === undefined) this.#findings.error(this.#at(pos[0]), message);
-      else this.#findings.error(this.#of(quote), "this quote is never closed");
+      if (quote === undefined) unclear(this.#at(pos[0]), message);
+      else unclear(this.#of(quote), "this quote is never closed");
     }
     if (this.#second !== undefined) {
-      this.#findings.error(this.#at(this.#second.range[0]), "a second YAML document is not allowed here");
+      unclear(this.#at(this.#second.range[0]), "a second YAML document is not allowed here");
     }
     const directive = this.#text.search(/^%/m);
-    if (directive !== -1) this.#findings.error(this.#at(directive), "YAML directives are not allowed here");
+    if (directive !== -1) unclear(this.#at(directive), "YAML directives are not allowed here");
     // Each of these lets one place of the file change the meaning of another.
     visit(this.#document, {
       Node: (_, node) => {
         if (isMap(node)) this.#checkUnique(node);
-        if (isAlias(node)) this.#findings.error(this.#of(node), "YAML aliases are not allowed here");
-        else if (node.anchor !== undefined) this.#findings.error(this.#of(node), "YAML anchors are not allowed here");
-        if (node.tag !== undefined) this.#findings.error(this.#of(node), "YAML tags are not allowed here");
+        if (isAlias(node)) unclear(this.#of(node), "YAML aliases are not allowed here");
+        else if (node.anchor !== undefined) unclear(this.#of(node), "YAML anchors are not allowed here");
+        if (node.tag !== undefined) unclear(this.#of(node), "YAML tags are not allowed here");
       },
     });
+    return isClear;
   }
 
   #quoteOpenAt(end: number): Node | undefined {

@@ -15,10 +15,17 @@ const actions = "produce, consume, describe, create, delete, admin or *";
 const sixColumns = "a p line has 6 columns (p, subject, tenant, topic, action, effect)";
 
 /** The line is the second of its file, so a finding without a true line shows. */
-const policyMistakes: [line: string, finding: string][] = [
+const policyMistakes: [line: string, ...findings: string[]][] = [
   ["p, acme/billing, acme, x, prodcue, allow", `2:27: unknown action "prodcue"; did you mean "produce"?`],
   ["p, acme/billing, acme, x, PRODUCE, allow", `2:27: unknown action "PRODUCE"; did you mean "produce"?`],
   ["p, acme/billing, acme, x, , allow", "2:27: the column action is empty"],
+  [
+    "p, , acne, x, prodcue,",
+    "2:4: the column subject is empty",
+    `2:6: tenant "acne" is not declared in tenants.yaml; did you mean "acme"?`,
+    `2:15: unknown action "prodcue"; did you mean "produce"?`,
+    "2:23: the column effect is empty",
+  ],
   ["p, acme/billing, acme, x, produce, Deny", `2:36: unknown effect "Deny"; did you mean "deny"?`],
   ["p, acme/billing, acme, x, produce, no", `2:36: unknown effect "no"; expected allow or deny`],
   [
@@ -124,9 +131,12 @@ const policyMistakes: [line: string, finding: string][] = [
 ];
 
 describe("policy.csv is refused for", () => {
-  for (const [line, finding] of policyMistakes) {
+  for (const [line, ...findings] of policyMistakes) {
     test(JSON.stringify(line.slice(0, 60)), async () => {
-      assert.deepEqual(await mistakesIn({ "policy.csv": `${good}${line}\n` }), [`policy.csv:${finding}`]);
+      assert.deepEqual(
+        await mistakesIn({ "policy.csv": `${good}${line}\n` }),
+        findings.map((finding) => `policy.csv:${finding}`),
+      );
     });
   }
 
@@ -278,6 +288,14 @@ const tenantMistakes: [text: string, ...findings: string[]][] = [
   ["tenants:\n  acme: !!map {}\n", "2:15: YAML tags are not allowed here"],
   ["%YAML 1.1\n---\ntenants:\n  acme:\n", "1:1: YAML directives are not allowed here"],
   ["tenants:\n  acme:\n---\ntenants:\n  x:\n", "3:1: a second YAML document is not allowed here"],
+  [
+    "tenants:\n  x: {limit: 3}\n  Globex:\n  acme:\n  acme:\n  globex: {limits: {topic: 3}}\u200b\n",
+    `2:7: unknown key "limit"; did you mean "limits"?`,
+    `3:3: "Globex" is not a tenant name: expected 1 to 63 of a-z 0-9 . _ -, beginning with a letter or digit`,
+    `5:3: the key "acme" is already on line 4`,
+    `6:21: unknown limit "topic"; did you mean "topics"?`,
+    "6:31: the invisible character U+200B is not allowed here",
+  ],
 ];
 describe("tenants.yaml is refused for", () => {
   for (const [text, ...findings] of tenantMistakes) {

@@ -190,12 +190,16 @@ export class Call implements UnderWay, Disposable {
 
   /** Resolves after so many milliseconds, or when the call ends or is late. */
   async pause(ms: number): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<unknown>((resolve) => {
-      this.ended.addEventListener("abort", resolve, { once: true });
-      timer = setTimeout(resolve, Math.min(ms, this.leftMs));
+    await new Promise<void>((resolve) => {
+      const over = (): void => {
+        clearTimeout(timer);
+        // A call may pause often, and Node warns of more than ten listeners of one signal.
+        this.ended.removeEventListener("abort", over);
+        resolve();
+      };
+      const timer = setTimeout(over, Math.min(ms, this.leftMs));
+      this.ended.addEventListener("abort", over);
     });
-    clearTimeout(timer);
   }
 
   get grpcOptions(): GrpcCallOptions {

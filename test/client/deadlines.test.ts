@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "vitest";
+import { Calls } from "../../src/client/calls.js";
+import { connectionTo } from "../../src/client/connect.js";
 import type { CallOptions, Client } from "../../src/client/index.js";
-import { BareServer } from "./server.js";
+import { BareServer, pemOf } from "./server.js";
 
 const silent = () => undefined;
 const silence = {
@@ -70,4 +73,14 @@ test("24 days are not too long, and do not end at once", async () => {
   await using client = server.client();
   assert.equal((await client.produce("v", { timeoutMs: 24 * 24 * 3_600_000 })).offset, 1n);
   assert.ok(isAsked);
+});
+
+test("however often a call pauses, its pauses leave no listener behind, and its end ends a pause", async () => {
+  await using server = await BareServer.start(silence);
+  using call = new Calls(connectionTo({ address: "localhost:1", ...pemOf(server.authority) })).begin({});
+  for (let paused = 0; paused < 12; paused++) await call.pause(1);
+  assert.deepEqual(getEventListeners(call.ended, "abort"), []);
+  const pausing = call.pause(1_000_000);
+  call.cancel("enough");
+  await pausing;
 });

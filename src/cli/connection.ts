@@ -43,25 +43,26 @@ export function addConnectionOptions(command: Command): Command {
 }
 
 /**
- * Runs `use` with a connected client and closes it.
+ * Runs `use` with a connected client, and the address that it calls, and closes it.
  * @param aftermath asked when a call fails
  * @throws OperatorError for flags, variables and certificate files; CallFailure for what a call throws
  */
 export async function withClient(
   flags: ConnectionFlags,
-  use: (client: Client) => Promise<void>,
+  use: (client: Client, address: string) => Promise<void>,
   aftermath: (call: CallError) => Aftermath = () => ({ hasBegun: false }),
 ): Promise<void> {
   const { addresses, files } = locate(flags);
+  const address = addresses.join(", ");
   const [ca, cert, key] = await Promise.all([read(files, "ca"), read(files, "cert"), read(files, "key")]);
   refuseMistaken(files, { ca, cert, key });
   // grpc-js takes a while to load; a wrong flag should not have to wait for it.
   const { CallError, Client } = await import("../client/index.js");
   await using client = connect(() => Client.connect({ address: addresses, ca, cert, key }), files);
   try {
-    await use(client);
+    await use(client, address);
   } catch (error) {
-    throw error instanceof CallError ? new CallFailure(error, addresses.join(", "), aftermath(error)) : error;
+    throw error instanceof CallError ? new CallFailure(error, address, aftermath(error)) : error;
   }
 }
 

@@ -67,7 +67,7 @@ async function produce(flags: ProduceFlags): Promise<void> {
     const stored: Stored = { lines: 0, next: 0n };
     await withClient(
       flags,
-      (client) => produceLines(client, flags, stored),
+      (client, address) => produceLines(client, flags, { stored, wait: new Wait(address, flags) }),
       (call) => aftermath(call, flags, stored),
     );
   } else {
@@ -99,11 +99,16 @@ function howToResume({ lines, next }: Stored): string | undefined {
   );
 }
 
-async function produceLines(client: Client, flags: ProduceFlags, stored: Stored): Promise<void> {
+async function produceLines(
+  client: Client,
+  flags: ProduceFlags,
+  { stored, wait }: { readonly stored: Stored; readonly wait: Wait },
+): Promise<void> {
   using source = new LineSource(flags.file);
   try {
-    const options = { ...whereTo(flags), onWaiting: sayWaiting(flags) };
+    const options = { ...whereTo(flags), onWaiting: wait.begin };
     for await (const answer of client.produceMany(source.records(plainLines(flags)), options)) {
+      wait.end();
       stored.lines += answer.count;
       stored.next = answer.offset + BigInt(answer.count);
       await printOffsets(answer, flags);
@@ -115,13 +120,32 @@ async function produceLines(client: Client, flags: ProduceFlags, stored: Stored)
   }
 }
 
-/** Whoever looks at the pipe must not take it for stuck. */
-function sayWaiting({ json }: ProduceFlags): (reason: Error, forMs: number) => void {
-  return (reason, forMs) => {
-    const seconds = Math.round(forMs / 1000);
-    const message = `the server is gone and is waited for, up to ${seconds} s: ${shortened(reason.message)}`;
-    process.stderr.write(json ? `${JSON.stringify({ event: "WAITING", message })}\n` : `aclog: ${message}\n`);
+/** Says when the server is gone, and when it is back: whoever looks at the pipe must not take it for stuck. */
+class Wait {
+  readonly #address: string;
+  readonly #json: true | undefined;
+  #isWaiting = false;
+
+  constructor(address: string, { json }: ProduceFlags) {
+    this.#address = address;
+    this.#json = json;
+  }
+
+  readonly begin: NonNullable<ProduceManyOptions["onWaiting"]> = (reason, forMs) => {
+    this.#isWaiting = true;
+    const message = `the server at ${this.#address} is gone; waiting up to ${Math.round(forMs / 1000)} s for it`;
+    this.#say({ event: "WAITING", message, reason: shortened(reason.message) });
   };
+
+  end(): void {
+    if (!this.#isWaiting) return;
+    this.#isWaiting = false;
+    this.#say({ event: "BACK", message: "the server is back; going on" });
+  }
+
+  #say(event: { readonly event: string; readonly message: string; readonly reason?: string }): void {
+    process.stderr.write(this.#json ? `${JSON.stringify(event)}\n` : `aclog: ${event.message}\n`);
+  }
 }
 
 function whereTo({ topic, tenant, expectedOffset }: ProduceFlags): ProduceManyOptions {

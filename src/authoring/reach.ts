@@ -31,14 +31,14 @@ export class Reach {
 
   /** The rules of this effect that speak of some of it, or of all. */
   touching(asked: About, effect: Effect): Rule[] {
-    return this.#rules(effect).filter((rule) => this.#common(rule, asked) !== undefined);
+    return this.#rules(effect).filter((rule) => this.common(rule, asked) !== undefined);
   }
 
   /** The allowing rules through which some of it holds: those that no deny rule makes void. */
   holding(asked: About): Rule[] {
     const denying = this.touching(asked, "deny");
     return this.touching(asked, "allow").filter((rule) => {
-      const common = this.#common(rule, asked)!;
+      const common = this.common(rule, asked)!;
       return this.#tenantsOf(rule, common).some(
         (tenant) => this.#coveringOf(denying, { ...common, tenant }).length === 0,
       );
@@ -57,7 +57,7 @@ export class Reach {
   }
 
   /** What a rule says of what is asked; undefined if nothing. */
-  #common(rule: Rule, { subject, tenant, pattern, action }: About): About | undefined {
+  common(rule: Rule, { subject, tenant, pattern, action }: About): About | undefined {
     const [tenants, patterns] = [narrower(rule.tenant, tenant), narrowerPattern(rule.pattern, pattern)];
     const actions = narrower(rule.action, action);
     if (tenants === undefined || patterns === undefined || actions === undefined) return undefined;

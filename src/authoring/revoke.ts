@@ -1,20 +1,13 @@
-import {
-  assignmentAsWritten,
-  coversPattern,
-  type LoadedPolicy,
-  nameAsWritten,
-  type Rule,
-  wildcard,
-} from "../authz/index.js";
+import { assignmentAsWritten, type LoadedPolicy, nameAsWritten, type Rule, wildcard } from "../authz/index.js";
 import { systemTenant } from "../names.js";
 import { type AskedAssignment, type AskedRule, readAsked, type Wanted } from "./asked.js";
 import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
 import { PolicyText } from "./policy-text.js";
-import { Reach } from "./reach.js";
+import { type About, Reach } from "./reach.js";
 import { hasRole, mayDo } from "./words.js";
 
 export interface RevokeOptions {
-  /** Puts a deny line in where taking lines out is not enough. */
+  /** Puts a deny line in too, so that no role and no wider line gives it, now or later. */
   readonly deny: boolean;
 }
 
@@ -38,26 +31,32 @@ async function revokeRights(loaded: Loaded, asked: readonly AskedRule[], deny: b
   const reach = new Reach(policy);
   const text = new PolicyText(policy);
   const stays: string[] = [];
-  const notHeld: string[] = [];
+  const says: ((after: LoadedPolicy) => string)[] = [];
   let changes = 0;
   for (const one of asked) {
     const exact = policy.rows.rules.find((rule) => saysTheSame(rule, one.rule));
     const others = reach.holding(one.rule).filter((rule) => rule !== exact);
     if (others.length > 0 && !(deny && one.denyCells !== undefined)) {
-      stays.push(...firstOf(others.map((rule) => `${stillHolds(one.rule, rule, policy)} through ${withPlace(rule)}`)));
+      stays.push(...firstOf(others.map((rule) => stillHolds(reach.common(rule, one.rule)!, rule, policy))));
       continue;
     }
+    // Also where nothing is held now: a role that is given tomorrow must not open it.
+    const isDenied = deny && one.denyCells !== undefined && reach.covering(one.rule, "deny").length === 0;
     if (exact !== undefined) text.remove(exact.line);
-    if (others.length > 0) text.addRule(one, one.denyCells!);
-    if (exact !== undefined || others.length > 0) changes += 1;
-    else notHeld.push(mayDo(one.rule, policy, "may not"));
+    if (isDenied) text.addRule(one, one.denyCells);
+    if (exact !== undefined || isDenied) changes += 1;
+    const wasHeld = exact !== undefined || others.length > 0;
+    const end = isDenied ? ", whatever else is granted" : " as it is";
+    says.push((after) =>
+      wasHeld ? mayDo(one.rule, after, "may no longer") : `${mayDo(one.rule, after, "may not")}${end}`,
+    );
   }
   if (stays.length > 0) return planWithout("refused", [...stays, advice(policy)], policy);
-  if (changes === 0) return planWithout("nothing", notHeld.map((sentence) => `${sentence} as it is`), policy); // prettier-ignore
+  if (changes === 0) return planWithout("nothing", says.map((sentence) => sentence(policy)), policy); // prettier-ignore
   return planEdits(loaded, text.edits(), (after) => {
     const still = asked.filter(({ rule }) => allowedBy(after, rule) === true);
     if (still.length > 0) return { isAchieved: false, says: still.map(({ rule }) => mayDo(rule, after, "may still")) };
-    return { isAchieved: true, says: asked.map(({ rule }) => mayDo(rule, after, "may no longer")) };
+    return { isAchieved: true, says: says.map((sentence) => sentence(after)) };
   });
 }
 
@@ -65,19 +64,10 @@ function saysTheSame(rule: Rule, { cells }: Rule): boolean {
   return rule.cells.every((cell, column) => cell === cells[column]);
 }
 
-function stillHolds(asked: Rule, through: Rule, policy: LoadedPolicy): string {
-  const isWhole = covers(through, asked);
-  const role = through.subject === asked.subject ? "" : ` as ${nameAsWritten(through.subject, policy)}`;
-  return `${mayDo(asked, policy, "may still")}${isWhole ? "" : ", at least to some of that,"}${role}`;
-}
-
-function covers(rule: Rule, asked: Rule): boolean {
-  const isWhole = (wide: string, narrow: string): boolean => wide === narrow || wide === wildcard;
-  return (
-    isWhole(rule.tenant, asked.tenant) &&
-    coversPattern(rule.pattern, asked.pattern) &&
-    isWhole(rule.action, asked.action)
-  );
+/** @param held what of that which is asked for the rule gives */
+function stillHolds(held: About, through: Rule, policy: LoadedPolicy): string {
+  const role = through.subject === held.subject ? "" : `, as ${nameAsWritten(through.subject, policy)},`;
+  return `${mayDo(held, policy, "may still")}${role} through ${withPlace(through)}`;
 }
 
 function advice({ simple }: LoadedPolicy): string {

@@ -1,11 +1,24 @@
-import { type Action, actionPhrases, type LoadedPolicy, nameAsWritten, type Rule, wildcard } from "../authz/index.js";
+import { type Action, actionPhrases, type LoadedPolicy, nameAsWritten, wildcard } from "../authz/index.js";
 import type { AskedAssignment } from "./asked.js";
+import type { About } from "./reach.js";
+
+type May = "may" | "may now" | "may still" | "may not" | "may no longer" | "could not";
+
+/** Of every action at once: "may not do everything" would leave open whether it may do some of it. */
+const anything: Readonly<Record<May, string>> = {
+  may: "may do everything with",
+  "may now": "may now do everything with",
+  "may still": "may still do everything with",
+  "may not": "may do nothing with",
+  "may no longer": "may no longer do anything with",
+  "could not": "could do nothing with",
+};
 
 /** `acme/billing may produce to acme/orders` */
-export function mayDo({ subject, tenant, pattern, action }: Rule, policy: LoadedPolicy, may = "may"): string {
-  const does = action === wildcard ? "do everything with" : actionPhrases[action as Action];
+export function mayDo({ subject, tenant, pattern, action }: About, policy: LoadedPolicy, may: May = "may"): string {
+  const does = action === wildcard ? anything[may] : `${may} ${actionPhrases[action as Action]}`;
   const where = policy.simple === undefined ? `${tenant}/${pattern}` : `${pattern} at home`;
-  return `${nameAsWritten(subject, policy)} ${may} ${does} ${where}`;
+  return `${nameAsWritten(subject, policy)} ${does} ${where}`;
 }
 
 /** `acme/billing has role:producer in acme` */

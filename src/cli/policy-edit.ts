@@ -45,7 +45,7 @@ export function addRevoke(policy: Command): void {
       "aclog policy revoke acme/billing role:producer acme",
     ],
   })
-    .option("--deny", "put a line in that denies it, where it would still hold otherwise")
+    .option("--deny", "put a line in that denies it too, so that no role gives it, now or later")
     .action((subject: string, what: string, where: string | undefined, flags: EditFlags) =>
       edit(flags, async ({ planRevoke }) =>
         planRevoke(flags.policy, wantedBy(subject, what, where, flags), { deny: flags.deny === true }),

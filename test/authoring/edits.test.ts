@@ -86,6 +86,17 @@ const changes: [command: string, change: string, ...says: string[]][] = [
     "acme/billing may no longer produce to acme/orders.eu",
   ],
   [
+    "revoke acme/new consume,produce acme/orders.cards --deny",
+    "@@ -5,6 +5,8 @@\n+p, acme/new, acme, orders.cards, consume, deny\n+p, acme/new, acme, orders.cards, produce, deny",
+    "acme/new may not consume from acme/orders.cards, whatever else is granted",
+    "acme/new may not produce to acme/orders.cards, whatever else is granted",
+  ],
+  [
+    "revoke globex/root * globex/* --deny",
+    "@@ -8,4 +8,4 @@\n-p, globex/root, globex, *, *, allow\n+p, globex/root, globex, *, *, deny",
+    "globex/root may no longer do anything with globex/*",
+  ],
+  [
     "revoke acme/shop role:clerk acme",
     "@@ -3,7 +3,6 @@\n-g, acme/shop, role:clerk, acme",
     "acme/shop no longer has role:clerk in acme",
@@ -131,13 +142,13 @@ const idle: [command: string, outcome: "nothing" | "refused", ...says: string[]]
   [
     "revoke acme/shop produce acme/orders.eu",
     "refused",
-    "acme/shop may still produce to acme/orders.eu as role:producer through policy.csv:2: p, role:producer, acme, orders.*, produce, allow",
+    "acme/shop may still produce to acme/orders.eu, as role:producer, through policy.csv:2: p, role:producer, acme, orders.*, produce, allow",
     "Take those lines out, or the role away, if nobody else needs them; --deny puts in a line that denies it, and deny wins.",
   ],
   [
     "revoke globex/audit * acme/*",
     "refused",
-    "globex/audit may still do everything with acme/*, at least to some of that, through policy.csv:10: p, globex/audit, acme, orders.eu, consume, allow",
+    "globex/audit may still consume from acme/orders.eu through policy.csv:10: p, globex/audit, acme, orders.eu, consume, allow",
     "Take those lines out, or the role away, if nobody else needs them; --deny puts in a line that denies it, and deny wins.",
   ],
   [
@@ -145,6 +156,18 @@ const idle: [command: string, outcome: "nothing" | "refused", ...says: string[]]
     "refused",
     "acme/shop would still have role:producer in acme through policy.csv:7: g, role:clerk, role:producer, acme",
     "Take that line out if nobody else needs it.",
+  ],
+  ["revoke acme/new * acme/*", "nothing", "acme/new may do nothing with acme/* as it is"],
+  [
+    "revoke acme/billing produce acme/orders.cards --deny",
+    "nothing",
+    "acme/billing may not produce to acme/orders.cards as it is",
+  ],
+  [
+    "revoke acme/billing * acme/*",
+    "refused",
+    "acme/billing may still produce to acme/orders.*, as role:producer, through policy.csv:2: p, role:producer, acme, orders.*, produce, allow",
+    "Take those lines out, or the role away, if nobody else needs them; --deny puts in a line that denies it, and deny wins.",
   ],
   ["revoke acme/new role:producer acme", "nothing", "acme/new does not have role:producer in acme"],
 ];
@@ -272,7 +295,7 @@ describe("under the simple model", () => {
       "revoke alice produce * --deny",
       "refused",
       "",
-      /^alice may still produce to \* at home as root through policy\.csv:1: .*the simple model cannot deny\.$/s,
+      /^alice may still produce to \* at home, as root, through policy\.csv:1: .*the simple model cannot deny\.$/s,
     ],
     ["revoke alice role:root -", "change", "-g, alice, root", /^alice no longer has root$/],
   ];

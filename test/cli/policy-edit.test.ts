@@ -78,7 +78,7 @@ test("what a role gives is not revoked by half: the line is named, and --deny is
   assert.deepEqual([refused.code, refused.isChanged], [1, false]);
   assert.match(
     refused.stdout,
-    /may still consume from acme\/orders as role:consumer through policy\/policy\.csv:\d+: p, role:consumer, [^]*--deny/,
+    /may still consume from acme\/orders, as role:consumer, through policy\/policy\.csv:\d+: p, role:consumer, [^]*--deny/,
   );
   // The matrix of the example states the opposite, so it has to be told first.
   const matrix = join(place.path, "policy", "matrix.csv");

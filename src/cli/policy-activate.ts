@@ -1,13 +1,14 @@
 /** `aclog policy activate|rollback`: bringing another policy into force on a server, once it has been seen what it changes. */
 import { Argument, type Command, Option } from "commander";
 import type { Client, DiffPolicyOptions, PolicyVersionInfo } from "../client/index.js";
-import { formatFinding } from "../errors.js";
+import { type Finding, formatFinding } from "../errors.js";
 import type { PolicyDiff } from "../review/index.js";
 import { confirm } from "./confirm.js";
 import { addConnectionOptions, type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
-import { readPolicyFiles } from "./policy-live.js";
+import { inFolder, readPolicyFiles } from "./policy-live.js";
 import { parseVersion } from "./policy-status.js";
+import { counted } from "./units.js";
 
 interface ChangeFlags extends ConnectionFlags {
   readonly basedOn?: string;
@@ -57,7 +58,7 @@ function addChangeOptions(command: Command): Command {
     .option("--overwrite", "also where somebody is editing the server's files: that work is lost")
     .option("--no-widen", `exit with ${widens}, and change nothing, if anybody gains anything`)
     .option("--yes", "do not ask")
-    .option("--json", "print the version as one object, and not what it changes");
+    .option("--json", "print one object: whether it was changed and the version, and not what it changes");
   return addConnectionOptions(command);
 }
 
@@ -65,13 +66,27 @@ async function activatePolicy(directory: string, flags: ChangeFlags): Promise<vo
   const files = await readPolicyFiles(directory);
   await withClient(flags, async (client) => {
     const { version, findings } = await client.policy.validate(files);
-    if (findings.length > 0) {
-      process.exitCode = 1;
-      await print(findings.map((finding) => `${formatFinding(finding)}\n`).join(""));
-      return;
-    }
-    await change(client, flags, { files }, version, (options) => client.policy.activate(files, options));
+    if (findings.length > 0) await refuse(client, directory, inFolder(directory, findings), flags);
+    else await change(client, flags, { files }, version, (options) => client.policy.activate(files, options));
   });
+}
+
+/** What cannot come into force is no failure of the call, so that it is printed as `aclog policy check` prints it. */
+async function refuse(
+  client: Client,
+  directory: string,
+  findings: readonly Finding[],
+  { json }: ChangeFlags,
+): Promise<void> {
+  process.exitCode = 1;
+  const inForce = (await client.policy.status()).active.version;
+  if (json) {
+    await print(`${JSON.stringify({ ok: false, changed: false, inForce, findings })}\n`);
+    return;
+  }
+  const mistakes = counted(findings.length, "mistake");
+  process.stderr.write(`aclog: the policy in ${directory} has ${mistakes}; version ${inForce} stays in force\n`);
+  await print(findings.map((finding) => `${formatFinding(finding)}\n`).join(""));
 }
 
 async function rollBack(version: string, flags: ChangeFlags): Promise<void> {
@@ -96,10 +111,13 @@ async function change(
   if (!json) await print(diffAsText(diff));
   if (diff.widens && !widen) {
     process.exitCode = widens;
+    if (json) await print(`${JSON.stringify({ ok: false, changed: false, inForce: before, widens: true, version })}\n`);
+    else process.stderr.write("aclog: access widens, and --no-widen was given: nothing was changed\n");
     return;
   }
   if (!yes) await confirm(`This brings version ${version} into force in place of ${before}.`, "y");
   const active = await apply({ basedOn: before, overwrite });
-  const done = `version ${active.version} is in force`;
-  await print(json ? `${JSON.stringify(active)}\n` : `${done}${active.version === before ? ", as before" : ""}\n`);
+  const changed = active.version !== before;
+  const done = `version ${active.version} is in force${changed ? "" : ", as before"}`;
+  await print(`${json ? JSON.stringify({ ok: true, changed, ...active }) : done}\n`);
 }

@@ -4,7 +4,7 @@ import type { PolicyReport } from "../authz/index.js";
 import { formatFinding } from "../errors.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
-import { addLiveOptions, isLive, readPolicyFiles } from "./policy-live.js";
+import { addLiveOptions, inFolder, isLive, readPolicyFiles } from "./policy-live.js";
 
 type CheckFlags = ConnectionFlags & { readonly strict?: true; readonly json?: true };
 
@@ -26,7 +26,11 @@ async function check(directory: string, flags: CheckFlags): Promise<void> {
     return;
   }
   const files = await readPolicyFiles(directory);
-  await withClient(flags, async (client) => tell(directory, await client.policy.validate(files), flags));
+  await withClient(flags, async (client) => {
+    const report = await client.policy.validate(files);
+    const [findings, warnings] = [inFolder(directory, report.findings), inFolder(directory, report.warnings)];
+    await tell(directory, { ...report, findings, warnings }, flags);
+  });
 }
 
 async function tell(directory: string, report: PolicyReport, { strict, json }: CheckFlags): Promise<void> {

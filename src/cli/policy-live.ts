@@ -40,6 +40,15 @@ export async function readPolicyFiles(directory: string): Promise<PolicyFilesInp
   return read;
 }
 
+/** What a server found in the files of a folder that it does not know. */
+export function inFolder(directory: string, findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) =>
+    fileNames.some((name) => name === finding.source)
+      ? { ...finding, source: join(directory, finding.source) }
+      : finding,
+  );
+}
+
 /** Whether it is what a server calls a version. */
 export function isVersion(text: string): boolean {
   return /^[0-9a-f]{12}$/.test(text);

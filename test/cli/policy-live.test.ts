@@ -37,7 +37,18 @@ test("a policy is fetched, looked at, brought into force and taken back, each ti
   const diff = await live("diff", folder);
   assert.equal(diff.code, 3);
   assert.match(diff.stdout, /acme\/analyst/);
-  assert.equal((await aclog("activate", folder, "--yes", "--no-widen")).code, 3);
+  const widening = await aclog("activate", folder, "--yes", "--no-widen");
+  assert.deepEqual(
+    [widening.code, widening.stderr],
+    [3, "aclog: access widens, and --no-widen was given: nothing was changed\n"],
+  );
+  const forPrograms = await aclog("activate", folder, "--yes", "--no-widen", "--json");
+  const { version, ...refused } = JSON.parse(forPrograms.stdout) as Record<string, unknown>;
+  assert.deepEqual(
+    [forPrograms.code, refused],
+    [3, { ok: false, changed: false, inForce: before.version, widens: true }],
+  );
+  assert.match(`${String(version)}`, /^[0-9a-f]{12}$/);
   const unasked = await aclog("activate", folder);
   assert.equal(unasked.code, 2);
   assert.match(unasked.stderr, /--yes: is needed/);
@@ -54,7 +65,8 @@ test("a policy is fetched, looked at, brought into force and taken back, each ti
   assert.equal(stale.code, 1);
   assert.match(stale.stderr, /ABORTED/);
   const back = await aclog("rollback", before.version, "--yes", "--no-widen", "--json");
-  assert.equal((JSON.parse(back.stdout) as { how: string }).how, "rollback");
+  const { ok, changed, how } = JSON.parse(back.stdout) as Record<string, unknown>;
+  assert.deepEqual([ok, changed, how], [true, true, "rollback"]);
   const history = await aclog("history");
   assert.deepEqual(history.stdout.match(/(?<= {2})(start|activate|rollback)(?= |$)/gm), [
     "rollback",
@@ -72,9 +84,16 @@ test("a policy with a mistake is not brought into force, and every mistake is na
     assert.equal(code, 1);
     assert.match(
       stdout,
-      /policy\.csv:\d+:\d+: unknown action "consmue"; did you mean "consume"\?\n[^]*policy\.csv:\d+/,
+      /^mistaken\/policy\.csv:\d+:\d+: unknown action "consmue"; did you mean "consume"\?\n[^]*^mistaken\/policy\.csv:\d+/m,
     );
   }
+  const { version } = await statusOf();
+  const told = await aclog("activate", folder, "--yes");
+  assert.equal(told.stderr, `aclog: the policy in mistaken has 2 mistakes; version ${version} stays in force\n`);
+  const { code, stdout } = await aclog("activate", folder, "--yes", "--json");
+  const { findings, ...rest } = JSON.parse(stdout) as { findings: readonly { readonly source: string }[] };
+  assert.deepEqual([code, rest], [1, { ok: false, changed: false, inForce: version }]);
+  assert.deepEqual(findings.map(({ source }) => source), ["mistaken/policy.csv", "mistaken/policy.csv"]); // prettier-ignore
 });
 
 test("whoever was refused, and whoever administers the topic, finds out why by the decision's id", async () => {

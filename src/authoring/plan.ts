@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import {
   type Action,
   type LoadedPolicy,
@@ -70,9 +71,10 @@ export async function planEdits(
   const edited: PolicyBytes = { ...files.bytes, "policy.csv": Buffer.from(after) };
   const result = await loadPolicy(await PolicyFiles.of(files.source, edited));
   if (result.policy === undefined) {
+    const findings = inWordsOfToday(result.report.findings, source, edits);
     throw new OperatorError(
-      "the policy could not be used with this change: nothing was changed",
-      result.report.findings,
+      `the policy could not be used with this change: nothing was changed${unlessWanted(findings)}`,
+      findings,
     );
   }
   const { isAchieved, says } = judge(result.policy);
@@ -86,6 +88,31 @@ export async function planEdits(
     change: { path: source, before: bytes!, after },
     version: files.version,
   };
+}
+
+/** Nobody has seen the edited file: its new lines go by what they say, and the others by their number as it is. */
+function inWordsOfToday(findings: readonly Finding[], source: string, edits: readonly LineEdit[]): Finding[] {
+  const lines: string[] = [];
+  let number = 0;
+  for (const { before, after } of edits) {
+    if (before !== undefined) number += 1;
+    if (after !== undefined) lines.push(before === undefined ? `the new line: ${after.trim()}` : `${source}:${number}`);
+  }
+  return findings.map((finding) => ({
+    ...finding,
+    problem: finding.problem.replace(
+      /(?<=, got (?:allow|deny) by )(.*):(\d+)/,
+      (place: string, file: string, line: string) => (file === source ? lines[Number(line) - 1]! : place),
+    ),
+  }));
+}
+
+/** Where the matrix alone is against it. */
+function unlessWanted(findings: readonly Finding[]): string {
+  const [first] = findings;
+  const isStated = findings.every(({ source, line }) => basename(source) === "matrix.csv" && line !== undefined);
+  if (first === undefined || !isStated) return "";
+  return `. If that is what is wanted, change ${first.source}:${first.line} first:`;
 }
 
 /**

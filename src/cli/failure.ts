@@ -102,7 +102,10 @@ export function sentences(...each: readonly (string | undefined)[]): string | un
 function advice(call: CallError, address: string, { hasBegun }: Aftermath): string | undefined {
   const { decision, base, next, requested, tenant, limit, topic } = call.facts;
   if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
-    return `The server's administrator can look up why: decision ${decision} in the server's log.`;
+    return (
+      `The server's administrator can look up why: decision ${decision} in the server's log, ` +
+      `or: aclog policy why ${decision} --address ${address.replaceAll(", ", ",")} --as …`
+    );
   }
   if (isBrokenConnection(call)) {
     return hasBegun ? `The connection to ${address} was lost.` : whyUnreachable(call.details, address);
@@ -122,6 +125,10 @@ function advice(call: CallError, address: string, { hasBegun }: Aftermath): stri
   if (call.reason === "TOPIC_NOT_FOUND" && topic !== undefined) {
     return `\`aclog topics list\` shows which there are, \`aclog topics create ${topic}\` makes it.`;
   }
+  if (call.reason === "POLICY_FILES_EDITED") {
+    return "Somebody is editing them: wait until they are in force, put them back, or --overwrite (that work is lost).";
+  }
+  if (call.reason === "POLICY_VERSION_UNKNOWN") return "`aclog policy history` lists those that are.";
   return call.retryAfterMs === undefined || hasBegun ? undefined : again(call.retryAfterMs);
 }
 

@@ -6,7 +6,7 @@ import { type ConnectionFlags, withClient } from "./connection.js";
 import { readTopicList, topicsOption } from "./existing-topics.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
-import { addLiveOptions, isLive, isVersion, readPolicyFiles } from "./policy-live.js";
+import { addLiveOptions, isLive, isVersion, narrowerQuestion, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 
@@ -80,9 +80,13 @@ async function compareLive(
   }
   const target = isVersion(to) ? { newVersion: to } : { files: await readPolicyFiles(to) };
   let found: unknown;
-  await withClient(flags, async (client) => {
-    found = await client.policy.diff({ oldVersion: from, ...target, tenant: flags.tenant, signal });
-  });
+  await withClient(
+    flags,
+    async (client) => {
+      found = await client.policy.diff({ oldVersion: from, ...target, tenant: flags.tenant, signal });
+    },
+    narrowerQuestion,
+  );
   return found as PolicyDiff;
 }
 

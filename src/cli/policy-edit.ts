@@ -101,9 +101,11 @@ async function edit(flags: EditFlags, plan: (authoring: Authoring) => Promise<Ed
       `${JSON.stringify({ ok: outcome !== "refused", outcome, written: isWritten, says, warnings, diff, basedOn: version })}\n`,
     );
   } else if (isWritten) {
-    await tell(`${change.path} is written. A server takes it up when it is told to, or sees it.\n`);
+    await tell(`${change.path} is written. ${next}\n`);
   }
 }
+
+const next = "A server that reads this folder takes it up within a few seconds; aclog policy status shows it.";
 
 /** The diff first, then what it comes to. */
 function inWords({ outcome, says, warnings, diff }: EditPlan, isDry: boolean): string {

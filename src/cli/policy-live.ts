@@ -2,10 +2,11 @@
 import type { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { PolicyFilesInput } from "../client/index.js";
+import type { CallError, PolicyFilesInput } from "../client/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { whyUnreadable } from "../read-file.js";
 import { addConnectionOptions, type ConnectionFlags } from "./connection.js";
+import type { Aftermath } from "./failure.js";
 
 /** For a command that answers from files unless it is told of a server. */
 export function addLiveOptions(command: Command): Command {
@@ -18,6 +19,14 @@ export function addLiveOptions(command: Command): Command {
 /** A variable alone does not make a command ask a server: what it answers would depend on the shell. */
 export function isLive(flags: ConnectionFlags): boolean {
   return flags.address !== undefined;
+}
+
+/** Of a question about every tenant: who administers one alone may ask about that one. */
+export function narrowerQuestion({ codeName, details }: CallError): Aftermath {
+  const tenant = /^([^/ ]+)\/\S+ may not administer _system\/policy/.exec(details)?.[1];
+  const isOther = codeName === "PERMISSION_DENIED" && tenant !== undefined && !tenant.startsWith("_");
+  const hint = `--tenant ${tenant} asks about topics of ${tenant} alone, which the administrator of ${tenant} may.`;
+  return { hint: isOther ? hint : undefined, hasBegun: false };
 }
 
 /** What a policy is made of. */

@@ -13,7 +13,7 @@ import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { loadFrom, policyOption } from "./policy-flags.js";
-import { addLiveOptions, isLive } from "./policy-live.js";
+import { addLiveOptions, isLive, narrowerQuestion } from "./policy-live.js";
 import { formatReview } from "./review-text.js";
 import { counted } from "./units.js";
 import { whyUnwritable } from "./unwritable.js";
@@ -104,11 +104,15 @@ async function askServer(scope: ReviewScope, flags: ReviewFlags): Promise<Review
   if (flags.topics !== undefined) throw new UsageError("--topics goes without --address: the server knows its topics");
   if (flags.limit !== undefined) throw new UsageError("--limit goes without --address");
   let review: unknown;
-  await withClient(flags, async ({ policy }) => {
-    review = await (tenant === undefined || topic === undefined
-      ? policy.what({ principal, tenant })
-      : policy.who({ action, tenant, topic }));
-  });
+  await withClient(
+    flags,
+    async ({ policy }) => {
+      review = await (tenant === undefined || topic === undefined
+        ? policy.what({ principal, tenant })
+        : policy.who({ action, tenant, topic }));
+    },
+    narrowerQuestion,
+  );
   return { review: review as Review };
 }
 

@@ -71,7 +71,9 @@ async function showStatus(flags: Flags): Promise<void> {
     }
     await print(await list(details(status)));
     const findings = status.refused.map((finding) => `${formatFinding(finding)}\n`).join("");
-    if (findings !== "") await print(`The server's files are not what is in force:\n${findings}`);
+    const mayBeMeant = status.refused.some(({ problem }) => problem.includes("may have been cut short"));
+    const advice = mayBeMeant ? "If it is meant so: aclog policy activate DIR\n" : "";
+    if (findings !== "") await print(`The server's files are not what is in force:\n${findings}${advice}`);
   });
 }
 
@@ -80,9 +82,9 @@ function details({ active, filesVersion, refusedMs }: PolicyStatusInfo): Readonl
   return {
     version,
     activated: `${new Date(activatedMs).toISOString()} (${roughAge(activatedMs)})`,
-    by: `${author} (${how})`,
+    by: how === "files" ? "the files that changed" : `${author} (${how})`,
     before: basedOn ?? "none",
-    files: filesVersion === version ? "the same" : `version ${filesVersion}, which is not in force`,
+    files: filesVersion === version ? "as in force" : `version ${filesVersion}, which is not in force`,
     ...(refusedMs !== undefined && { refused: `${new Date(refusedMs).toISOString()} (${roughAge(refusedMs)})` }),
   };
 }
@@ -114,7 +116,12 @@ async function fetchFiles(directory: string, wanted: string | undefined, flags: 
     for (const [name, content] of Object.entries(files)) {
       const path = join(directory, name);
       await writeFile(path, content, { flag: "wx" }).catch((error: unknown) => {
-        throw new OperatorError(`cannot write ${path}: ${whyUnwritable(error)}`);
+        const isThere = error instanceof Error && "code" in error && error.code === "EEXIST";
+        throw new OperatorError(
+          isThere
+            ? `${directory} has a ${name} already: name another folder, or remove it`
+            : `cannot write ${path}: ${whyUnwritable(error)}`,
+        );
       });
     }
     await print(`${directory} has version ${version}\n`);

@@ -10,7 +10,7 @@ import { parsePath, parseTenant } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
-import { addLiveOptions, isLive, readPolicyFiles } from "./policy-live.js";
+import { addLiveOptions, isLive, narrowerQuestion, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 
@@ -59,9 +59,13 @@ async function tryLive(directory: string | undefined, flags: TestFlags, signal: 
   if (flags.matrix !== undefined) throw new UsageError("--matrix goes without --address");
   const files = directory === undefined ? undefined : await readPolicyFiles(directory);
   let report: unknown;
-  await withClient(flags, async (client) => {
-    report = await client.policy.test({ files, tenant: flags.tenant, signal });
-  });
+  await withClient(
+    flags,
+    async (client) => {
+      report = await client.policy.test({ files, tenant: flags.tenant, signal });
+    },
+    narrowerQuestion,
+  );
   return report as TestReport;
 }
 

@@ -206,13 +206,25 @@ const refused: [what: string, command: string, files: PolicyFiles, problem: RegE
     "its matrix would not hold",
     "grant acme/x produce acme/y",
     { "matrix.csv": "acme/x, acme, *, *, deny\n" },
-    /could not be used with this change: nothing was changed\n.*acme\/x produce acme\/y: expected deny, got allow/,
+    /could not be used with this change: nothing was changed. If that is what is wanted, change .*matrix\.csv:1 first:\n.*acme\/x produce acme\/y: expected deny, got allow by the new line: p, acme\/x, acme, y, produce, allow$/,
   ],
   [
     "its matrix would not hold without it",
     "revoke globex/root * globex/*",
     { "matrix.csv": "globex/root, globex, x, admin, allow\n" },
     /expected allow, got deny: no rule allows it/,
+  ],
+  [
+    "its matrix would not hold by a line that there is",
+    "grant acme/x role:producer acme",
+    { "matrix.csv": "acme/x, acme, orders.eu, produce, deny\nacme/x, acme, orders.cards, *, deny\n" },
+    /expected deny, got allow by [^\n]*\/policy\.csv:2$/,
+  ],
+  [
+    "its matrix would not hold by a line behind the new one",
+    "revoke acme/shop produce acme/* --deny",
+    { "matrix.csv": "globex/audit, acme, orders.eu, consume, deny\n" },
+    /expected deny, got allow by [^\n]*\/policy\.csv:10$/,
   ],
   ["roles would go in a circle", "grant role:producer role:clerk acme", {}, /these roles go in a circle/],
 ];

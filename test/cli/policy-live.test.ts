@@ -128,6 +128,41 @@ test("whoever was refused, and whoever administers the topic, finds out why by t
   assert.deepEqual([offline.code, offline.stderr.includes("only a server knows")], [2, true]);
 });
 
+test("whoever is refused, or asks for what there is not, is told what to do instead", async () => {
+  const address = shared.server.as("").env!["ACLOG_ADDRESS"]!;
+  const asTenant = (...args: string[]): Promise<Outcome> =>
+    shared.server.aclog("acme/root", ["policy", ...args, "--address", address]);
+  for (const command of [["what", "acme/reports"], ["test"]]) {
+    const refused = await asTenant(...command);
+    assert.equal(refused.code, 1);
+    const [, decision] = /\(decision (\S+)\)/.exec(refused.stderr)!;
+    assert.ok(refused.stderr.includes(`or: aclog policy why ${decision} --address ${address} --as …`), refused.stderr);
+    assert.match(refused.stderr, /--tenant acme asks about topics of acme alone/);
+    assert.equal((await asTenant(...command, "--tenant", "acme")).code, 0);
+  }
+  const unknown = await aclog("rollback", "0123456789ab", "--yes");
+  assert.match(unknown.stderr, /is not kept\n {2}`aclog policy history` lists those that are\.\n$/);
+  const folder = await folderWith("twice");
+  const { stderr } = await aclog("fetch", folder);
+  assert.match(stderr, /^aclog: twice has a (\S+) already: name another folder, or remove it\n$/);
+});
+
+test("files that somebody edits are not replaced, and files that seem cut short can be meant", async () => {
+  const path = join(shared.directory, "policy/policy.csv");
+  const whole = await readFile(path, "utf8");
+  const folder = await folderWith("meanwhile", "p, acme/analyst, acme, notes, consume, allow");
+  await writeFile(path, whole.trimEnd());
+  try {
+    const edited = await aclog("activate", folder, "--yes");
+    assert.match(edited.stderr, /FAILED_PRECONDITION.*\n {2}Somebody is editing them: .* or --overwrite/);
+    let status = await aclog("status");
+    while (status.code === 0) status = await aclog("status");
+    assert.match(status.stdout, /may have been cut short\nIf it is meant so: aclog policy activate DIR\n$/);
+  } finally {
+    await writeFile(path, whole);
+  }
+});
+
 test("the questions that files answer can be put to a server", async () => {
   const why = await live("why", "acme/billing", "produce", "acme/orders.cards", "--json");
   assert.equal((JSON.parse(why.stdout) as { decision: string }).decision, "deny");

@@ -3,6 +3,7 @@ import { Argument, type Command } from "commander";
 import type { Client, RefusalInfo } from "../client/index.js";
 import type { Why } from "../review/index.js";
 import { type Action, actions } from "../authz/actions.js";
+import { clientVariables } from "../config/index.js";
 import { formatPrincipal, type Principal } from "../names.js";
 import { notPrincipal, parseWhom } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
@@ -83,11 +84,17 @@ async function ask(flags: WhyFlags, asked: Parameters<Client["policy"]["why"]>[0
   const { formatWhy } = await import("../review/index.js");
   await withClient(flags, async (client) => {
     const { refusal, explanation } = await client.policy.why(asked);
+    const isCaller = mayBeCaller((explanation as Why).question.principal, flags);
     const told = refusal === undefined ? "" : refusedInWords(refusal);
     const answer = refusal === undefined ? explanation : { refusal, explanation };
-    await print(flags.json ? `${JSON.stringify(answer)}\n` : told + formatWhy(explanation as Why));
+    await print(flags.json ? `${JSON.stringify(answer)}\n` : told + formatWhy(explanation as Why, isCaller));
     if (flags.exitCode && explanation.decision === "deny") process.exitCode = 1;
   });
+}
+
+/** Certificates that are named as files do not tell whose they are. */
+function mayBeCaller(principal: string, { as = process.env[clientVariables.as], cert }: WhyFlags): boolean {
+  return cert !== undefined || as === undefined || as === principal;
 }
 
 /** What happened, before what the policy says to it. */

@@ -2,20 +2,31 @@ import { actionPhrases } from "../authz/index.js";
 import { type FittingRule, wayInWords } from "./lines.js";
 import type { Why } from "./why.js";
 
-/** For people: lines of text, the last one ended too. Names are all that is in it, so nothing needs escaping. */
-export function formatWhy(answer: Why): string {
+/**
+ * For people: lines of text, the last one ended too. Names are all that is in it, so nothing needs escaping.
+ * @param isAboutReader a server tells nobody about himself what would have to be otherwise, unless he administers the policy
+ */
+export function formatWhy(answer: Why, isAboutReader = false): string {
   const { question, decision, reason, rule, policyVersion } = answer;
   const may = decision === "allow" ? "may" : "may not";
   const what = `${actionPhrases[question.action]} ${question.tenant}/${question.topic}`;
   const lines = [
     `${question.principal} ${may} ${what}: ${reason}.`,
     ...(rule === undefined ? [] : ["", ...rulesInLines([rule])]),
-    ...othersInLines(answer),
-    ...missesInLines(answer),
+    ...(isAboutReader && isPart(answer) ? partInLines(answer) : [...othersInLines(answer), ...missesInLines(answer)]),
     "",
     `Policy version ${policyVersion}`,
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** Of a refusal nothing beside the decision: as much as a server tells him who was refused. */
+function isPart({ decision, others, moreOthers, misses }: Why): boolean {
+  return decision === "deny" && others.length + moreOthers + misses.length === 0;
+}
+
+function partInLines({ question }: Why): string[] {
+  return ["", `What would have to be otherwise is told to whoever administers the policy of ${question.tenant}.`];
 }
 
 function othersInLines({ decision, rule, others, moreOthers }: Why): string[] {

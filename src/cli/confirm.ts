@@ -14,7 +14,10 @@ export async function confirm(question: string, expected: string): Promise<void>
     ]);
   }
   process.stderr.write(`${question} Type ${expected} to go on: `);
-  if ((await line()) !== expected) throw new OperatorError("that was not it: nothing was changed");
+  const typed = await line();
+  if (typed === expected || (expected === "y" && typed === "yes")) return;
+  const isNo = typed === "" || /^no?$/i.test(typed);
+  throw new OperatorError(`${isNo ? "" : "that was not it: "}nothing was changed`);
 }
 
 /** What is typed up to the end of a line; nothing at Ctrl-D. */

@@ -60,7 +60,7 @@ test.runIf(hasTerminals)("at a terminal it asks, after showing what changes", as
   await using place = await placeWithPolicy();
   for (const [answer, isChanged] of [
     ["n\n", false],
-    ["y\n", true],
+    ["yes\n", true],
   ] as const) {
     const before = await place.policy();
     const terminal = OnTerminal.start(grant.join(" "), { cwd: place.path });

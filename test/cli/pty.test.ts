@@ -139,8 +139,8 @@ describe.runIf(hasTerminals)("on a terminal", () => {
     // typed            exit code, says                                   deleted
     ["orders\n", 0, /\ndeleted orders\n$/, 1],
     ["order\n", 1, /\naclog: that was not it: nothing was changed\n$/, 0],
-    ["\n", 1, /\naclog: that was not it: nothing was changed\n$/, 0],
-    ["\x04", 1, /\naclog: that was not it: nothing was changed\n$/, 0],
+    ["\n", 1, /\naclog: nothing was changed\n$/, 0],
+    ["\x04", 1, /\naclog: nothing was changed\n$/, 0],
     ["\x03", 130, /: (\^C)?$/, 0],
   ] as const;
   for (const [typed, code, says, times] of answers) {

@@ -1,4 +1,14 @@
-import { type LoadedPolicy, nameOfRole, parsePolicy, type PolicyRows, Rule, sourceOf } from "../authz/index.js";
+import {
+  isAction,
+  type LoadedPolicy,
+  nameOfRole,
+  parsePolicy,
+  type PolicyRows,
+  roleOf,
+  Rule,
+  sourceOf,
+  wildcard,
+} from "../authz/index.js";
 import { type Finding, WrongSettings } from "../errors.js";
 
 /** What somebody is to get or to lose, in the words of the command line. */
@@ -42,6 +52,7 @@ export async function readAsked(wanted: Wanted, policy: LoadedPolicy): Promise<A
 async function askedRights({ subject, what, where }: Wanted, policy: LoadedPolicy): Promise<Asked> {
   const isSimple = policy.simple !== undefined;
   const slash = where?.indexOf("/") ?? -1;
+  if (!isSimple && slash === -1) refuseBareRole(what[0]!, where, policy);
   if (where === undefined || (slash === -1) !== isSimple) {
     const instead = isSimple
       ? "TOPIC alone, as in orders: the simple model knows no tenants"
@@ -55,6 +66,15 @@ async function askedRights({ subject, what, where }: Wanted, policy: LoadedPolic
   });
   const rows = await parsed(written.map(({ cells }) => cells), policy); // prettier-ignore
   return { rules: written.map((one, index) => ({ ...one, rule: rows.rules[index]! })), assignment: undefined };
+}
+
+/** `producer acme`, of which each half would be called wrong for something that nobody meant. */
+function refuseBareRole(word: string, where: string | undefined, { rows, compiled }: LoadedPolicy): void {
+  if (isAction(word) || word === wildcard) return;
+  const role = roleOf(word);
+  const isTenant = where !== undefined && compiled.isDeclaredTenant(where);
+  if (!isTenant && !rows.rules.some(({ subject }) => subject === role)) return;
+  throw wrong(JSON.stringify(word), `is no action; did you mean ${role}?`);
 }
 
 async function askedRole({ subject, what, where }: Wanted, policy: LoadedPolicy): Promise<Asked> {

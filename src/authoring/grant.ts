@@ -1,4 +1,4 @@
-import { isRole, type LoadedPolicy } from "../authz/index.js";
+import { isRole, type LoadedPolicy, wildcard } from "../authz/index.js";
 import { type AskedAssignment, type AskedRule, readAsked, type Wanted } from "./asked.js";
 import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
 import { PolicyText } from "./policy-text.js";
@@ -53,11 +53,12 @@ function gained(one: AskedRule, after: LoadedPolicy): string[] {
   const sentence = mayDo(one.rule, after, "may now");
   if (!isRole(subject) || after.simple !== undefined) return [sentence, ...exceptions(one, new Reach(after))];
   const names = firstOf(holders(subject, tenant, after));
+  const where = tenant === wildcard ? "anywhere" : `in ${tenant}`;
   const who =
     names.length === 0
-      ? "which nobody has there yet"
-      : `which ${names.join(", ")} ${names.length === 1 ? "has" : "have"}`;
-  return [`${sentence}: ${who}`, ...exceptions(one, new Reach(after))];
+      ? `, but nobody has that role ${where} yet`
+      : `: which ${names.join(", ")} ${names.length === 1 ? "has" : "have"}`;
+  return [`${sentence}${who}`, ...exceptions(one, new Reach(after))];
 }
 
 /** What of it stays denied. */

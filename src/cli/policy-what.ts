@@ -33,7 +33,8 @@ export function addWhat(policy: Command): void {
 }
 
 async function list(principal: Principal | undefined, { all, tenant, ...flags }: WhatFlags): Promise<void> {
-  if ((principal === undefined) === (all === undefined)) throw new UsageError("name a principal, or give --all");
+  if (principal !== undefined && all) throw new UsageError("a principal or --all, not both");
+  if (principal === undefined && !all) throw new UsageError("name a principal, or give --all");
   const whom = principal === undefined ? {} : { principal: formatPrincipal(principal) };
   await printReview({ ...whom, ...(tenant !== undefined && { tenant }) }, flags);
 }

@@ -33,7 +33,9 @@ export function addWho(policy: Command): void {
 }
 
 function parseAnyAction(text: string): Action | "*" {
-  return text === "*" ? text : parseAction(text);
+  if (text === "*") return text;
+  if (text.includes("/")) throw new InvalidArgumentError(`ACTION stands first: aclog policy who produce ${text}`);
+  return parseAction(text);
 }
 
 /** @throws InvalidArgumentError unless it is `TENANT/TOPIC` or `TENANT/PREFIX*` */

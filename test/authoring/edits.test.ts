@@ -59,6 +59,11 @@ const changes: [command: string, change: string, ...says: string[]][] = [
     "role:clerk may now consume from acme/till: which acme/shop has",
   ],
   [
+    "grant role:idle produce acme/fresh",
+    "@@ -5,6 +5,7 @@\n+p, role:idle, acme, fresh, produce, allow",
+    "role:idle may now produce to acme/fresh, but nobody has that role in acme yet",
+  ],
+  [
     "grant acme/new produce acme/fresh",
     "@@ -5,6 +5,7 @@\n+p, acme/new, acme, fresh, produce, allow",
     "acme/new may now produce to acme/fresh",
@@ -186,6 +191,7 @@ const wrong: [command: string, problem: RegExp][] = [
   ["grant Acme/X produce acme/orders", /is no principal and no role.*names are lower-case/],
   ["grant acme/x produce acme/or*rs", /"or\*rs" is not a topic pattern/],
   ["grant acme/x produce orders", /expected TENANT\/TOPIC, as in acme\/orders/],
+  ["grant acme/x producer acme", /"producer": is no action; did you mean role:producer\?/],
   ["grant acme/x role:y -", /expected a tenant/],
   ["grant acme/x role:y,role:z acme", /a role is given or taken alone/],
   ["grant acme/x,acme/y produce acme/orders", /no name has a comma/],

@@ -25,6 +25,16 @@ test.each([
   assert.match(stderr, message);
 });
 
+test.each([
+  [["who", "acme/orders", "produce"], /ACTION stands first: aclog policy who produce acme\/orders/],
+  [["what", "acme/billing", "--all"], /a principal or --all, not both/],
+  [["what"], /name a principal, or give --all/],
+])("%s says what is the matter with its arguments", async (args, message) => {
+  const { code, stderr } = await run(["policy", ...args], { cwd: root });
+  assert.equal(code, 2);
+  assert.match(stderr, message);
+});
+
 test("a policy with a mistake in it is not explained: the mistakes are told", async () => {
   await using workplace = await Workplace.make();
   const { code, stderr } = await run(["policy", "why", "acme/a", "produce", "acme/b"], { cwd: workplace.path });

@@ -106,7 +106,7 @@ export class CasbinAuthorizer implements Authorizer {
   }
 
   #refusal(request: AccessRequest, policyVersion: string, { rule, reason }: Decision): PermissionDenied {
-    const id = randomBytes(9).toString("base64url");
+    const id = newDecisionId();
     const asked = readable(request);
     try {
       this.#observer.onDenied({
@@ -154,4 +154,12 @@ function inWords({ principal, tenant, topic, action }: Asked): string {
   const what = isAction(action) ? actionPhrases[action] : "use";
   const whose = isTenantName(tenant) || tenant === systemTenant ? tenant : "(invalid name)";
   return `${who} may not ${what} ${whose}/${isRequestableTopic(topic) ? topic : "(invalid name)"}`;
+}
+
+/** In a command line, a text that begins with a hyphen would be an option. */
+function newDecisionId(): string {
+  let id: string;
+  do id = randomBytes(9).toString("base64url");
+  while (id.startsWith("-"));
+  return id;
 }

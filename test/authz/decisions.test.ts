@@ -237,3 +237,9 @@ function refusalOf(authorizer: CasbinAuthorizer, request: AccessRequest): Permis
   }
   assert.fail("it was allowed");
 }
+
+test("no decision has an id that a command line would take for an option", async () => {
+  const { authorizer, denials } = await authorizerFor(policy);
+  for (let asked = 0; asked < 1000; asked++) outcome(authorizer, ask("acme/stranger", "produce", "acme", "orders"));
+  assert.deepEqual([denials.length, denials.filter(({ id }) => !/^\w[\w-]{11}$/.test(id))], [1000, []]);
+});

@@ -4,7 +4,7 @@ import type { PolicyReport } from "../authz/index.js";
 import { formatFinding } from "../errors.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
-import { addLiveOptions, inFolder, isLive, readPolicyFiles } from "./policy-live.js";
+import { addLiveOptions, inFolder, isLive, notFolder, readPolicyFiles } from "./policy-live.js";
 
 type CheckFlags = ConnectionFlags & { readonly strict?: true; readonly json?: true };
 
@@ -22,7 +22,8 @@ export function addCheck(policy: Command): void {
 async function check(directory: string, flags: CheckFlags): Promise<void> {
   if (!isLive(flags)) {
     const { checkPolicy } = await import("../authz/index.js");
-    await tell(directory, await checkPolicy(directory), flags);
+    const [report, wrongPlace] = [await checkPolicy(directory), await notFolder(directory)];
+    await tell(directory, wrongPlace === undefined ? report : { ...report, findings: [wrongPlace] }, flags);
     return;
   }
   const files = await readPolicyFiles(directory);

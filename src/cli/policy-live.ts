@@ -1,7 +1,7 @@
 /** What the commands under `policy` have in common that ask a server. */
 import type { Command } from "commander";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import type { CallError, PolicyFilesInput } from "../client/index.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { whyUnreadable } from "../read-file.js";
@@ -32,8 +32,21 @@ export function narrowerQuestion({ codeName, details }: CallError): Aftermath {
 /** What a policy is made of. */
 const fileNames = ["model.conf", "tenants.yaml", "policy.csv", "matrix.csv"] as const;
 
+/** What is wrong with the place itself, of which four missing files would say nothing; undefined for a folder. */
+export async function notFolder(directory: string): Promise<Finding | undefined> {
+  try {
+    if ((await stat(directory)).isDirectory()) return undefined;
+    return { source: directory, problem: `this is a file; name its folder, ${dirname(directory)}` };
+  } catch (error) {
+    const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    return { source: directory, problem: isMissing ? "there is no such folder" : whyUnreadable(error) };
+  }
+}
+
 /** The files of a policy as they are, to be looked at by a server. @throws OperatorError naming each that cannot be read */
 export async function readPolicyFiles(directory: string): Promise<PolicyFilesInput> {
+  const wrongPlace = await notFolder(directory);
+  if (wrongPlace !== undefined) throw new OperatorError("there is no policy to read:", [wrongPlace]);
   const findings: Finding[] = [];
   const files = fileNames.map(async (name) => {
     const source = join(directory, name);

@@ -35,6 +35,14 @@ test.each([
   assert.match(stderr, message);
 });
 
+test.each([
+  ["nowhere", "nowhere: there is no such folder\n1 mistake\n"],
+  ["policy/policy.csv", "policy/policy.csv: this is a file; name its folder, policy\n1 mistake\n"],
+])("check %s is one mistake, not one for each file that is missing", async (place, message) => {
+  const outcome = await run(["policy", "check", place], { cwd: root });
+  assert.deepEqual(outcome, { code: 1, stdout: message, stderr: "" });
+});
+
 test("a policy with a mistake in it is not explained: the mistakes are told", async () => {
   await using workplace = await Workplace.make();
   const { code, stderr } = await run(["policy", "why", "acme/a", "produce", "acme/b"], { cwd: workplace.path });

@@ -43,7 +43,7 @@ test("every mistake is a line with its place, and the exit code is 1", async () 
 test("a file in the place of the directory is told in words", async () => {
   const { code, stdout } = await run(["policy", "check", "model.conf"], { cwd: example });
   assert.equal(code, 1);
-  assert.match(stdout, /^model\.conf\/policy\.csv: a part of its path is a file, not a directory$/m);
+  assert.match(stdout, /^model\.conf: this is a file; name its folder, \.$/m);
   assert.doesNotMatch(stdout, /ENOTDIR/);
 });
 

@@ -48,7 +48,11 @@ test("a server that allows more than the policy says is found out on the wire, f
   await using places = await Places.make(principals);
   await places.policy("rules", strict);
   const rules = `${strict["policy.csv"]}p, globex/auditor, acme, *, *, allow\n`;
-  const servedPolicyDir = await places.policy("served", { ...strict, "policy.csv": rules, "matrix.csv": "# states nothing\n" });
+  const servedPolicyDir = await places.policy("served", {
+    ...strict,
+    "policy.csv": rules,
+    "matrix.csv": "# states nothing\n",
+  });
   expect(told(places, await places.run("rules"))).toEqual([]);
   expect(told(places, await places.run("rules", { servedPolicyDir }))).toEqual(
     everyAction.map(
@@ -60,7 +64,11 @@ test("a server that allows more than the policy says is found out on the wire, f
 test("a server that allows less is found out too", async () => {
   await using places = await Places.make(principals);
   await places.policy("rules", strict);
-  const served = { ...strict, "policy.csv": "p, acme/billing, acme, orders, produce, allow\n", "matrix.csv": "# states nothing\n" };
+  const served = {
+    ...strict,
+    "policy.csv": "p, acme/billing, acme, orders, produce, allow\n",
+    "matrix.csv": "# states nothing\n",
+  };
   const servedPolicyDir = await places.policy("served", served);
   expect(told(places, await places.run("rules", { servedPolicyDir }))).toEqual(
     everyAction
@@ -77,7 +85,11 @@ test("a server on which only some methods of an action are open is found out", a
     "matrix.csv": "acme/billing, acme, orders, create, allow\n",
   };
   await places.policy("rules", texts);
-  const served = { ...texts, "policy.csv": "p, acme/billing, acme, orders, create, allow\n", "matrix.csv": "# states nothing\n" };
+  const served = {
+    ...texts,
+    "policy.csv": "p, acme/billing, acme, orders, create, allow\n",
+    "matrix.csv": "# states nothing\n",
+  };
   const servedPolicyDir = await places.policy("served", served);
   expect(told(places, await places.run("rules", { servedPolicyDir }))).toEqual([
     "rules/matrix.csv:1: acme/billing create acme/orders: expected allow, " +

@@ -146,7 +146,10 @@ test("messages are judged by the policy in force: those that came before stay", 
   const call = changing.raw("acme/root").open("Import");
   call.send(batch("judged", "a"));
   await until(async () => (await changing.valuesOf("acme", "judged"))?.length === 1);
-  await changing.writePolicy({ "policy.csv": "p, acme/root, acme, *, consume, allow\n", "matrix.csv": "# states nothing\n" });
+  await changing.writePolicy({
+    "policy.csv": "p, acme/root, acme, *, consume, allow\n",
+    "matrix.csv": "# states nothing\n",
+  });
   await changing.reloadPolicy();
   call.send(batch("", "b"));
   expect(await call.end()).toMatchObject({ code: "PERMISSION_DENIED", facts: { imported: "1", next: "1" } });

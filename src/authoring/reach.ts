@@ -1,5 +1,14 @@
-import { coversPattern, type Effect, type LoadedPolicy, type Rule, topicMatch, wildcard } from "../authz/index.js";
+import {
+  coversPattern,
+  type Effect,
+  entry,
+  type LoadedPolicy,
+  type Rule,
+  topicMatch,
+  wildcard,
+} from "../authz/index.js";
 import { systemTenant } from "../names.js";
+import { Cover } from "./cover.js";
 
 /** What a rule is about, whoever wrote it. */
 export type About = Pick<Rule, "subject" | "tenant" | "pattern" | "action">;
@@ -8,6 +17,8 @@ export type About = Pick<Rule, "subject" | "tenant" | "pattern" | "action">;
 export class Reach {
   readonly #policy: LoadedPolicy;
   readonly #somewhere = new Map<string, ReadonlySet<string>>();
+  /** Tenants, by whoever has the role and the role. */
+  readonly #reached = new Map<string, readonly string[]>();
 
   constructor(policy: LoadedPolicy) {
     this.#policy = policy;
@@ -15,12 +26,8 @@ export class Reach {
 
   /** The rules of this effect that speak of all of it, in the order of the file. */
   covering(asked: About, effect: Effect): Rule[] {
-    return this.#coveringOf(this.#rules(effect), asked);
-  }
-
-  #coveringOf(rules: readonly Rule[], asked: About): Rule[] {
     const subjects = this.#policy.compiled.rolesOf(asked.subject, asked.tenant);
-    return rules.filter(
+    return this.#rules(effect).filter(
       (rule) =>
         subjects.has(rule.subject) &&
         (rule.tenant === asked.tenant || (rule.tenant === wildcard && asked.tenant !== systemTenant)) &&
@@ -36,11 +43,12 @@ export class Reach {
 
   /** The allowing rules through which some of it holds: those that no deny rule makes void. */
   holding(asked: About): Rule[] {
-    const denying = this.touching(asked, "deny");
+    const denied = new Cover(this.touching(asked, "deny"));
+    const { compiled } = this.#policy;
     return this.touching(asked, "allow").filter((rule) => {
       const common = this.common(rule, asked)!;
       return this.#tenantsOf(rule, common).some(
-        (tenant) => this.#coveringOf(denying, { ...common, tenant }).length === 0,
+        (tenant) => !denied.has(compiled.rolesOf(common.subject, tenant), { ...common, tenant }),
       );
     });
   }
@@ -49,7 +57,9 @@ export class Reach {
   #tenantsOf({ subject }: Rule, common: About): readonly string[] {
     if (common.tenant !== wildcard) return [common.tenant];
     const { compiled } = this.#policy;
-    return compiled.tenants.filter((tenant) => compiled.rolesOf(common.subject, tenant).has(subject));
+    return entry(this.#reached, `${common.subject} ${subject}`, () =>
+      compiled.tenants.filter((tenant) => compiled.rolesOf(common.subject, tenant).has(subject)),
+    );
   }
 
   #rules(effect: Effect): Rule[] {

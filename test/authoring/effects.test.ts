@@ -122,3 +122,18 @@ for (const [verb, planEdit] of Object.entries(edits)) {
     if (verb !== "revoke --deny") assert.ok(seen.nothing + seen.refused > 3, JSON.stringify(seen));
   });
 }
+
+test("whoever has very many lines, half of them denied, is shut out in seconds", { timeout: 10_000 }, async () => {
+  const lines = Array.from({ length: 20_000 }, (_, number) => [
+    `p, acme/a, acme, t${number}, produce, allow`,
+    `p, acme/a, acme, t${number}, produce, deny`,
+    `p, acme/a, acme, u${number}, produce, allow`,
+  ]).flat();
+  await writeFile(join(folder, "policy.csv"), `${lines.join("\n")}\n`);
+  const wanted = { subject: "acme/a", what: ["*"], where: "acme/*" };
+  const { outcome, says } = await planRevoke(folder, wanted, { deny: false });
+  assert.equal(outcome, "refused");
+  assert.match(says[0]!, /policy\.csv:3: p, acme\/a, acme, u0, produce, allow$/);
+  assert.equal(says[10], "and 19990 more");
+  assert.equal((await planRevoke(folder, wanted, { deny: true })).outcome, "change");
+});

@@ -75,7 +75,7 @@ export class Columns {
     if (principal === undefined) {
       return this.#refuse(
         field,
-        `${quote(field.text)} is not a principal: expected TENANT/NAME, as in acme/billing${lowerCase(field.text)}`,
+        `${quote(field.text)} is not a principal: expected TENANT/NAME, as in acme/billing${whatIsOdd(field.text)}`,
       );
     }
     return this.#declaredTenant(field, principal.tenant);
@@ -95,7 +95,7 @@ export class Columns {
     const expected = `TENANT/NAME, as in acme/billing, or role:NAME, as in role:producer${instead}`;
     return this.#refuse(
       field,
-      `${quote(field.text)} is no principal and no role: expected ${expected}${lowerCase(field.text)}`,
+      `${quote(field.text)} is no principal and no role: expected ${expected}${whatIsOdd(field.text)}`,
     );
   }
 
@@ -103,7 +103,7 @@ export class Columns {
     if (isRole(field.text)) return true;
     return this.#refuse(
       field,
-      `${quote(field.text)} is not a role: expected role:NAME, as in role:producer${lowerCase(field.text)}`,
+      `${quote(field.text)} is not a role: expected role:NAME, as in role:producer${whatIsOdd(field.text)}`,
     );
   }
 
@@ -111,14 +111,14 @@ export class Columns {
   plainName(field: Field): boolean {
     if (isPrincipalName(field.text)) return true;
     const expected = `expected a name alone, as in root, which is that principal in its own tenant or a role`;
-    return this.#refuse(field, `${quote(field.text)} is not a name: ${expected}${lowerCase(field.text)}`);
+    return this.#refuse(field, `${quote(field.text)} is not a name: ${expected}${whatIsOdd(field.text)}`);
   }
 
   tenant(field: Field): boolean {
     if (field.text === wildcard || field.text === systemTenant) return true;
     if (isTenantName(field.text)) return this.#declaredTenant(field, field.text);
     const expected = `a declared tenant, ${systemTenant} or ${wildcard}`;
-    return this.#refuse(field, `${quote(field.text)} is not a tenant: expected ${expected}${lowerCase(field.text)}`);
+    return this.#refuse(field, `${quote(field.text)} is not a tenant: expected ${expected}${whatIsOdd(field.text)}`);
   }
 
   topicPattern(field: Field): boolean {
@@ -127,12 +127,16 @@ export class Columns {
       return this.#refuse(field, `${quote(field.text)}: a name that begins with _ can only be named literally`);
     }
     const expected = `a name (${nameRules.topic}), a prefix of one followed by *, or *`;
-    return this.#refuse(field, `${quote(field.text)} is not a topic pattern: expected ${expected}`);
+    return this.#refuse(
+      field,
+      `${quote(field.text)} is not a topic pattern: expected ${expected}${whatIsOdd(field.text)}`,
+    );
   }
 
   topicOrWildcard(field: Field): boolean {
     if (field.text === wildcard || isRequestableTopic(field.text)) return true;
-    return this.#refuse(field, `${quote(field.text)} is not a topic: expected a name (${nameRules.topic}) or *`);
+    const expected = `a name (${nameRules.topic}) or *`;
+    return this.#refuse(field, `${quote(field.text)} is not a topic: expected ${expected}${whatIsOdd(field.text)}`);
   }
 
   /** @param known those that the column may have; the simple model can do without `*` */
@@ -162,8 +166,14 @@ export class Columns {
   }
 }
 
-/** For messages: capitals are the mistake of whoever comes from a system that allows them. */
-function lowerCase(text: string): string {
+/** For messages: what is easily overlooked, or was allowed elsewhere. */
+function whatIsOdd(text: string): string {
+  // Some look like a letter or a space of a name, and are not.
+  const [character] = /[^ -~]/u.exec(text) ?? [];
+  if (character !== undefined) {
+    const code = character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    return `; the character U+${code} in it is none of a name`;
+  }
   return /[A-Z]/.test(text) ? "; names are lower-case" : "";
 }
 

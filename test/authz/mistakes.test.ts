@@ -52,6 +52,14 @@ const policyMistakes: [line: string, ...findings: string[]][] = [
     "p, acme/billing, Acme, x, produce, allow",
     `2:18: "Acme" is not a tenant: expected a declared tenant, _system or *; names are lower-case`,
   ],
+  [
+    "p, \u0430cme/billing, acme, x, produce, allow",
+    `2:4: "\u0430cme/billing" is ${noSubject}; the character U+0430 in it is none of a name`,
+  ],
+  [
+    "p, acme/billing, acme, Orders, produce, allow",
+    `2:24: "Orders" is not a topic pattern: expected a name (${names}), a prefix of one followed by *, or *; names are lower-case`,
+  ],
   ["hello world", `2:1: unknown rule type "hello world"; a line begins with p (a rule), g (a role) or # (a comment)`],
   [`p, "acme/b", acme, x, produce, allow`, `2:4: ${noQuotes}`],
   [`p, 'acme/b', acme, x, produce, allow`, `2:4: ${noQuotes}`],
@@ -123,7 +131,7 @@ const policyMistakes: [line: string, ...findings: string[]][] = [
   ["g, role:x, role:x, acme", "2:12: these roles go in a circle: role:x → role:x (line 2)"],
   [
     "p, acme/billing, acme,\u00a0x, produce, allow",
-    `2:23: "\u00a0x" is not a topic pattern: expected a name (${names}), a prefix of one followed by *, or *`,
+    `2:23: "\u00a0x" is not a topic pattern: expected a name (${names}), a prefix of one followed by *, or *; the character U+00A0 in it is none of a name`,
   ],
   ["p, acme/billing,\tacme, x, produce, allow", "2:17: a tab is not allowed here"],
   ["# \u202eallow", "2:3: the invisible character U+202E is not allowed here"],

@@ -107,8 +107,21 @@ async function revokeRole(loaded: Loaded, asked: AskedAssignment): Promise<EditP
   if (exact === undefined) return planWithout("nothing", [hasRole(asked, policy, "does not have")], policy);
   const text = new PolicyText(policy);
   text.remove(exact.line);
-  return planEdits(loaded, text.edits(), (after) => ({
-    isAchieved: true,
-    says: [hasRole(asked, after, "no longer has")],
-  }));
+  return planEdits(loaded, text.edits(), (after) => {
+    const lines = firstOf(noLongerDenied(asked, policy, after).map((rule) => `  ${withPlace(rule)}`));
+    const opens = lines.length === 0 ? "" : "; what these lines denied for that can be open now:";
+    return { isAchieved: true, says: [`${hasRole(asked, after, "no longer has")}${opens}`, ...lines] };
+  });
+}
+
+/** The lines that denied the member something through the role, of which something else allows it a part. */
+function noLongerDenied({ member, tenant }: AskedAssignment, before: LoadedPolicy, after: LoadedPolicy): Rule[] {
+  const all = { subject: member, tenant, pattern: wildcard, action: wildcard };
+  const reach = new Reach(after);
+  const still = new Set(reach.touching(all, "deny").map(({ text }) => text));
+  const lifted = new Reach(before).touching(all, "deny").filter(({ text }) => !still.has(text));
+  const isOpen = ({ pattern, action }: Rule): boolean =>
+    reach.touching({ ...all, pattern, action }, "allow").length > 0;
+  // To look at each of very many would take minutes: those are told in any case.
+  return lifted.filter((rule, index) => index >= 100 || isOpen(rule));
 }

@@ -327,3 +327,14 @@ describe("under the simple model", () => {
   }
   test("a tenant is no part of what is asked for", () => assert.rejects(plan("grant bob consume acme/orders", files), /TOPIC alone/)); // prettier-ignore
 });
+
+test("a role that is taken away with what it denied is told of with these lines", async () => {
+  const files = {
+    "policy.csv": `${policy}p, acme/billing, acme, orders.cards, consume, allow\np, role:producer, acme, x, create, deny\n`,
+  };
+  const { says } = (await plan("revoke acme/billing role:producer acme", files)).plan;
+  assert.deepEqual(says, [
+    "acme/billing no longer has role:producer in acme; what these lines denied for that can be open now:",
+    "  policy.csv:4: p, role:producer, acme, orders.cards, *, deny",
+  ]);
+});

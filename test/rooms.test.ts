@@ -35,7 +35,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "config",
     "client",
   ],
-  matrix: ["node", "client", "authz", "pki", "config", "wire"],
+  matrix: ["node", "client", "authz", "review", "pki", "config", "wire"],
   cli: ["node", "client", "authz", "authoring", "pki", "config", "matrix", "repair", "review", "activation"],
 };
 const open = [

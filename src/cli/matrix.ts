@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import type { Paint } from "../matrix/index.js";
+import type { Paint } from "../review/index.js";
 import { parsePath } from "./arguments.js";
 import { withBar } from "./bar.js";
 import { defaultCertificates } from "./connection.js";

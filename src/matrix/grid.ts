@@ -1,12 +1,10 @@
 /** A report for people: a grid for each tenant, who was kept out, and what did not come out as stated. */
 import { formatFinding } from "../errors.js";
 import { type Action, type StatedCase, actions } from "../authz/index.js";
+import { type Paint, topicGrid } from "../review/index.js";
 import { differs } from "./differences.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
-
-/** How a piece of text is to stand out; on what is no terminal it does not. */
-export type Paint = (kind: "good" | "quiet" | "bad" | "head", text: string) => string;
 
 const maxTopicsWidth = 30;
 
@@ -77,18 +75,7 @@ function gridOf(tenant: string, cells: readonly TriedCell[], paint: Paint): stri
     rows.set(key, row);
     row.topics.push(cell.topic);
   }
-  const drawn = [...rows.values()].map(({ principal, topics, marks }) => [principal, namesOf(topics), ...marks]);
-  const table = [["", "", ...actions], ...drawn];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const text = table.map((row, at) =>
-    row
-      .map((content, column) => {
-        const padded = column < 2 ? content.padEnd(widths[column]!) : centred(content, widths[column]!);
-        return at === 0 || column < 2 ? padded : paint(kindOf(content), padded);
-      })
-      .join("  "),
-  );
-  return [paint("head", `Topics of ${tenant}`), ...text.map((line) => `  ${line}`), ""];
+  return topicGrid(tenant, [...rows.values()], maxTopicsWidth, paint);
 }
 
 function markOf(tried: TriedCell | undefined): string {
@@ -96,30 +83,6 @@ function markOf(tried: TriedCell | undefined): string {
   const mark = { allow: "✓", deny: "✗", neither: "?" }[tried.got];
   const placed = tried.attempts.length === 0 ? `(${mark})` : mark;
   return differs(tried) ? `${placed}!` : placed;
-}
-
-function kindOf(mark: string): "good" | "quiet" | "bad" {
-  if (mark.endsWith("!")) return "bad";
-  return mark.includes("✓") ? "good" : "quiet";
-}
-
-/** As many names as there is room for, and how many more there are. */
-function namesOf(topics: readonly string[]): string {
-  let text = shortened(topics[0]!);
-  for (let named = 1; named < topics.length; named++) {
-    const longer = `${text}, ${topics[named]!}`;
-    if (longer.length > maxTopicsWidth) return `${text} and ${topics.length - named} more`;
-    text = longer;
-  }
-  return text;
-}
-
-function shortened(name: string): string {
-  return name.length > maxTopicsWidth ? `${name.slice(0, maxTopicsWidth - 1)}…` : name;
-}
-
-function centred(text: string, width: number): string {
-  return text.padStart(Math.ceil((width + text.length) / 2)).padEnd(width);
 }
 
 function counted(count: number, noun: string): string {

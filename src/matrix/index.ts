@@ -1,4 +1,4 @@
 /** The secured test matrix: what a policy's `matrix.csv` states, tried on the wire with real certificates. */
-export { type Paint, formatReport } from "./grid.js";
+export { formatReport } from "./grid.js";
 export { reportObject } from "./json.js";
 export { type MatrixOptions, type MatrixReport, runMatrix } from "./run.js";

@@ -21,8 +21,9 @@ export {
 } from "./permissions.js";
 export { readPolicy } from "./read-policy.js";
 export { cutOffInWords, titleOf } from "./review-words.js";
-export { type Paint, testAsText } from "./test-report-text.js";
+export { testAsText } from "./test-report-text.js";
 export { type Difference, testMatrix, type TestOptions, type TestReport } from "./test-report.js";
 export type { TopicRange } from "./topic-regions.js";
 export { formatWhy } from "./why-text.js";
 export { type Question, type Why, why, type WhyOptions } from "./why.js";
+export { type Paint, topicGrid } from "./topic-grid.js";

@@ -1,8 +1,6 @@
 import { type Action, actions } from "../authz/index.js";
 import type { Difference, GridCell, TestReport } from "./test-report.js";
-
-/** How a piece of text is to stand out; on what is no terminal it does not. */
-export type Paint = (kind: "good" | "quiet" | "bad" | "head", text: string) => string;
+import { type Paint, topicGrid } from "./topic-grid.js";
 
 /** What is shown of each, so that a reader comes to the end of it. The data have more. */
 const most = { gridRows: 200, differences: 100, topicsWidth: 40 };
@@ -21,9 +19,10 @@ export function testAsText(report: TestReport, paint: Paint): string {
   const listed = blamed.slice(0, most.differences);
   const lines = [
     ...tenants.flatMap((tenant) =>
-      gridLines(
+      topicGrid(
         tenant,
         shown.flatMap((each) => (each.tenant === tenant ? each.row : [])),
+        most.topicsWidth,
         paint,
       ),
     ),
@@ -98,42 +97,4 @@ function markOf(results: GridCell["results"], action: Action): string {
   const result = results[action];
   if (result === undefined) return "·";
   return `${result.got === "allow" ? "✓" : "✗"}${result.asStated ? "" : "!"}`;
-}
-
-function gridLines(tenant: string, rows: readonly GridRow[], paint: Paint): string[] {
-  const table = [
-    ["", "", ...actions],
-    ...rows.map(({ principal, topics, marks }) => [principal, namesOf(topics), ...marks]),
-  ];
-  const widths = table[0]!.map((_, column) => table.reduce((width, row) => Math.max(width, row[column]!.length), 0));
-  const text = table.map((row, at) =>
-    row
-      .map((content, column) => {
-        const padded = column < 2 ? content.padEnd(widths[column]!) : centred(content, widths[column]!);
-        return at === 0 || column < 2 ? padded : paint(kindOf(content), padded);
-      })
-      .join("  "),
-  );
-  return [paint("head", `Topics of ${tenant}`), ...text.map((line) => `  ${line}`), ""];
-}
-
-function kindOf(mark: string): "good" | "quiet" | "bad" {
-  if (mark.endsWith("!")) return "bad";
-  return mark === "✓" ? "good" : "quiet";
-}
-
-/** As many names as there is room for, and how many more there are. */
-function namesOf(topics: readonly string[]): string {
-  const [head] = topics;
-  let text = head!.length > most.topicsWidth ? `${head!.slice(0, most.topicsWidth - 1)}…` : head!;
-  for (let named = 1; named < topics.length; named++) {
-    const longer = `${text}, ${topics[named]!}`;
-    if (longer.length > most.topicsWidth) return `${text} and ${topics.length - named} more`;
-    text = longer;
-  }
-  return text;
-}
-
-function centred(text: string, width: number): string {
-  return text.padStart(Math.ceil((width + text.length) / 2)).padEnd(width);
 }

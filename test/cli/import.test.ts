@@ -148,7 +148,7 @@ test("who may not produce stores nothing, although stdin is open", async () => {
   assert.deepEqual([code, stdout], [1, ""]);
   const { error, next } = JSON.parse(stderr) as Record<string, string>;
   assert.equal(error, "PERMISSION_DENIED");
-  assert.match(String(next), /decision \S+ in the server's log\. Nothing was stored\.$/);
+  assert.match(String(next), /decision \S+ in the server's log, or: aclog policy why .*Nothing was stored\.$/);
 });
 
 test("an expected offset that is not the next one stores nothing", async () => {

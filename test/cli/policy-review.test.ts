@@ -43,7 +43,7 @@ test("a principal that no line names may be mistyped", async () => {
 
 test.each([
   [["what"], /name a principal, or give --all/],
-  [["what", "acme/billing", "--all"], /name a principal, or give --all/],
+  [["what", "acme/billing", "--all"], /a principal or --all, not both/],
   [["what", "--all", "--tenant", "acmee"], /declares no tenant "acmee"; did you mean "acme"\?/],
   [["who", "consume", "acme/or*ders"], /A topic's name is/],
   [["who", "consume", "acme/orders", "--csv", "--json"], /cannot be used with option/],

@@ -21,6 +21,8 @@ const state = openSync(process.env.FAULTS_STATE, "r+");
 const patienceMs = 120;
 /** Why one topic alone takes nothing until the next start. */
 const topicFailed = "TOPIC_STORAGE_FAILED";
+/** Why topics of a tenant that are not found are refused: a start could not look at one of them. */
+const topicLost = "RECORD_CORRUPT";
 /** Nothing may take longer once a fault is over. */
 const stuckMs = 10_000;
 
@@ -163,8 +165,9 @@ class Case {
   }
 
   async create(tenant, topic, settings) {
-    const known = this.store.find(tenant, topic);
-    if (known !== undefined) return known;
+    const known = await this.attempt("find", async () => this.store.find(tenant, topic), [topicLost]);
+    if (known.reason !== undefined) this.notCreated.set(topic, known.reason);
+    if (known.reason !== undefined || known.value !== undefined) return known.value;
     this.note({ kind: "creating", tenant, topic });
     const created = await this.attempt("create", () =>
       this.store.create(tenant, topic, { compact: false, ...settings }),
@@ -302,6 +305,7 @@ class Case {
         const log = await this.create(tenant, topic, {});
         const refused = log === undefined ? this.notCreated.get(topic) : await this.append(log, [2]);
         if (refused === undefined || this.isEnded) break;
+        if (refused === topicLost) break;
         if (refused === topicFailed) {
           this.failedTopics.push(topic);
           break;

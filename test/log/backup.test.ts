@@ -60,8 +60,12 @@ describe("a backup that is made while records are written", () => {
       expect(open.report).toMatchObject({ damaged: [], torn: undefined, cut: [] });
       for (const [tenant, topics] of Object.entries(names)) {
         for (const topic of topics) {
-          const values = await readValues(open.store.find(tenant, topic)!);
-          for (const answer of told.filter((one) => one.topic === topic)) {
+          const log = open.store.find(tenant, topic);
+          const due = told.filter((one) => one.topic === topic);
+          // The first of the backups can be older than the last of the topics.
+          expect(log !== undefined || due.length === 0).toBe(true);
+          const values = log === undefined ? [] : await readValues(log);
+          for (const answer of due) {
             const offset = Number(answer.offset);
             expect(values.slice(offset, offset + answer.values.length)).toEqual(answer.values);
           }
@@ -69,7 +73,8 @@ describe("a backup that is made while records are written", () => {
           expect(new Set(values).size).toBe(values.length);
         }
       }
-      await append(open.store.find("acme", "a1")!, "it goes on");
+      const [log] = open.store.topics("acme");
+      await append(log!, "it goes on");
     }
   }, 60_000);
 

@@ -28,7 +28,7 @@ class LateErrors extends Duplex {
     });
     socket.once("end", () => this.push(null));
     let failure: Error | undefined;
-    socket.once("error", (error) => (failure = error));
+    socket.once("error", (error) => (failure = asReset(error)));
     socket.once("close", () => {
       // What came before the reset is read first.
       if (this.readableLength > 0) this.push(null);
@@ -41,12 +41,13 @@ class LateErrors extends Duplex {
   }
 
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void {
-    this.#socket.write(bytes, done);
+    this.#socket.write(bytes, (error) => done(asReset(error)));
   }
 
   override _writev(chunks: readonly { readonly chunk: Buffer }[], done: (error?: Error | null) => void): void {
+    const end = (error?: Error | null): void => done(asReset(error));
     this.#socket.cork();
-    chunks.forEach(({ chunk }, at) => this.#socket.write(chunk, at === chunks.length - 1 ? done : undefined));
+    chunks.forEach(({ chunk }, at) => this.#socket.write(chunk, at === chunks.length - 1 ? end : undefined));
     this.#socket.uncork();
   }
 
@@ -59,4 +60,13 @@ class LateErrors extends Duplex {
     this.#socket.destroy();
     done(error);
   }
+}
+
+/**
+ * By this code grpc-js knows a connection that is lost, which is UNAVAILABLE; all else would be INTERNAL. A socket has other codes
+ * too, such as EPIPE for what is written behind the other side's end.
+ */
+function asReset(error: Error | null | undefined): Error | undefined {
+  if (error === null || error === undefined) return undefined;
+  return Object.assign(new Error(error.message, { cause: error }), { code: "ECONNRESET" });
 }

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, createServer } from "node:tls";
 import { CasbinAuthorizer } from "../dist/authz/index.js";
-import { Connections } from "../dist/identity/index.js";
+import { Connections, identify } from "../dist/identity/index.js";
 import { admit } from "../dist/transport/admission.js";
 import { readProduceRequest } from "../dist/wire/requests.js";
 import { records, requests } from "./messages.mjs";
@@ -24,7 +24,10 @@ try {
   await writeFile(join(policy, "matrix.csv"), "acme/billing, acme, orders, produce, allow\n");
   const authorizer = await CasbinAuthorizer.open(policy, { onDenied: () => undefined });
   const limitsOf = (tenant) => authorizer.limitsOf(tenant);
-  const connections = new Connections({ isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name), limitsOf });
+  const connections = new Connections({
+    judge: (presented) => identify(presented, (name) => authorizer.isDeclaredTenant(name)),
+    limitsOf,
+  });
   const { info, close } = await connected(connections);
   const decide = (request) => {
     const admitted = admit(request, connections.principalOf(info), needed, authorizer, requestId);

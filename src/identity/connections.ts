@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../errors.js";
 import type { Principal } from "../names.js";
 import type { TenantLimits } from "../tenant-limits.js";
-import { IdentityRefused, principalFromCertificate } from "./principal.js";
+import { type Identity, IdentityRefused, type Judge, presentedBy } from "./identity.js";
 
 /** Both ends of a connection, as grpc-js reports them with each call and as a socket carries them. */
 export interface ConnectionInfo {
@@ -19,9 +19,7 @@ const maxOverLimit = 16;
 
 /** A live connection whose peer is known. */
 export interface Connection {
-  readonly principal: Principal;
-  /** SHA-256 of the peer's certificate, as `AB:CD:…`. */
-  readonly fingerprint256: string;
+  readonly identity: Identity;
   readonly since: Date;
   readonly socket: TLSSocket;
   /** Why no call is let in: its tenant has as many connections as it may. */
@@ -29,8 +27,8 @@ export interface Connection {
 }
 
 interface ConnectionsOptions {
-  /** Asked at each admission, as `limitsOf` is, so both may follow a policy that changes. */
-  readonly isDeclaredTenant: (name: string) => boolean;
+  /** Asked at each admission, as `limitsOf` is, so both may follow what changes. */
+  readonly judge: Judge;
   readonly limitsOf: (tenant: string) => Pick<TenantLimits, "connections">;
   /** Who gets in whatever the policy says of his tenant, and counts for none. */
   readonly isBreakGlass?: (principal: Principal) => boolean;
@@ -69,21 +67,22 @@ export class Connections implements AsyncDisposable {
     if (this.#closed) throw new ShuttingDown();
     const key = keyOf(socket);
     if (socket.destroyed || socket.remotePort === undefined || socket.localPort === undefined) {
-      throw new IdentityRefused("the connection is closed already");
+      throw new IdentityRefused("gone", "the connection is closed already");
     }
-    if (!socket.authorized) throw new IdentityRefused("the certificate is missing or not trusted");
+    if (!socket.authorized) throw new IdentityRefused("untrusted", "the certificate is missing or not trusted");
     // A ticket outlives the revocation of the certificate that it was given for.
-    if (socket.isSessionReused()) throw new IdentityRefused("the TLS session was resumed");
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) throw new IdentityRefused("the peer showed no certificate");
-    const { isDeclaredTenant, isBreakGlass = () => false } = this.#options;
-    const principal = principalFromCertificate(certificate.raw, isDeclaredTenant, isBreakGlass);
+    if (socket.isSessionReused()) throw new IdentityRefused("resumed", "the TLS session was resumed");
+    const presented = presentedBy(socket);
+    if (presented === undefined) throw new IdentityRefused("no_certificate", "the peer showed no certificate");
+    const { judge, isBreakGlass = () => false } = this.#options;
+    const identity = judge(presented);
+    const { principal } = identity;
     const refusal = isBreakGlass(principal) ? undefined : this.#enter(principal.tenant, socket);
 
     // The kernel gives both ends out again only when they are free, so whoever is still listed here is dead, and its
     // calls must not find the newcomer.
     this.#live.get(key)?.socket.destroy();
-    const connection = { principal, fingerprint256: certificate.fingerprint256, since: new Date(), socket, refusal };
+    const connection = { identity, since: new Date(), socket, refusal };
     this.#live.set(key, connection);
     socket.once("close", () => {
       if (this.#live.get(key) === connection) this.#live.delete(key);
@@ -97,9 +96,9 @@ export class Connections implements AsyncDisposable {
    * @throws QuotaExceeded on a connection beyond its tenant's limit
    */
   principalOf(info: ConnectionInfo): Principal {
-    const { principal, refusal } = this.#find(info);
+    const { identity, refusal } = this.#find(info);
     if (refusal !== undefined) throw refusal;
-    return principal;
+    return identity.principal;
   }
 
   /**
@@ -107,7 +106,7 @@ export class Connections implements AsyncDisposable {
    * @throws Unauthenticated when no live connection has these ends
    */
   fingerprintOf(info: ConnectionInfo): string {
-    return this.#find(info).fingerprint256;
+    return this.#find(info).identity.fingerprint256;
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -128,7 +127,7 @@ export class Connections implements AsyncDisposable {
     const count = this.#tenants.get(tenant) ?? { within: 0, over: 0 };
     const kind = count.within < maximum ? "within" : "over";
     if (kind === "over" && count.over >= maxOverLimit) {
-      throw new IdentityRefused(`tenant ${tenant} is at its limit: connections is ${maximum}`);
+      throw new IdentityRefused("over_limit", `tenant ${tenant} is at its limit: connections is ${maximum}`);
     }
     count[kind]++;
     this.#tenants.set(tenant, count);

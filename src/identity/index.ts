@@ -1,4 +1,14 @@
 /** Who is calling: from a peer's certificate to a principal, once per connection. Certificates are the only source. */
 
 export { type Connection, type ConnectionInfo, Connections } from "./connections.js";
-export { IdentityRefused, principalFromCertificate } from "./principal.js";
+export { identify } from "./identify.js";
+export {
+  type Identity,
+  type IdentityProblem,
+  IdentityRefused,
+  type Judge,
+  type Presented,
+  type TenantStanding,
+  identityProblems,
+} from "./identity.js";
+export { principalFromCertificate } from "./principal.js";

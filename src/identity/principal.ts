@@ -1,10 +1,7 @@
-import { Unauthenticated } from "../errors.js";
 import { isPrincipalName, isTenantName, type Principal } from "../names.js";
 import { type CertificateFacts, type NameAttribute, readCertificate } from "./certificate.js";
 import { DerError, hexByte } from "./der.js";
-
-/** This peer gets no principal, and the message says exactly why, on one line. */
-export class IdentityRefused extends Unauthenticated {}
+import { IdentityRefused } from "./identity.js";
 
 const organizationOid = "2.5.4.10";
 const commonNameOid = "2.5.4.3";
@@ -42,15 +39,16 @@ export function principalFromCertificate(
   isBreakGlass: (principal: Principal) => boolean = () => false,
 ): Principal {
   const facts = read(der);
-  if (facts.isCa === true) throw new IdentityRefused("the certificate is an authority's, not a client's");
+  if (facts.isCa === true)
+    throw new IdentityRefused("authority_as_client", "the certificate is an authority's, not a client's");
   if (facts.extendedKeyUsages?.includes(clientAuthOid) !== true) {
-    throw new IdentityRefused("the certificate lacks the clientAuth usage");
+    throw new IdentityRefused("wrong_usage", "the certificate lacks the clientAuth usage");
   }
   const tenant = nameIn(facts.subject, organizationOid, "O", "tenant", isTenantName);
   const name = nameIn(facts.subject, commonNameOid, "CN", "principal", isPrincipalName);
   const principal = Object.freeze({ tenant, name });
   if (!isDeclaredTenant(tenant) && !isBreakGlass(principal)) {
-    throw new IdentityRefused(`tenant "${tenant}" is not declared`);
+    throw new IdentityRefused("tenant_undeclared", `tenant "${tenant}" is not declared`);
   }
   return principal;
 }
@@ -60,7 +58,7 @@ function read(der: Buffer): CertificateFacts {
     return readCertificate(der);
   } catch (error) {
     if (!(error instanceof DerError)) throw error;
-    throw new IdentityRefused(`the certificate is malformed: ${error.message}`, {}, { cause: error });
+    throw new IdentityRefused("malformed", `the certificate is malformed: ${error.message}`, { cause: error });
   }
 }
 
@@ -74,15 +72,19 @@ function nameIn(
   const rdns = subject.filter((rdn) => rdn.some((attribute) => attribute.oid === oid));
   const values = rdns.flat().filter((attribute) => attribute.oid === oid);
   const [value, ...others] = values;
-  if (value === undefined) throw new IdentityRefused(`the subject has no ${label} value`);
-  if (others.length > 0) throw new IdentityRefused(`the subject has ${count(values.length)} ${label} values`);
-  if (rdns[0]!.length > 1) throw new IdentityRefused(`${label} is in a multi-valued RDN`);
+  if (value === undefined) throw new IdentityRefused("no_name", `the subject has no ${label} value`);
+  if (others.length > 0)
+    throw new IdentityRefused("no_name", `the subject has ${count(values.length)} ${label} values`);
+  if (rdns[0]!.length > 1) throw new IdentityRefused("no_name", `${label} is in a multi-valued RDN`);
   if (!plainStringTags.has(value.tag)) {
-    throw new IdentityRefused(`${label} is encoded as ${otherStringNames[value.tag] ?? `tag ${hexByte(value.tag)}`}`);
+    throw new IdentityRefused(
+      "no_name",
+      `${label} is encoded as ${otherStringNames[value.tag] ?? `tag ${hexByte(value.tag)}`}`,
+    );
   }
   // Byte for byte, so that nothing outside ASCII can turn into a letter on the way.
   const name = value.bytes.toString("latin1");
-  if (!isValid(name)) throw new IdentityRefused(`${label} is not a valid ${kind} name: ${shown(value)}`);
+  if (!isValid(name)) throw new IdentityRefused("no_name", `${label} is not a valid ${kind} name: ${shown(value)}`);
   return name;
 }
 

@@ -5,7 +5,7 @@ import { BreakGlass } from "../authz/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
-import { Connections } from "../identity/index.js";
+import { Connections, identify } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
 import {
   FileStore,
@@ -15,7 +15,7 @@ import {
   defaultFileStoreOptions,
   isDiskFull,
 } from "../log/index.js";
-import { systemTenant } from "../names.js";
+import { type Principal, systemTenant } from "../names.js";
 import type { OwnedTopic } from "../review/index.js";
 import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
@@ -87,11 +87,12 @@ export async function startNode(
       methods: breakGlassMethods,
       onUse: observation.onBreakGlass,
     });
+    const isBreakGlass = (principal: Principal): boolean => judge.isHolder(principal);
     const connections = closers.add(
       new Connections({
-        isDeclaredTenant: (name) => authorizer.isDeclaredTenant(name),
+        judge: (presented) => identify(presented, (name) => authorizer.isDeclaredTenant(name), isBreakGlass),
         limitsOf,
-        isBreakGlass: (principal) => judge.isHolder(principal),
+        isBreakGlass,
       }),
     );
     const shutdown = new AbortController();

@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../../src/errors.js";
-import { Connections, IdentityRefused } from "../../src/identity/index.js";
+import { Connections, IdentityRefused, identify } from "../../src/identity/index.js";
 import { formatPrincipal, type Principal } from "../../src/names.js";
 import { type IssuedCertificate, TestAuthority } from "../support/certificates.js";
 
@@ -20,13 +20,17 @@ interface Outcome {
 }
 
 /** A listener that admits whoever completes a handshake, and keeps what came of it. */
+function isBreakGlass(principal: Principal): boolean {
+  return formatPrincipal(principal) === "ops/root";
+}
+
 class Listener implements AsyncDisposable {
   /** Of every tenant. */
   limit = 1_000;
   readonly connections = new Connections({
-    isDeclaredTenant: (name) => name === "acme" || name === "globex",
+    judge: (presented) => identify(presented, (name) => name === "acme" || name === "globex", isBreakGlass),
     limitsOf: () => ({ connections: this.limit }),
-    isBreakGlass: (principal) => formatPrincipal(principal) === "ops/root",
+    isBreakGlass,
   });
   readonly #server: tls.Server;
   readonly #clients: tls.TLSSocket[] = [];
@@ -128,8 +132,8 @@ describe("a connection", () => {
     expect(listener.connections.size).toBe(1);
     const [connection] = [...listener.connections];
     expect(connection?.socket).toBe(socket);
-    expect(formatPrincipal(connection!.principal)).toBe("acme/billing");
-    expect(connection?.fingerprint256).toBe(socket.getPeerX509Certificate()?.fingerprint256);
+    expect(formatPrincipal(connection!.identity.principal)).toBe("acme/billing");
+    expect(connection?.identity.fingerprint256).toBe(socket.getPeerX509Certificate()?.fingerprint256);
     expect(connection?.since.getTime()).toBeGreaterThanOrEqual(before);
     expect(connection?.since.getTime()).toBeLessThanOrEqual(Date.now());
   });

@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { BreakGlass, CasbinAuthorizer } from "../../src/authz/index.js";
 import { defaultLimits } from "../../src/config/index.js";
-import { Connections } from "../../src/identity/index.js";
+import { Connections, identify } from "../../src/identity/index.js";
 import { type CommitLog, type LogStore, type RecordFrames, defaultTopicSettings } from "../../src/log/index.js";
 import { LogService } from "../../src/service/index.js";
 import { TenantLogs } from "../../src/tenancy/tenant-logs.js";
@@ -46,7 +46,10 @@ export class EngineServer implements AsyncDisposable {
   ): Promise<EngineServer> {
     const authority = await TestAuthority.create();
     const { certPem, keyPem } = authority.server();
-    const connections = new Connections({ isDeclaredTenant: () => true, limitsOf: () => defaultTenantLimits });
+    const connections = new Connections({
+      judge: (presented) => identify(presented, () => true),
+      limitsOf: () => defaultTenantLimits,
+    });
     const authorizer = await CasbinAuthorizer.open(new URL("../../policy", import.meta.url).pathname, {
       onDenied: () => undefined,
     });

@@ -59,7 +59,7 @@ disk-faults: build ## fail every N-th call of the engine on its disk, in process
 
 faults: build ## every system call of the store fails, is cut short or is the last one (test/faults/README.md)
 	@test/faults/install.sh
-	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/$(if $(FAULTS),faults.test.ts,)
+	@FAULTS="$(or $(FAULTS),all)" $(BIN)/vitest run test/faults/$(if $(FAULTS),faults.test.ts,) --disable-console-intercept
 
 crash: build ## kill the server again and again, and look for what is lost (CRASH="--cycles 20 --seed 7")
 	@node test/campaigns/crash.mjs $(CRASH)

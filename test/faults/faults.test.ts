@@ -6,6 +6,8 @@ import { plan, runAll, runEach, sample } from "./plan.js";
 const wanted = process.env["FAULTS"] ?? "";
 const seed = Number(process.env["FAULTS_SEED"] ?? 1);
 const hour = 3_600_000;
+/** Runs between two lines of progress: a whole campaign takes hours. */
+const tellEvery = 250;
 
 test(
   "whichever system call fails, is cut short or is the last one: nothing is lost, altered or stored twice",
@@ -16,6 +18,7 @@ test(
     const note = (outcome: Outcome): void => {
       outcomes.push(outcome);
       if (outcome.findings.length > 0) console.error(told(outcome));
+      if (outcomes.length % tellEvery === 0) console.error(summary(outcomes));
     };
     if (wanted.startsWith("all")) {
       const pattern = new RegExp(wanted.slice("all".length).trim());

@@ -1,64 +1,124 @@
-import { DerError, DerReader, decodeBoolean, decodeOid, tags } from "./der.js";
+import { createHash } from "node:crypto";
+import { type KeyFacts, readKey, readSignatureAlgorithm, type SignatureFacts } from "./algorithms.js";
+import { DerError, DerReader, decodeInteger, decodeTime, tags } from "./der.js";
+import { type DistinguishedName, readName } from "./distinguished-name.js";
+import {
+  type AlternativeNames,
+  type BasicConstraints,
+  extensionOids,
+  type KeyUsage,
+  readAlternativeNames,
+  readBasicConstraints,
+  readExtendedKeyUsage,
+  readExtensions,
+  readKeyUsage,
+} from "./extensions.js";
+import { IdentityRefused } from "./identity.js";
 
-/** One attribute of a name: its type, and the value as it is written, with the tag that says how. */
-export interface NameAttribute {
-  readonly oid: string;
-  readonly tag: number;
-  readonly bytes: Buffer;
-}
-
-/** What a certificate says that decides who its bearer is. */
+/** What a certificate says. Buffers are views into its bytes. */
 export interface CertificateFacts {
-  /** Relative distinguished names in order, each with all its attributes. */
-  readonly subject: readonly (readonly NameAttribute[])[];
+  /** Upper-case hexadecimal, as OpenSSL writes it. */
+  readonly serial: string;
+  readonly signature: SignatureFacts;
+  readonly issuer: DistinguishedName;
+  /** The whole element: names are the same when these bytes are. */
+  readonly issuerBytes: Buffer;
+  readonly subject: DistinguishedName;
+  readonly subjectBytes: Buffer;
+  /** First and last moment in which it is valid, in milliseconds since 1970. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  readonly key: KeyFacts;
+  /** Undefined when the certificate does not restrict its use. */
+  readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
   /** OIDs; undefined when the certificate has no such extension. */
-  readonly extendedKeyUsages: readonly string[] | undefined;
-  /** What basicConstraints says; undefined when the certificate has no such extension. */
-  readonly isCa: boolean | undefined;
+  readonly extendedKeyUsage: readonly string[] | undefined;
+  /** Undefined when the certificate has no such extension. */
+  readonly basicConstraints: BasicConstraints | undefined;
+  /** All empty when the certificate has no such extension. */
+  readonly alternativeNames: AlternativeNames;
+  /** OIDs of the extensions that whoever does not understand them must refuse, in the order of the certificate. */
+  readonly criticalExtensions: readonly string[];
 }
+
+/** More than any certificate has: OpenSSL takes chains of 100 KiB. */
+const maxBytes = 64 * 1024;
 
 const versionTag = 0xa0;
 const issuerUniqueIdTag = 0x81;
 const subjectUniqueIdTag = 0x82;
 const extensionsTag = 0xa3;
 
-const basicConstraintsOid = "2.5.29.19";
-const extendedKeyUsageOid = "2.5.29.37";
+const noNames: AlternativeNames = { uris: [], dnsNames: [], emails: [], others: 0 };
 
 /**
- * Walks an X.509 certificate (RFC 5280, 4.1) with a key of any kind. Signature and validity are not looked at: TLS has
- * judged them before anybody asks for this.
+ * As `readCertificate`, for a certificate that somebody showed.
+ * @param what what it is called in the refusal
+ * @throws IdentityRefused ("malformed")
+ */
+export function certificateFacts(der: Buffer, what = "the certificate"): CertificateFacts {
+  try {
+    return readCertificate(der);
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+    throw new IdentityRefused("malformed", `${what} is malformed: ${error.message}`, { cause: error });
+  }
+}
+
+/**
+ * Walks an X.509 certificate (RFC 5280, 4.1) with a key of any kind. Nothing is judged: not the signature, not the days
+ * on which it is valid, not what it may be used for.
  *
  * @throws DerError when it is not the DER of one certificate, or an extension stands in it twice
  */
 export function readCertificate(der: Buffer): CertificateFacts {
+  if (der.length > maxBytes) throw new DerError("more bytes than any certificate has");
   const outer = new DerReader(der);
   const certificate = outer.enter(tags.sequence, "the certificate");
   outer.end("the certificate");
 
   const signed = certificate.enter(tags.sequence, "the signed part");
-  certificate.expect(tags.sequence, "the signature's algorithm");
+  const algorithm = certificate.whole(tags.sequence, "the signature's algorithm");
   certificate.expect(tags.bitString, "the signature");
   certificate.end("the signature");
 
   skipVersion(signed);
-  signed.expect(tags.integer, "the serial number");
-  signed.expect(tags.sequence, "the algorithm");
-  signed.expect(tags.sequence, "the issuer");
-  signed.expect(tags.sequence, "the validity");
-  const subject = readName(signed.enter(tags.sequence, "the subject"));
-  signed.expect(tags.sequence, "the public key");
+  const serial = decodeInteger(signed.expect(tags.integer, "the serial number"));
+  // RFC 5280, 4.1.1.2. Only this one is covered by the signature.
+  if (!signed.whole(tags.sequence, "the algorithm").equals(algorithm)) {
+    throw new DerError("two different algorithms of the signature");
+  }
+  const issuerBytes = signed.whole(tags.sequence, "the issuer");
+  const validity = signed.enter(tags.sequence, "the validity");
+  const notBeforeMs = decodeTime(validity.next());
+  const notAfterMs = decodeTime(validity.next());
+  validity.end("the validity");
+  const subjectBytes = signed.whole(tags.sequence, "the subject");
+  const key = readKey(signed.whole(tags.sequence, "the public key"));
   signed.optional(issuerUniqueIdTag);
   signed.optional(subjectUniqueIdTag);
   const extensions = readExtensions(signed.optional(extensionsTag));
   signed.end("the extensions");
 
-  const usages = extensions.get(extendedKeyUsageOid);
-  const constraints = extensions.get(basicConstraintsOid);
+  const read = <T>(oid: string, reader: (value: Buffer) => T): T | undefined => {
+    const extension = extensions.get(oid);
+    return extension === undefined ? undefined : reader(extension.value);
+  };
   return {
-    subject,
-    extendedKeyUsages: usages === undefined ? undefined : readUsages(usages),
-    isCa: constraints === undefined ? undefined : readConstraints(constraints),
+    serial,
+    signature: readSignatureAlgorithm(algorithm),
+    issuer: readName(issuerBytes, "the issuer"),
+    issuerBytes,
+    subject: readName(subjectBytes, "the subject"),
+    subjectBytes,
+    notBeforeMs,
+    notAfterMs,
+    key,
+    keyUsage: read(extensionOids.keyUsage, readKeyUsage),
+    extendedKeyUsage: read(extensionOids.extendedKeyUsage, readExtendedKeyUsage),
+    basicConstraints: read(extensionOids.basicConstraints, readBasicConstraints),
+    alternativeNames: read(extensionOids.subjectAltName, readAlternativeNames) ?? noNames,
+    criticalExtensions: [...extensions].flatMap(([oid, { isCritical }]) => (isCritical ? [oid] : [])),
   };
 }
 
@@ -71,59 +131,8 @@ function skipVersion(signed: DerReader): void {
   reader.end("the version");
 }
 
-function readName(name: DerReader): NameAttribute[][] {
-  const rdns: NameAttribute[][] = [];
-  while (!name.atEnd) {
-    const set = name.enter(tags.set, "a relative distinguished name");
-    const attributes: NameAttribute[] = [];
-    do {
-      const attribute = set.enter(tags.sequence, "an attribute");
-      const oid = decodeOid(attribute.expect(tags.oid, "an attribute's type"));
-      const { tag, content } = attribute.next();
-      attribute.end("an attribute's value");
-      attributes.push({ oid, tag, bytes: content });
-    } while (!set.atEnd);
-    rdns.push(attributes);
-  }
-  return rdns;
-}
-
-function readExtensions(wrapped: Buffer | undefined): ReadonlyMap<string, Buffer> {
-  const extensions = new Map<string, Buffer>();
-  if (wrapped === undefined) return extensions;
-  const reader = new DerReader(wrapped);
-  const list = reader.enter(tags.sequence, "the extensions");
-  reader.end("the extensions");
-  while (!list.atEnd) {
-    const extension = list.enter(tags.sequence, "an extension");
-    const oid = decodeOid(extension.expect(tags.oid, "an extension's type"));
-    const critical = extension.optional(tags.boolean);
-    // An explicit FALSE is not quite DER, but authorities in daily use write it, and it can mean nothing else.
-    if (critical !== undefined) decodeBoolean(critical);
-    const value = extension.expect(tags.octetString, "an extension's value");
-    extension.end("an extension's value");
-    // RFC 5280, 4.2. Which of the two would count is just what two readers can disagree about.
-    if (extensions.has(oid)) throw new DerError(`extension ${oid} stands in it twice`);
-    extensions.set(oid, value);
-  }
-  return extensions;
-}
-
-function readUsages(value: Buffer): string[] {
-  const reader = new DerReader(value);
-  const list = reader.enter(tags.sequence, "the extended key usage");
-  reader.end("the extended key usage");
-  const usages: string[] = [];
-  while (!list.atEnd) usages.push(decodeOid(list.expect(tags.oid, "a usage")));
-  return usages;
-}
-
-function readConstraints(value: Buffer): boolean {
-  const reader = new DerReader(value);
-  const constraints = reader.enter(tags.sequence, "the basic constraints");
-  reader.end("the basic constraints");
-  const isCa = constraints.optional(tags.boolean);
-  constraints.optional(tags.integer);
-  constraints.end("the path length");
-  return isCa !== undefined && decodeBoolean(isCa);
+/** SHA-256 of a whole certificate, as `AB:CD:…`. */
+export function fingerprint256(der: Buffer): string {
+  const digest = createHash("sha256").update(der).digest("hex").toUpperCase();
+  return digest.match(/../g)!.join(":");
 }

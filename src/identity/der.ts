@@ -18,6 +18,11 @@ export const tags = {
   bitString: 0x03,
   octetString: 0x04,
   oid: 0x06,
+  utf8String: 0x0c,
+  printableString: 0x13,
+  ia5String: 0x16,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   sequence: 0x30,
   set: 0x31,
 } as const;
@@ -62,6 +67,13 @@ export class DerReader {
     const element = this.next();
     if (element.tag !== tag) throw new DerError(`tag ${hexByte(element.tag)} in place of ${what}`);
     return element.content;
+  }
+
+  /** As `expect`, with tag and length: all the bytes that the element has. */
+  whole(tag: number, what: string): Buffer {
+    const start = this.#position;
+    this.expect(tag, what);
+    return this.#bytes.subarray(start, this.#position);
   }
 
   /** As `expect`, for a constructed element: a reader of what it holds. */
@@ -128,6 +140,69 @@ export function decodeOid(content: Buffer): string {
 export function decodeBoolean(content: Buffer): boolean {
   if (content.length !== 1 || (content[0] !== 0x00 && content[0] !== 0xff)) throw new DerError("a malformed boolean");
   return content[0] === 0xff;
+}
+
+/**
+ * Upper-case hexadecimal of an INTEGER as OpenSSL writes serial numbers: `0`, `1F`, `-01`.
+ * @throws DerError when it is empty, padded or absurdly long
+ */
+export function decodeInteger(content: Buffer): string {
+  // RFC 5280, 4.1.2.2, wants readers to bear with 20 bytes.
+  if (content.length === 0 || content.length > 64) throw new DerError("a number that is empty or absurd");
+  const [first = 0, second = 0] = content;
+  const isPadded = (first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80);
+  if (content.length > 1 && isPadded) throw new DerError("a number that is padded");
+  const value = BigInt.asIntN(content.length * 8, BigInt(`0x${content.toString("hex")}`));
+  if (value === 0n) return "0";
+  const digits = (value < 0n ? -value : value).toString(16).toUpperCase();
+  return `${value < 0n ? "-" : ""}${digits.length % 2 === 0 ? "" : "0"}${digits}`;
+}
+
+/**
+ * A small count, such as a path length.
+ * @throws DerError unless it is from 0 to 32767
+ */
+export function decodeCount(content: Buffer): number {
+  if (content.length > 2) throw new DerError("a number that is too large");
+  const number = Number.parseInt(decodeInteger(content), 16);
+  if (number < 0) throw new DerError("a number below zero");
+  return number;
+}
+
+/**
+ * The bits of a BIT STRING whose bits have names: which are set, counted from 0.
+ * @throws DerError when it is empty, says something impossible of its unused bits, or is absurdly long
+ */
+export function decodeNamedBits(content: Buffer): number[] {
+  const [unused, ...bytes] = content.subarray(0, 9);
+  const last = bytes.at(-1) ?? 0;
+  if (unused === undefined || unused > 7 || content.length > 8 || (bytes.length === 0 && unused > 0)) {
+    throw new DerError("a malformed bit string");
+  }
+  if ((last & ((1 << unused) - 1)) !== 0) throw new DerError("a bit string whose unused bits are set");
+  return bytes.flatMap((byte, at) =>
+    [0, 1, 2, 3, 4, 5, 6, 7].flatMap((bit) => (byte & (0x80 >> bit) ? [8 * at + bit] : [])),
+  );
+}
+
+const timeShapes: Readonly<Record<number, RegExp>> = {
+  [tags.utcTime]: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
+  [tags.generalizedTime]: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
+};
+
+/**
+ * A time as certificates write it (RFC 5280, 4.1.2.5: seconds and `Z`, no fractions), in milliseconds since 1970.
+ * @throws DerError
+ */
+export function decodeTime({ tag, content }: DerElement): number {
+  const [, year = "", ...rest] = timeShapes[tag]?.exec(content.toString("latin1")) ?? [];
+  const [month, day, hour, minute, second] = rest;
+  const century = year.length === 4 ? "" : Number(year) < 50 ? "20" : "19";
+  const text = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const time = Date.parse(text);
+  // The 30th of February would become the 2nd of March.
+  if (Number.isNaN(time) || new Date(time).toISOString() !== text) throw new DerError("a malformed time");
+  return time;
 }
 
 /** `0x1e` */

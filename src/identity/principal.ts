@@ -1,6 +1,7 @@
 import { isPrincipalName, isTenantName, type Principal } from "../names.js";
-import { type CertificateFacts, type NameAttribute, readCertificate } from "./certificate.js";
-import { DerError, hexByte } from "./der.js";
+import { certificateFacts } from "./certificate.js";
+import { hexByte } from "./der.js";
+import type { DistinguishedName, NameAttribute } from "./distinguished-name.js";
 import { IdentityRefused } from "./identity.js";
 
 const organizationOid = "2.5.4.10";
@@ -38,10 +39,10 @@ export function principalFromCertificate(
   isDeclaredTenant: (name: string) => boolean,
   isBreakGlass: (principal: Principal) => boolean = () => false,
 ): Principal {
-  const facts = read(der);
-  if (facts.isCa === true)
+  const facts = certificateFacts(der);
+  if (facts.basicConstraints?.isCa === true)
     throw new IdentityRefused("authority_as_client", "the certificate is an authority's, not a client's");
-  if (facts.extendedKeyUsages?.includes(clientAuthOid) !== true) {
+  if (facts.extendedKeyUsage?.includes(clientAuthOid) !== true) {
     throw new IdentityRefused("wrong_usage", "the certificate lacks the clientAuth usage");
   }
   const tenant = nameIn(facts.subject, organizationOid, "O", "tenant", isTenantName);
@@ -53,17 +54,8 @@ export function principalFromCertificate(
   return principal;
 }
 
-function read(der: Buffer): CertificateFacts {
-  try {
-    return readCertificate(der);
-  } catch (error) {
-    if (!(error instanceof DerError)) throw error;
-    throw new IdentityRefused("malformed", `the certificate is malformed: ${error.message}`, { cause: error });
-  }
-}
-
 function nameIn(
-  subject: CertificateFacts["subject"],
+  subject: DistinguishedName,
   oid: string,
   label: string,
   kind: string,

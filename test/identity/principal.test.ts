@@ -5,7 +5,7 @@ import { IdentityRefused, principalFromCertificate } from "../../src/identity/in
 import { Unauthenticated } from "../../src/errors.js";
 import { formatPrincipal, isPrincipalName, isTenantName } from "../../src/names.js";
 import { extension, type IssueOptions, TestAuthority, type TestAttribute } from "../support/certificates.js";
-import { der, derBoolean, derOid, derSequence, derTag } from "../support/der.js";
+import { der, derBoolean, derOid, derSequence, derTag, derTime } from "../support/der.js";
 
 const declared = new Set(["acme", "globex"]);
 const isDeclared = (name: string) => declared.has(name);
@@ -201,7 +201,7 @@ describe("a certificate", () => {
       der(derTag.integer, Buffer.from([1])),
       algorithm,
       derSequence(),
-      derSequence(),
+      derSequence(derTime(new Date("2026-01-01")), derTime(new Date("2027-01-01"))),
       derSequence(name("2.5.4.10", "acme"), name("2.5.4.3", "billing")),
       generateKeyPairSync("ed25519").publicKey.export({ type: "spki", format: "der" }),
     );

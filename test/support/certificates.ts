@@ -38,7 +38,11 @@ export interface IssueOptions {
   /** DNS names and IP addresses. */
   readonly names?: readonly string[];
   /** P-256 unless told. RSA certificates of one test process share one key: making one takes a tenth of a second. */
-  readonly key?: KeyKind;
+  readonly key?: KeyKind | KeyPairKeyObjectResult;
+  /** Of the signature; sha256 unless told. */
+  readonly hash?: "sha1" | "sha256";
+  /** The content of the serial number; 16 random bytes unless told. */
+  readonly serial?: Buffer;
   /** Whole extension elements to add as they are. */
   readonly extensions?: readonly Buffer[];
 }
@@ -70,7 +74,10 @@ const usageOids = {
   anyExtendedKeyUsage: "2.5.29.37.0",
 } as const;
 
-const ecdsaWithSha256 = derSequence(derOid("1.2.840.10045.4.3.2"));
+const ecdsaWith = {
+  sha1: derSequence(derOid("1.2.840.10045.4.1")),
+  sha256: derSequence(derOid("1.2.840.10045.4.3.2")),
+} as const;
 
 const hourMs = 3_600_000;
 
@@ -100,7 +107,8 @@ export class TestAuthority {
   }
 
   issue(options: IssueOptions): IssuedCertificate {
-    const keys = keysOf(options.key ?? "ec");
+    const { key = "ec" } = options;
+    const keys = typeof key === "string" ? keysOf(key) : key;
     const validity = [
       options.notBefore ?? new Date(Date.now() - hourMs),
       options.notAfter ?? new Date(Date.now() + 24 * hourMs),
@@ -110,6 +118,7 @@ export class TestAuthority {
       validity,
       keys.publicKey,
       extensionsOf(options),
+      options,
     );
     return {
       certPem: pemOf(certificate),
@@ -132,22 +141,27 @@ export class TestAuthority {
     [notBefore, notAfter]: readonly [Date, Date],
     publicKey: KeyObject,
     extensions: readonly Buffer[],
+    { hash = "sha256", serial = randomSerial() }: Pick<IssueOptions, "hash" | "serial"> = {},
   ): Buffer {
-    const serial = randomBytes(16);
-    serial[0] = (serial[0]! & 0x7f) | 0x40;
     const toBeSigned = derSequence(
       der(0xa0, der(derTag.integer, Buffer.from([2]))),
       der(derTag.integer, serial),
-      ecdsaWithSha256,
+      ecdsaWith[hash],
       this.#name,
       derSequence(derTime(notBefore), derTime(notAfter)),
       subject,
       publicKey.export({ type: "spki", format: "der" }),
       ...(extensions.length === 0 ? [] : [der(0xa3, derSequence(...extensions))]),
     );
-    const signature = sign("sha256", toBeSigned, this.#key);
-    return derSequence(toBeSigned, ecdsaWithSha256, der(derTag.bitString, Buffer.from([0]), signature));
+    const signature = sign(hash, toBeSigned, this.#key);
+    return derSequence(toBeSigned, ecdsaWith[hash], der(derTag.bitString, Buffer.from([0]), signature));
   }
+}
+
+function randomSerial(): Buffer {
+  const serial = randomBytes(16);
+  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  return serial;
 }
 
 /** One extension, for `IssueOptions.extensions`. */

@@ -1,0 +1,97 @@
+/**
+ * Whether a certificate is fit for what it is shown for. OpenSSL has its own opinion, by a security level that a build or
+ * a setting of the system can lower; this one stays.
+ */
+import type { KeyFacts } from "./algorithms.js";
+import type { CertificateFacts } from "./certificate.js";
+import { IdentityRefused } from "./identity.js";
+
+const minRsaBits = 2048;
+const minCurveBits = 224;
+
+const clientAuthOid = "1.3.6.1.5.5.7.3.2";
+
+/** Those that OpenSSL understands: a certificate with any other gets past neither of us. */
+const understood: ReadonlySet<string> = new Set([
+  "2.5.29.15", // keyUsage
+  "2.5.29.17", // subjectAltName
+  "2.5.29.19", // basicConstraints
+  "2.5.29.30", // nameConstraints
+  "2.5.29.31", // cRLDistributionPoints
+  "2.5.29.32", // certificatePolicies
+  "2.5.29.33", // policyMappings
+  "2.5.29.36", // policyConstraints
+  "2.5.29.37", // extendedKeyUsage
+  "2.5.29.54", // inhibitAnyPolicy
+]);
+
+/**
+ * For the certificate itself and every intermediate above it; what an authority that is trusted has signed itself with
+ * proves nothing, so it is not for those.
+ *
+ * @param what what the certificate is called in the refusal
+ * @throws IdentityRefused ("weak") by its key, or by the algorithm that it is signed with
+ */
+export function requireStrength({ key, signature }: CertificateFacts, what = "the certificate"): void {
+  const weakness = weaknessOf(key);
+  if (weakness !== undefined) throw new IdentityRefused("weak", `${what} has ${weakness}`);
+  switch (signature.hash) {
+    case undefined:
+      throw new IdentityRefused("weak", `${what} is signed by an unknown algorithm (${signature.oid})`);
+    case "MD2":
+    case "MD5":
+    case "SHA-1":
+      throw new IdentityRefused("weak", `${what} is signed with ${signature.hash}`);
+  }
+}
+
+/** Also for the key of an authority. Undefined: it is strong enough. */
+export function weaknessOf({ kind, oid, bits, curve, hasBadExponent }: KeyFacts): string | undefined {
+  switch (kind) {
+    case "rsa":
+    case "rsa-pss":
+      if (bits < minRsaBits) return `an RSA key of ${bits} bits: at least ${minRsaBits} are needed`;
+      return hasBadExponent ? "an RSA key with a bad exponent" : undefined;
+    case "ec":
+      if (curve === undefined) return "a key on a curve without a name";
+      return bits < minCurveBits ? `an EC key of ${bits} bits: at least ${minCurveBits} are needed` : undefined;
+    case "ed25519":
+    case "ed448":
+      return undefined;
+    case "dsa":
+      return "a DSA key";
+    case "other":
+      return `a key of an unknown kind (${oid})`;
+  }
+}
+
+/**
+ * For the certificate itself and every intermediate above it.
+ * @param what what the certificate is called in the refusal
+ * @throws IdentityRefused ("untrusted") when it says something that must be understood, and is not (RFC 5280, 4.2)
+ */
+export function requireUnderstood({ criticalExtensions }: CertificateFacts, what = "the certificate"): void {
+  const strange = criticalExtensions.find((oid) => !understood.has(oid));
+  if (strange !== undefined) {
+    throw new IdentityRefused("untrusted", `${what} has a critical extension that is unknown here (${strange})`);
+  }
+}
+
+/**
+ * For the certificate itself: it must be a client's, and no authority's.
+ * @throws IdentityRefused ("authority_as_client", "wrong_usage")
+ */
+export function requireClient({ basicConstraints, keyUsage, extendedKeyUsage }: CertificateFacts): void {
+  if (basicConstraints?.isCa === true) {
+    throw new IdentityRefused("authority_as_client", "the certificate is an authority's, not a client's");
+  }
+  if (keyUsage?.has("keyCertSign") === true || keyUsage?.has("cRLSign") === true) {
+    throw new IdentityRefused("authority_as_client", "the certificate's key usage is an authority's, not a client's");
+  }
+  if (extendedKeyUsage?.includes(clientAuthOid) !== true) {
+    throw new IdentityRefused("wrong_usage", "the certificate lacks the clientAuth usage");
+  }
+  if (keyUsage?.has("digitalSignature") === false) {
+    throw new IdentityRefused("wrong_usage", "the certificate's key usage lacks digitalSignature");
+  }
+}

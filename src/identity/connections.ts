@@ -1,8 +1,11 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../errors.js";
 import type { Principal } from "../names.js";
 import type { TenantLimits } from "../tenant-limits.js";
-import { type Identity, IdentityRefused, type Judge, presentedBy } from "./identity.js";
+import { type Connection, type Judging, LiveConnection } from "./connection.js";
+import { ExpiryTimer } from "./expiry-timer.js";
+import { type Identity, IdentityRefused, type Judge, type Presented, presentedBy } from "./identity.js";
 
 /** Both ends of a connection, as grpc-js reports them with each call and as a socket carries them. */
 export interface ConnectionInfo {
@@ -16,15 +19,8 @@ export interface ConnectionInfo {
 const overLimitMs = 1_500;
 /** How many of them a tenant may have at a time. */
 const maxOverLimit = 16;
-
-/** A live connection whose peer is known. */
-export interface Connection {
-  readonly identity: Identity;
-  readonly since: Date;
-  readonly socket: TLSSocket;
-  /** Why no call is let in: its tenant has as many connections as it may. */
-  readonly refusal: QuotaExceeded | undefined;
-}
+/** How long connections are judged at a time, in milliseconds, before everyone else's calls have their turn. */
+const sliceMs = 5;
 
 interface ConnectionsOptions {
   /** Asked at each admission, as `limitsOf` is, so both may follow what changes. */
@@ -32,21 +28,38 @@ interface ConnectionsOptions {
   readonly limitsOf: (tenant: string) => Pick<TenantLimits, "connections">;
   /** Who gets in whatever the policy says of his tenant, and counts for none. */
   readonly isBreakGlass?: (principal: Principal) => boolean;
+  /** The wall clock, by which certificates end. */
+  readonly now?: () => number;
 }
 
+/** Told of connections whose peers are nobody any more. They let no message in from before it is called. Must not throw. */
+type EndListener = (ended: readonly Connection[]) => void;
+
 /**
- * Who is at the other end of each live connection. Established once, when the connection is accepted and before any
- * byte of HTTP/2; a call is then one look-up. Iterates over the live connections.
+ * Who is at the other end of each live connection. Established when the connection is accepted and before any byte of
+ * HTTP/2; a call is then one look-up. Judged again when what it rests on has changed, and when a certificate ends. Iterates
+ * over the live connections.
  */
 export class Connections implements AsyncDisposable {
   // The local end is part of the key: one remote address and port can be connected to two addresses of ours.
-  readonly #live = new Map<string, Connection>();
+  readonly #live = new Map<string, LiveConnection>();
   readonly #tenants = new Map<string, { within: number; over: number }>();
   readonly #options: ConnectionsOptions;
+  readonly #expiry: ExpiryTimer;
+  readonly #listeners: EndListener[] = [];
+  readonly #untold: Connection[] = [];
+  readonly #judging: Judging & { round: number };
+  #nextId = 1;
   #closed = false;
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
+    this.#judging = {
+      round: 0,
+      judge: (presented) => this.#judge(presented),
+      noteEnded: (connection) => this.#noteEnded(connection),
+    };
+    this.#expiry = new ExpiryTimer(options.now ?? Date.now, (nowMs) => this.#lookForExpired(nowMs));
   }
 
   /** How many connections are live. */
@@ -82,8 +95,9 @@ export class Connections implements AsyncDisposable {
     // The kernel gives both ends out again only when they are free, so whoever is still listed here is dead, and its
     // calls must not find the newcomer.
     this.#live.get(key)?.socket.destroy();
-    const connection = { identity, since: new Date(), socket, refusal };
+    const connection = new LiveConnection(this.#judging, { id: this.#nextId++, socket, presented, identity, refusal });
     this.#live.set(key, connection);
+    this.#expiry.note(identity.endsMs);
     socket.once("close", () => {
       if (this.#live.get(key) === connection) this.#live.delete(key);
     });
@@ -92,21 +106,31 @@ export class Connections implements AsyncDisposable {
 
   /**
    * Ask when a call starts, and keep the answer: the ends of a connection that has died may be another's by then.
-   * @throws Unauthenticated when no live connection has these ends
+   * @throws Unauthenticated when no live connection has these ends, and IdentityRefused when its peer is nobody any more
    * @throws QuotaExceeded on a connection beyond its tenant's limit
    */
-  principalOf(info: ConnectionInfo): Principal {
-    const { identity, refusal } = this.#find(info);
-    if (refusal !== undefined) throw refusal;
-    return identity.principal;
+  connectionOf(info: ConnectionInfo): Connection {
+    const connection = this.#live.get(keyOf(info));
+    // Never a default: without a connection of ours there is nobody whom the call could belong to.
+    if (connection === undefined) throw new Unauthenticated("the connection is not known");
+    connection.check();
+    if (connection.refusal !== undefined) throw connection.refusal;
+    return connection;
+  }
+
+  /** Listeners are called in the order in which they came. */
+  onEnded(listener: EndListener): void {
+    this.#listeners.push(listener);
   }
 
   /**
-   * SHA-256 of the peer's certificate, as `AB:CD:…`.
-   * @throws Unauthenticated when no live connection has these ends
+   * To be called when identities rest on something else: who is trusted, what is revoked, which tenants there are. From now
+   * on no connection lets a message in by what was known before. Those whose peers are nobody any more, or somebody else, are
+   * ended; when it resolves, all of them.
    */
-  fingerprintOf(info: ConnectionInfo): string {
-    return this.#find(info).identity.fingerprint256;
+  async judgeAgain(): Promise<void> {
+    this.#judging.round++;
+    await this.#inSlices([...this.#live.values()], (connection) => connection.whyEnded());
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -116,6 +140,7 @@ export class Connections implements AsyncDisposable {
   /** Destroys every socket, resolves when all are closed, and admits nobody any more. Safe to repeat. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#expiry.stop();
     const closing = Array.from(this, ({ socket }) => new Promise((resolve) => socket.once("close", resolve)));
     for (const { socket } of this) socket.destroy();
     await Promise.all(closing);
@@ -141,11 +166,48 @@ export class Connections implements AsyncDisposable {
     return new QuotaExceeded(tenant, "connections", maximum, overLimitMs);
   }
 
-  #find(info: ConnectionInfo): Connection {
-    const connection = this.#live.get(keyOf(info));
-    // Never a default: without a connection of ours there is nobody whom the call could belong to.
-    if (connection === undefined) throw new Unauthenticated("the connection is not known");
-    return connection;
+  /** When the next certificate ends; undefined if there is none. */
+  #lookForExpired(nowMs: number): number | undefined {
+    const ends = (connection: Connection): boolean => connection.identity.endsMs <= nowMs;
+    void this.#inSlices([...this.#live.values()].filter(ends), (connection) => connection.judge());
+    let next: number | undefined;
+    for (const connection of this) if (!ends(connection)) next = Math.min(next ?? Infinity, connection.identity.endsMs);
+    return next;
+  }
+
+  /** Tells of those that are ended by it as it goes on. Of a few connections all is done when it returns. */
+  async #inSlices(
+    connections: readonly LiveConnection[],
+    judge: (connection: LiveConnection) => unknown,
+  ): Promise<void> {
+    let until = performance.now() + sliceMs;
+    for (const connection of connections) {
+      judge(connection);
+      if (performance.now() < until) continue;
+      this.#tell();
+      await nextTurn();
+      until = performance.now() + sliceMs;
+    }
+    this.#tell();
+  }
+
+  /** @throws IdentityRefused, or whatever else the judge throws */
+  #judge(presented: Presented): Identity {
+    const { judge, now = Date.now } = this.#options;
+    const identity = judge(presented, true);
+    if (identity.endsMs <= now()) throw new IdentityRefused("expired", "the certificate has expired");
+    this.#expiry.note(identity.endsMs);
+    return identity;
+  }
+
+  /** What is found when a message asks is told in a turn of its own: its refusal goes first. */
+  #noteEnded(connection: Connection): void {
+    if (this.#untold.push(connection) === 1) setImmediate(() => this.#tell());
+  }
+
+  #tell(): void {
+    const ended = this.#untold.splice(0);
+    if (ended.length > 0) for (const listener of this.#listeners) listener(ended);
   }
 }
 

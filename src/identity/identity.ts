@@ -26,9 +26,11 @@ export interface Identity {
 
 /**
  * Who the bearer of these certificates is, by what is trusted and declared at this moment.
+ *
+ * @param isLive asked of a connection that was let in before: what keeps only new ones out does not count
  * @throws IdentityRefused
  */
-export type Judge = (presented: Presented) => Identity;
+export type Judge = (presented: Presented, isLive?: boolean) => Identity;
 
 /** What the policy in force says of a tenant that it declares. */
 export interface TenantStanding {

@@ -1,6 +1,7 @@
 /** Who is calling: from a peer's certificate to a principal, once per connection. Certificates are the only source. */
 
-export { type Connection, type ConnectionInfo, Connections } from "./connections.js";
+export type { Connection } from "./connection.js";
+export { type ConnectionInfo, Connections } from "./connections.js";
 export { identify } from "./identify.js";
 export {
   type Identity,

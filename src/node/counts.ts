@@ -1,3 +1,4 @@
+import { identityProblems } from "../identity/index.js";
 import type { RefusalKind } from "../transport/index.js";
 import { type Instruments, callBuckets, diskBuckets } from "./instruments.js";
 
@@ -36,6 +37,11 @@ export function makeCounts(make: Instruments) {
       "Connections that were refused before HTTP/2, by reason: full, handshake, identity, system.",
       ["reason"],
     ),
+    ended: make.counter(
+      "aclog_connections_ended_total",
+      "Connections that were ended because their peers are principals no more, by reason, such as expired or revoked.",
+      ["reason"],
+    ),
     topicFailures: make.counter(
       "aclog_topic_failures_total",
       "Topics that take no records until a restart, because their files could not be written. Nothing is lost.",
@@ -71,6 +77,7 @@ export function makeCounts(make: Instruments) {
   // What has not happened yet is 0 and not missing: a rate needs a first value.
   for (const reason of ["full", "handshake", "identity", "system"] satisfies RefusalKind[])
     counts.refused.inc({ reason }, 0);
+  for (const reason of identityProblems) counts.ended.inc({ reason }, 0);
   for (const result of ["changed", "unchanged", "refused"]) counts.policyReloads.inc({ result }, 0);
   return counts;
 }

@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { PolicyVersion, RefusedFiles } from "../activation/index.js";
 import { RecordCorrupt, TopicStorageFailed } from "../errors.js";
+import type { Connection } from "../identity/index.js";
 import type { ClockJump, FailedTopic, RecoveryReport } from "../log/index.js";
 import { formatPrincipal } from "../names.js";
 import {
@@ -57,6 +58,14 @@ export function logInternal(logger: Logger, error: unknown, method: string, requ
 /** A request that never became a call. @param stray its `code` is the word for what it was answered */
 export function logStray(logger: Logger, stray: Omit<StrayRequest, "code"> & { readonly code: string }): void {
   logger.info(stray, "a request is no call of any method here");
+}
+
+/** A connection whose peer is nobody any more. */
+export function logEnded(logger: Logger, { peer, identity, since, ended }: Connection): void {
+  const { message, problem, cause } = ended!;
+  const { principal, subject, serial } = identity;
+  const line = { peer, principal: formatPrincipal(principal), subject, serial, since, kind: problem, reason: message };
+  logger.warn({ ...line, ...(cause !== undefined && { err: cause }) }, "connection ended");
 }
 
 /** What a start found on the disk. */

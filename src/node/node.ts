@@ -73,11 +73,19 @@ export async function startNode(
         policyDir: config.policyDir,
         dataDir: config.dataDir,
         observer: observation.ofActivation,
-        settled: () => openCalls.settled(),
+        settled: async () => {
+          await judging;
+          await openCalls.settled();
+        },
       }),
     );
     const { authorizer } = activation;
-    authorizer.onChange(() => openCalls.judgeAgain());
+    let judging: Promise<void> = Promise.resolve();
+    authorizer.onChange(() => {
+      // Before the calls, so that those of a tenant that is gone are told that they are nobody, and not that they may not.
+      judging = connections.judgeAgain();
+      openCalls.judgeAgain();
+    });
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
     const isTight = (tenant: string): boolean => store.usage(tenant).bytes > limitsOf(tenant).storage_bytes * tightPart;
@@ -88,13 +96,14 @@ export async function startNode(
       onUse: observation.onBreakGlass,
     });
     const isBreakGlass = (principal: Principal): boolean => judge.isHolder(principal);
-    const connections = closers.add(
+    const connections: Connections = closers.add(
       new Connections({
         judge: (presented) => identify(presented, (name) => authorizer.isDeclaredTenant(name), isBreakGlass),
         limitsOf,
         isBreakGlass,
       }),
     );
+    connections.onEnded(() => openCalls.judgeAgain());
     const shutdown = new AbortController();
     // Every stream that is open listens, and Node would take the eleventh for a leak.
     setMaxListeners(0, shutdown.signal);

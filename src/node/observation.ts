@@ -10,6 +10,7 @@ import {
   logActivated,
   logCalls,
   logClockJump,
+  logEnded,
   logInternal,
   logRecovery,
   logRefusedFiles,
@@ -148,7 +149,7 @@ export class Observation {
 
   /** What the gRPC server tells. */
   get ofServer(): Required<
-    Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onRefusedRequest" | "onFlood" | "onStray">
+    Pick<GrpcServerOptions, "onConnection" | "onRefused" | "onEnded" | "onRefusedRequest" | "onFlood" | "onStray">
   > & {
     readonly observers: readonly CallObserver[];
   } {
@@ -160,6 +161,10 @@ export class Observation {
         this.#logger.debug(event, "connected");
       },
       onRefused: (event) => this.#noteRefused(event),
+      onEnded: (connection) => {
+        counts.ended.inc({ reason: connection.ended!.problem });
+        logEnded(this.#logger, connection);
+      },
       onRefusedRequest: (call, refusal) => {
         counts.refusedRequests.inc({ code: status[refusal.code] ?? "UNKNOWN" });
         logRefusedRequest(this.#logger, call, refusal);

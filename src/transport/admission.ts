@@ -1,5 +1,6 @@
 import type { AccessRequest, Action, Judge } from "../authz/index.js";
 import { InvalidField, PermissionDenied } from "../errors.js";
+import type { Connection } from "../identity/index.js";
 import { type Principal, defaultTopic, isSystemName } from "../names.js";
 import { type TopicSelector, UnreadableRequest } from "../wire/request-fields.js";
 
@@ -54,13 +55,15 @@ abstract class Arrival {
 export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
   readonly request: R;
   readonly access: AccessRequest;
+  readonly #caller: Caller;
   readonly #authorizer: Judge;
   readonly #policyVersion: string;
 
-  constructor(request: R, access: AccessRequest, authorizer: Judge) {
+  constructor(request: R, access: AccessRequest, caller: Caller, authorizer: Judge) {
     super();
     this.request = request;
     this.access = access;
+    this.#caller = caller;
     this.#authorizer = authorizer;
     this.#policyVersion = authorizer.version;
   }
@@ -81,11 +84,24 @@ export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
   }
 
   /**
-   * Asks again if the policy has changed since: a request can wait in a stream, or for its half-close, as long as its
-   * sender likes. @throws PermissionDenied
+   * Asks again whether the caller is still who it was, and, if the policy has changed since, whether it may: a request can
+   * wait in a stream, or for its half-close, as long as its sender likes. @throws IdentityRefused, PermissionDenied
    */
   judgeAgain(): void {
-    if (this.#authorizer.version !== this.#policyVersion) this.#authorizer.authorize(this.access);
+    this.#caller.check();
+    const refusal = this.whyNot();
+    if (refusal !== undefined) throw refusal;
+  }
+
+  /** Why the policy in force does not let it in any more, if it does not. */
+  whyNot(): Error | undefined {
+    if (this.#authorizer.version === this.#policyVersion) return undefined;
+    try {
+      this.#authorizer.authorize(this.access);
+      return undefined;
+    } catch (error) {
+      return error instanceof Error ? error : new Error("the decision failed", { cause: error });
+    }
   }
 }
 
@@ -136,12 +152,15 @@ export class Refusal extends Arrival {
   }
 }
 
-/** Comes behind the last message of a call that is allowed nothing any more of what it was. */
+/** Comes behind the last message of a call that is allowed nothing any more of what it was, or whose caller is nobody. */
 export class Withdrawal extends Refusal {
   constructor(error: unknown) {
     super(error, undefined);
   }
 }
+
+/** Who sent a message, as long as that holds. */
+export type Caller = Pick<Connection, "identity" | "check">;
 
 /** What a decision's log line says of the call that a message came with. */
 export interface CallNames {
@@ -157,22 +176,24 @@ export interface CallNames {
  */
 export function admit(
   incoming: Incoming,
-  principal: Principal,
+  caller: Caller,
   { action, kind, ways }: TopicAccess,
   authorizer: Judge,
   { requestId, method }: CallNames,
   first?: AccessRequest,
 ): Admitted | Listing | Refusal {
   if (incoming instanceof UnreadableRequest) return new Refusal(incoming.error, incoming.requestId);
+  const { principal } = caller.identity;
   try {
+    caller.check();
     if (kind === "lists") return new Listing(incoming, principal, action, authorizer);
     if (ways !== undefined) {
       const { any, told } = first === undefined ? ways(incoming, principal) : { any: [], told: first };
-      const caller = { principal, requestId, method };
-      const way = any.find((each) => authorizer.permits({ ...each, ...caller })) ?? told;
-      const access = { ...way, ...caller };
+      const asking = { principal, requestId, method };
+      const way = any.find((each) => authorizer.permits({ ...each, ...asking })) ?? told;
+      const access = { ...way, ...asking };
       authorizer.authorize(access);
-      return new Admitted(incoming, access, authorizer);
+      return new Admitted(incoming, access, caller, authorizer);
     }
     const access = {
       principal,
@@ -187,7 +208,7 @@ export function admit(
     if (kind === "writes" && action !== "consume" && isSystemName(access.topic)) {
       throw new InvalidField("topic", "only the server writes to topics whose names begin with _");
     }
-    return new Admitted(incoming, access, authorizer);
+    return new Admitted(incoming, access, caller, authorizer);
   } catch (error) {
     return new Refusal(error, incoming.requestId);
   }

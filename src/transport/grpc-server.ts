@@ -12,7 +12,8 @@ import {
 } from "@grpc/grpc-js";
 import { formatAddress } from "../address.js";
 import { BufferPool } from "../buffer-pool.js";
-import { ShuttingDown } from "../errors.js";
+import { ShuttingDown, Unauthenticated } from "../errors.js";
+import type { Connection } from "../identity/index.js";
 import { limits as requestLimits } from "../wire/records.js";
 import type { ConnectionLimits } from "./connection-limits.js";
 import { http2ServerOf } from "./http2-server.js";
@@ -63,6 +64,15 @@ export interface GrpcServerOptions extends Omit<TlsListenerOptions, "maxConnecti
   /** A connection that is cut off because it floods the server with what is not calls. */
   readonly onFlood?: (event: { peer: string }) => void;
   readonly onStray?: (event: StrayRequest) => void;
+  /** A connection that is ended because its peer is nobody any more. */
+  readonly onEnded?: (connection: Connection) => void;
+}
+
+/** What is told to the calls that did not end in time: what was under way, such as a batch on its way to the disk, goes on. */
+class CutOff extends Unauthenticated {
+  constructor({ message }: Error) {
+    super(`${message}; it is not known whether what was under way was done`);
+  }
 }
 
 /**
@@ -76,7 +86,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #sessions: Sessions;
 
   private constructor(options: GrpcServerOptions) {
-    const { onFlood, onStray, limits } = options;
+    const { onFlood, onStray, onEnded, limits } = options;
     this.#sessions = new Sessions(
       {
         maxAgeMs: limits.maxConnectionAgeMs,
@@ -88,6 +98,12 @@ export class GrpcServer implements AsyncDisposable {
       },
       (session) => onFlood?.({ peer: peerOf(session.socket) }),
     );
+    options.connections.onEnded((ended) => {
+      for (const connection of ended) {
+        onEnded?.(connection);
+        this.#sessions.end(connection.socket, new CutOff(connection.ended!));
+      }
+    });
     let observed: ServerHttp2Stream | undefined;
     const observation = observeCalls({
       connections: options.connections,

@@ -1,7 +1,7 @@
 import { type Metadata, Metadata as GrpcMetadata, type ServerInterceptor, ServerInterceptingCall } from "@grpc/grpc-js";
 import type { AccessRequest, Judge } from "../authz/index.js";
 import { PermissionDenied } from "../errors.js";
-import type { Principal } from "../names.js";
+import type { Connection } from "../identity/index.js";
 import { Admitted, type Incoming, type TopicAccess, Withdrawal, admit } from "./admission.js";
 import type { OpenCall, OpenCalls } from "./open-calls.js";
 import { OpenStreams } from "./open-streams.js";
@@ -53,13 +53,14 @@ type ServerStatus = Parameters<Inner["sendStatus"]>[0];
  * ServerInterceptingCall keeps it needs only that a half-close does not overtake what waits.
  */
 class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listener {
-  admitted: Admitted | undefined;
   readonly #method: Method;
   readonly #inner: Inner;
   readonly #needed: MethodAccess | undefined;
   readonly #shared: Shared;
   #handler: Listener | undefined;
-  #principal: Principal | undefined;
+  #connection: Connection | undefined;
+  /** What it delivers by. */
+  #admitted: Admitted | undefined;
   #requestId: string | undefined;
   #readAhead: ReadAhead | undefined;
   #first: AccessRequest | undefined;
@@ -90,13 +91,14 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     const needed = this.#needed;
     const { authorizer, openCalls, openStreams } = this.#shared;
     try {
-      const { principal, requestId } = callerOf(this.#inner);
+      const { connection, requestId } = callerOf(this.#inner);
       if (needed === undefined) throw new PermissionDenied("the method is not open to anyone");
       if (needed !== "open" && this.#isStream) {
+        const { principal } = connection.identity;
         const maximum = authorizer.streamsOf(principal, this.#method.path);
         this.#atEnd(openStreams.enter(principal.tenant, maximum));
       }
-      this.#principal = principal;
+      this.#connection = connection;
       this.#requestId = requestId;
     } catch (error) {
       this.#inner.sendStatus(toStatus(error));
@@ -112,21 +114,21 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
   }
 
   onReceiveMessage(message: unknown): void {
-    const principal = this.#principal;
+    const connection = this.#connection;
     const needed = this.#needed;
     // Of a call that was refused or is over nothing more is heard: what it had begun must not be done for nobody.
-    if (principal === undefined || needed === undefined || this.#isOver || this.#halfClosed) return;
+    if (connection === undefined || needed === undefined || this.#isOver || this.#halfClosed) return;
     if (needed === "open") {
-      this.#handler!.onReceiveMessage(message);
+      this.#receiveOpen(message, connection);
       return;
     }
     const { authorizer } = this.#shared;
     const names = { requestId: this.#requestId, method: this.#method.path };
-    const admitted = admit(message as Incoming, principal, needed, authorizer, names, this.#first);
+    const admitted = admit(message as Incoming, connection, needed, authorizer, names, this.#first);
     if (admitted instanceof Admitted) {
       if (needed.namesOnce) this.#first ??= admitted.access;
       // Only these calls go on delivering on the strength of one message.
-      if (needed.kind === "reads") this.admitted = admitted;
+      if (needed.kind === "reads") this.#admitted = admitted;
       this.#writes?.note(admitted.access);
     }
     if (this.#readAhead === undefined) {
@@ -145,7 +147,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
   onReceiveHalfClose(): void {
     if (this.#isToldToEnd) return;
     this.#halfClosed = true;
-    if (this.#principal === undefined || this.#isOver) return;
+    if (this.#connection === undefined || this.#isOver) return;
     this.#holdsHalfClose = this.#heldMessages > 0;
     if (!this.#holdsHalfClose) this.#handler!.onReceiveHalfClose();
   }
@@ -168,7 +170,7 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     try {
       // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
       const bytes = this.#isStream ? 0 : answerBytes(message as object);
-      if (bytes > 0) this.#atEnd(this.#shared.unreadAnswers.add(this.#principal!.tenant, bytes));
+      if (bytes > 0) this.#atEnd(this.#shared.unreadAnswers.add(this.#connection!.identity.principal.tenant, bytes));
     } catch (error) {
       this.end(toStatus(error));
       return;
@@ -181,6 +183,21 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     if (!this.#endedFromOutside) this.#inner.sendStatus(status);
   }
 
+  get delivers(): boolean {
+    return this.#admitted !== undefined;
+  }
+
+  /**
+   * By what is known of the connection: to judge that of every call at once would hold up everybody else. But who is
+   * refused anyway is told so by who he is, if that is why.
+   */
+  judgeAgain(): void {
+    const connection = this.#connection!;
+    if (connection.ended !== undefined) throw connection.ended;
+    const refusal = this.#admitted?.whyNot();
+    if (refusal !== undefined) throw connection.whyEnded() ?? refusal;
+  }
+
   /** Ends the call from outside: whatever its handler says afterwards is not heard. */
   end(status: ServerStatus): void {
     this.#endedFromOutside = true;
@@ -188,19 +205,33 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     this.#inner.sendStatus(status);
   }
 
+  #receiveOpen(message: unknown, connection: Connection): void {
+    const ended = connection.whyEnded();
+    if (ended === undefined) this.#handler!.onReceiveMessage(message);
+    else this.end(toStatus(ended));
+  }
+
   /**
-   * Ends a stream that has nothing left to write to. Its handler is told in the place of a request: it knows which answers
-   * are due before. A stream that is half-closed ends by itself, and what it has not stored yet is judged once more.
+   * Ends a stream whose caller is nobody any more, or that has nothing left to write to. Its handler is told in the place
+   * of a request: it knows which answers are due before. A stream that is half-closed ends by itself, and what it has not
+   * stored yet is judged once more.
    */
   #judgeWrites(): void {
     if (this.#isOver || this.#halfClosed) return;
-    const error = this.#writes?.whyNot();
+    const error = this.#whyNotWrite();
     if (error === undefined) return;
     this.#halfClosed = this.#isToldToEnd = true;
     this.#handler!.onReceiveMessage(new Withdrawal(error));
     this.#handler!.onReceiveHalfClose();
     const late = setTimeout(() => this.end(toStatus(error)), partingMs).unref();
     this.#atEnd(() => clearTimeout(late));
+  }
+
+  #whyNotWrite(): unknown {
+    const connection = this.#connection!;
+    if (connection.ended !== undefined) return connection.ended;
+    const refusal = this.#writes?.whyNot();
+    return refusal === undefined ? undefined : (connection.whyEnded() ?? refusal);
   }
 
   get #isStream(): boolean {

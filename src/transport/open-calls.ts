@@ -2,14 +2,11 @@ import { toStatus } from "./status.js";
 
 /** A call that goes on for a while, and how it is told to end. */
 export interface OpenCall {
-  /** What the caller was allowed; undefined before the first request, and if everyone may. */
-  readonly admitted: Judged | undefined;
-  end(status: ReturnType<typeof toStatus>): void;
-}
-
-interface Judged {
-  /** @throws PermissionDenied when the caller may not go on */
+  /** Whether it goes on delivering on the strength of what its caller was allowed. */
+  readonly delivers: boolean;
+  /** @throws when its caller may not go on */
   judgeAgain(): void;
+  end(status: ReturnType<typeof toStatus>): void;
 }
 
 /** Work that was begun before the same look at what is under way. */
@@ -45,7 +42,7 @@ export class OpenCalls {
   /** How many of them deliver on the strength of what the policy allowed. */
   get consumes(): number {
     let count = 0;
-    for (const { admitted } of this.#calls) if (admitted !== undefined) count++;
+    for (const { delivers } of this.#calls) if (delivers) count++;
     return count;
   }
 
@@ -72,7 +69,7 @@ export class OpenCalls {
     for (const judge of [...this.#writers]) judge();
     for (const call of [...this.#calls]) {
       try {
-        call.admitted?.judgeAgain();
+        call.judgeAgain();
       } catch (error) {
         this.#end(call, error);
       }

@@ -7,7 +7,7 @@ import {
   status as codes,
 } from "@grpc/grpc-js";
 import type { BufferPool } from "../buffer-pool.js";
-import type { Connections } from "../identity/index.js";
+import type { Connection, Connections } from "../identity/index.js";
 import type { Principal } from "../names.js";
 import { UnreadableRequest } from "../wire/request-fields.js";
 import { ConsumeMessages } from "./consume-response.js";
@@ -107,7 +107,7 @@ type Leaving = Readonly<Record<"answers" | "statuses", UndeliveredStreams>>;
  * Who calls, as it was looked up when the call began: a connection's ends may be another's by the time that a later message
  * arrives. @throws whatever kept the caller from being told
  */
-export function callerOf(call: Inner): { readonly principal: Principal; readonly requestId: string } {
+export function callerOf(call: Inner): { readonly connection: Connection; readonly requestId: string } {
   if (!(call instanceof ObservedCall)) throw new TypeError("nobody has looked who calls");
   return call.caller;
 }
@@ -127,8 +127,8 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
   #handler: Listener | undefined;
   #metadata: Metadata | undefined;
   #requestId = "";
-  #principal: Principal | undefined;
-  /** Why there is no principal. */
+  #connection: Connection | undefined;
+  /** Why there is no connection that it could be let in on. */
   #unknown: unknown;
   #deadlineMs = Infinity;
   #endings: ((outcome: Outcome) => void)[] = [];
@@ -163,7 +163,7 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
   }
 
   get principal(): Principal | undefined {
-    return this.#principal;
+    return this.#connection?.identity.principal;
   }
 
   get requestId(): string {
@@ -174,9 +174,9 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
     return this.#metadata!;
   }
 
-  get caller(): { readonly principal: Principal; readonly requestId: string } {
-    if (this.#principal === undefined) throw this.#unknown;
-    return { principal: this.#principal, requestId: this.#requestId };
+  get caller(): { readonly connection: Connection; readonly requestId: string } {
+    if (this.#connection === undefined) throw this.#unknown;
+    return { connection: this.#connection, requestId: this.#requestId };
   }
 
   override start(handler: Listener): void {
@@ -279,7 +279,7 @@ class ObservedCall extends ServerInterceptingCall implements EndableCall, Starte
     this.#requestId = adoptRequestId(metadata);
     this.#deadlineMs = Number(this.#inner.getDeadline());
     try {
-      this.#principal = connections.principalOf(this.#inner.getConnectionInfo());
+      this.#connection = connections.connectionOf(this.#inner.getConnectionInfo());
     } catch (error) {
       // The next interceptor refuses the call for it.
       this.#unknown = error;

@@ -23,6 +23,11 @@ export interface SessionLimits {
   readonly keepaliveTimeoutMs: number;
 }
 
+/** How long the calls of a connection whose peer is nobody any more have to end by themselves. */
+const lastCallsMs = 500;
+/** And how long all of it may take, until the connection is cut. */
+const endMs = 700;
+
 /** Each of many connections that were opened together gets a time of its own: within this part of the limit. */
 const jitter = 0.1;
 
@@ -44,6 +49,7 @@ interface Live {
  */
 export class Sessions implements CallRegister {
   readonly #live = new Map<ServerHttp2Session, Live>();
+  readonly #bySocket = new WeakMap<Socket, Live>();
   readonly #limits: SessionLimits;
   readonly #onFlood: (session: ServerHttp2Session) => void;
 
@@ -57,6 +63,7 @@ export class Sessions implements CallRegister {
   watch(session: ServerHttp2Session, socket: Socket): void {
     const live = { session, socket, calls: new Set<EndableCall>(), idleSince: performance.now(), isLeaving: false };
     this.#live.set(session, live);
+    this.#bySocket.set(socket, live);
     session.once("close", () => this.#live.delete(session));
     widenReceiveWindows(session);
     watchControlFrames(session, () => {
@@ -80,6 +87,26 @@ export class Sessions implements CallRegister {
     if (live.calls.size > 0) return;
     live.idleSince = performance.now();
     if (live.isLeaving) this.#close(live);
+  }
+
+  /**
+   * Ends the connection on this socket: it takes no more calls and closes behind those that it has. Those that are open have
+   * been told before; what is left of them after a while is told `error`.
+   */
+  end(socket: Socket, error: Error): void {
+    const live = this.#bySocket.get(socket);
+    const cut = setTimeout(() => socket.destroy(), endMs).unref();
+    socket.once("close", () => clearTimeout(cut));
+    if (live === undefined || live.session.destroyed) return;
+    const { session, calls } = live;
+    session.goaway();
+    live.isLeaving = true;
+    if (calls.size === 0) this.#close(live);
+    const late = setTimeout(() => {
+      for (const call of [...calls]) call.sendStatus(toStatus(error));
+      this.#close(live);
+    }, lastCallsMs).unref();
+    session.once("close", () => clearTimeout(late));
   }
 
   /** Answers every call that is open, on any session, whatever answers it is still due. */

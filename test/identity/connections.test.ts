@@ -3,7 +3,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { beforeAll, describe, expect, test } from "vitest";
 import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../../src/errors.js";
-import { Connections, IdentityRefused, identify } from "../../src/identity/index.js";
+import { type Connection, Connections, IdentityRefused, type Judge, identify } from "../../src/identity/index.js";
 import { formatPrincipal, type Principal } from "../../src/names.js";
 import { type IssuedCertificate, TestAuthority } from "../support/certificates.js";
 
@@ -27,8 +27,12 @@ function isBreakGlass(principal: Principal): boolean {
 class Listener implements AsyncDisposable {
   /** Of every tenant. */
   limit = 1_000;
+  /** By which certificates end. */
+  now = (): number => Date.now();
+  judge: Judge = (presented) => identify(presented, (name) => name === "acme" || name === "globex", isBreakGlass);
   readonly connections = new Connections({
-    judge: (presented) => identify(presented, (name) => name === "acme" || name === "globex", isBreakGlass),
+    judge: (...asked) => this.judge(...asked),
+    now: () => this.now(),
     limitsOf: () => ({ connections: this.limit }),
     isBreakGlass,
   });
@@ -121,8 +125,10 @@ describe("a connection", () => {
     const { socket, answer } = await listener.connect(billing());
     expect(socket.getProtocol()).toBe("TLSv1.3");
     expect(answer).toEqual({ tenant: "acme", name: "billing" });
-    expect(listener.connections.principalOf(endsOf(socket))).toBe(answer);
-    expect(listener.connections.fingerprintOf(endsOf(socket))).toBe(socket.getPeerCertificate().fingerprint256);
+    expect(listener.connections.connectionOf(endsOf(socket)).identity.principal).toBe(answer);
+    expect(listener.connections.connectionOf(endsOf(socket)).identity.fingerprint256).toBe(
+      socket.getPeerCertificate().fingerprint256,
+    );
   });
 
   test("is listed with its certificate and its beginning", async () => {
@@ -145,7 +151,7 @@ describe("a connection", () => {
     client.destroy();
     await once(socket, "close");
     expect(listener.connections.size).toBe(0);
-    expect(() => listener.connections.principalOf(ends)).toThrow(Unauthenticated);
+    expect(() => listener.connections.connectionOf(ends).identity.principal).toThrow(Unauthenticated);
   });
 
   test("that nobody knows is nobody's", async () => {
@@ -161,8 +167,8 @@ describe("a connection", () => {
       { ...ends, remotePort: undefined },
     ];
     for (const other of others) {
-      expect(() => listener.connections.principalOf(other)).toThrow(Unauthenticated);
-      expect(() => listener.connections.fingerprintOf(other)).toThrow(Unauthenticated);
+      expect(() => listener.connections.connectionOf(other).identity.principal).toThrow(Unauthenticated);
+      expect(() => listener.connections.connectionOf(other).identity.fingerprint256).toThrow(Unauthenticated);
     }
   });
 
@@ -210,7 +216,7 @@ describe("a connection", () => {
       expect(answer).toBeInstanceOf(IdentityRefused);
       expect((answer as Error).message).toBe(reason);
       expect(listener.connections.size).toBe(0);
-      expect(() => listener.connections.principalOf(endsOf(socket))).toThrow(Unauthenticated);
+      expect(() => listener.connections.connectionOf(endsOf(socket)).identity.principal).toThrow(Unauthenticated);
     });
   }
 
@@ -249,14 +255,14 @@ describe("two connections", () => {
     const two = await listener.connect(reports(), { host: "127.0.0.2", localAddress: "127.0.0.1", localPort });
     expect(two.socket.remotePort).toBe(localPort);
     expect(two.socket.remoteAddress).toBe(one.socket.remoteAddress);
-    expect(listener.connections.principalOf(endsOf(one.socket)).name).toBe("billing");
-    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    expect(listener.connections.connectionOf(endsOf(one.socket)).identity.principal.name).toBe("billing");
+    expect(listener.connections.connectionOf(endsOf(two.socket)).identity.principal.name).toBe("reports");
 
     const ends = endsOf(one.socket);
     one.client.destroy();
     await once(one.socket, "close");
-    expect(() => listener.connections.principalOf(ends)).toThrow(Unauthenticated);
-    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    expect(() => listener.connections.connectionOf(ends).identity.principal).toThrow(Unauthenticated);
+    expect(listener.connections.connectionOf(endsOf(two.socket)).identity.principal.name).toBe("reports");
   });
 
   test("with the same ends one after the other: the later one evicts the earlier and outlives its close", async () => {
@@ -273,9 +279,9 @@ describe("two connections", () => {
     const two = await listener.connect(reports(), { localAddress: "127.0.0.1", localPort });
     expect(endsOf(two.socket)).toMatchObject({ remoteAddress: "127.0.0.1", remotePort: localPort });
     expect(one.socket.destroyed).toBe(true);
-    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    expect(listener.connections.connectionOf(endsOf(two.socket)).identity.principal.name).toBe("reports");
     await closed;
-    expect(listener.connections.principalOf(endsOf(two.socket)).name).toBe("reports");
+    expect(listener.connections.connectionOf(endsOf(two.socket)).identity.principal.name).toBe("reports");
     expect(listener.connections.size).toBe(1);
   });
 });
@@ -287,13 +293,14 @@ describe("a tenant's limit of connections", () => {
     const within = [await listener.connect(billing()), await listener.connect(reports())];
     const over = await listener.connect(billing());
     expect(over.answer).toEqual({ tenant: "acme", name: "billing" });
-    const refused = (): unknown => listener.connections.principalOf(endsOf(over.socket));
+    const refused = (): unknown => listener.connections.connectionOf(endsOf(over.socket)).identity.principal;
     expect(refused).toThrow(QuotaExceeded);
     expect([...listener.connections].at(-1)?.refusal).toMatchObject({
       facts: { tenant: "acme", limit: "connections", maximum: "2" },
       quotaSubject: "tenant:acme",
     });
-    for (const { socket } of within) expect(listener.connections.principalOf(endsOf(socket)).tenant).toBe("acme");
+    for (const { socket } of within)
+      expect(listener.connections.connectionOf(endsOf(socket)).identity.principal.tenant).toBe("acme");
     over.client.resume();
     const since = performance.now();
     await Promise.all([once(over.client, "close"), once(over.socket, "close")]);
@@ -306,11 +313,11 @@ describe("a tenant's limit of connections", () => {
     listener.limit = 1;
     const first = await listener.connect(billing());
     const other = await listener.connect(authority.issue({ principal: "globex/billing" }));
-    expect(listener.connections.principalOf(endsOf(other.socket)).tenant).toBe("globex");
+    expect(listener.connections.connectionOf(endsOf(other.socket)).identity.principal.tenant).toBe("globex");
     first.client.destroy();
     await once(first.socket, "close");
     const next = await listener.connect(billing());
-    expect(listener.connections.principalOf(endsOf(next.socket)).name).toBe("billing");
+    expect(listener.connections.connectionOf(endsOf(next.socket)).identity.principal.name).toBe("billing");
   });
 
   test("follows what the policy says now, and cuts nobody who is in", async () => {
@@ -318,10 +325,10 @@ describe("a tenant's limit of connections", () => {
     const inside = [await listener.connect(billing()), await listener.connect(billing())];
     listener.limit = 1;
     const over = await listener.connect(billing());
-    expect(() => listener.connections.principalOf(endsOf(over.socket))).toThrow(QuotaExceeded);
+    expect(() => listener.connections.connectionOf(endsOf(over.socket)).identity.principal).toThrow(QuotaExceeded);
     listener.limit = 3;
     const next = await listener.connect(billing());
-    for (const { socket } of [...inside, next]) listener.connections.principalOf(endsOf(socket));
+    for (const { socket } of [...inside, next]) listener.connections.connectionOf(endsOf(socket));
   });
 
   test("lets no more than sixteen beyond it in to be answered", async () => {
@@ -345,7 +352,7 @@ describe("the principal who can always get at the policy", () => {
     await using listener = await Listener.listen();
     const { socket, answer } = await listener.connect(root());
     expect(answer).toEqual({ tenant: "ops", name: "root" });
-    expect(listener.connections.principalOf(endsOf(socket))).toBe(answer);
+    expect(listener.connections.connectionOf(endsOf(socket)).identity.principal).toBe(answer);
     const other = await listener.connect(authority.issue({ principal: "ops/roots" }));
     expect(other.answer).toMatchObject({ message: 'tenant "ops" is not declared' });
   });
@@ -354,16 +361,157 @@ describe("the principal who can always get at the policy", () => {
     await using listener = await Listener.listen();
     listener.limit = 0;
     const inside = [await listener.connect(root()), await listener.connect(root())];
-    for (const { socket } of inside) expect(listener.connections.principalOf(endsOf(socket)).name).toBe("root");
+    for (const { socket } of inside)
+      expect(listener.connections.connectionOf(endsOf(socket)).identity.principal.name).toBe("root");
     listener.limit = 1;
     const billed = await listener.connect(billing());
-    expect(listener.connections.principalOf(endsOf(billed.socket)).name).toBe("billing");
+    expect(listener.connections.connectionOf(endsOf(billed.socket)).identity.principal.name).toBe("billing");
   });
 
   test("has to have a certificate that makes it that principal", async () => {
     await using listener = await Listener.listen({ rejectUnauthorized: false });
     const { answer } = await listener.connect(stranger.issue({ principal: "ops/root" }));
     expect(answer).toMatchObject({ message: "the certificate is missing or not trusted" });
+  });
+});
+
+describe("judged again, a connection", () => {
+  const revoked = (): never => {
+    throw new IdentityRefused("revoked", "the certificate was revoked");
+  };
+
+  /** Of each connection that is ended: who it was, and why it is ended. */
+  function endingsOf({ connections }: Listener): string[] {
+    const told: string[] = [];
+    const inWords = ({ identity, ended }: Connection): string =>
+      `${identity.principal.name}: ${ended!.problem}: ${ended!.message}`;
+    connections.onEnded((ended) => told.push(...ended.map(inWords)));
+    return told;
+  }
+
+  test("whose peer is nobody any more lets no call in, and the others are left alone", async () => {
+    await using listener = await Listener.listen();
+    const told = endingsOf(listener);
+    const [gone, stays] = [await listener.connect(billing()), await listener.connect(reports())];
+    const { judge } = listener;
+    const asked: unknown[] = [];
+    listener.judge = (presented, isLive) => {
+      asked.push(isLive);
+      const identity = judge(presented);
+      return identity.principal.name === "billing" ? revoked() : identity;
+    };
+    const judged = listener.connections.judgeAgain();
+    // Of so few connections at once.
+    expect(told).toEqual(["billing: revoked: the certificate was revoked"]);
+    await judged;
+    const [connection] = listener.connections;
+    expect(connection!.ended).toMatchObject({ problem: "revoked" });
+    expect(() => listener.connections.connectionOf(endsOf(gone.socket))).toThrow(connection!.ended);
+    expect(() => connection!.check()).toThrow("the certificate was revoked");
+    expect(listener.connections.connectionOf(endsOf(stays.socket)).ended).toBeUndefined();
+    expect(asked).toEqual([true, true]);
+    listener.judge = judge;
+    await listener.connections.judgeAgain();
+    // What has ended has ended.
+    expect(() => listener.connections.connectionOf(endsOf(gone.socket))).toThrow("revoked");
+    expect(told).toHaveLength(1);
+  });
+
+  test("that stands for another principal is ended, and not given to that one", async () => {
+    await using listener = await Listener.listen();
+    const told = endingsOf(listener);
+    const { socket } = await listener.connect(billing());
+    const { judge } = listener;
+    listener.judge = (presented) => ({ ...judge(presented), principal: { tenant: "acme", name: "root" } });
+    await listener.connections.judgeAgain();
+    expect(told).toEqual(["billing: no_name: the certificate stands for another principal now"]);
+    expect(() => listener.connections.connectionOf(endsOf(socket))).toThrow("another principal");
+  });
+
+  test("is ended also where the judge fails, which its caller learns nothing of", async () => {
+    await using listener = await Listener.listen();
+    const told = endingsOf(listener);
+    await listener.connect(billing());
+    listener.judge = () => {
+      throw new TypeError("a defect at /a/path");
+    };
+    await listener.connections.judgeAgain();
+    expect(told).toEqual(["billing: untrusted: the certificate could not be judged again"]);
+  });
+
+  test("gets no message in before its turn has come, and everybody else has turns in between", async () => {
+    await using listener = await Listener.listen();
+    const told = endingsOf(listener);
+    const all = [];
+    for (let count = 0; count < 4; count++) all.push(await listener.connect(billing()));
+    let judged = 0;
+    listener.judge = () => {
+      judged++;
+      // Longer than a slice.
+      for (const until = performance.now() + 6; performance.now() < until;);
+      return revoked();
+    };
+    const connections = [...listener.connections];
+    const judging = listener.connections.judgeAgain();
+    expect([judged, told.length]).toEqual([1, 1]);
+    expect(connections[3]!.ended).toBeUndefined();
+    expect(() => connections[3]!.check()).toThrow("revoked");
+    // Told of in a turn of its own: the refusal of the message that has found it goes first.
+    expect([judged, told.length]).toEqual([2, 1]);
+    let turns = 0;
+    const count = (): void => {
+      turns++;
+      if (told.length < 4) setImmediate(count);
+    };
+    setImmediate(count);
+    await judging;
+    expect([judged, told.length]).toEqual([4, 4]);
+    expect(turns).toBeGreaterThanOrEqual(2);
+  });
+});
+
+describe("a certificate's end", () => {
+  const year = 365 * 24 * 3_600_000;
+
+  test("a year ahead is waited for, by a clock that may jump there", async () => {
+    await using listener = await Listener.listen();
+    const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + year);
+    const { socket } = await listener.connect(authority.issue({ principal: "acme/billing", notAfter }));
+    await listener.connect(authority.issue({ principal: "acme/reports", notAfter: new Date(Date.now() + 2 * year) }));
+    const ended = new Promise<readonly Connection[]>((resolve) => listener.connections.onEnded(resolve));
+    let judged = 0;
+    const { judge } = listener;
+    listener.judge = (presented) => (judged++, judge(presented));
+    // Node takes a longer time than 2^31 ms for none at all.
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(judged).toBe(0);
+    listener.now = () => notAfter.getTime() - 1;
+    expect(listener.connections.connectionOf(endsOf(socket)).ended).toBeUndefined();
+    listener.now = () => notAfter.getTime();
+    const jumped = performance.now();
+    const [first, ...others] = await ended;
+    expect(performance.now() - jumped).toBeLessThan(1_500);
+    expect(first!.ended).toMatchObject({ problem: "expired", message: "the certificate has expired" });
+    expect(others).toEqual([]);
+    expect(() => listener.connections.connectionOf(endsOf(socket))).toThrow("the certificate has expired");
+    expect([...listener.connections].map(({ ended: why }) => why?.problem)).toEqual(["expired", undefined]);
+  });
+
+  test("is not the connection's where another authority vouches for it longer", async () => {
+    await using listener = await Listener.listen();
+    const { judge } = listener;
+    const endsMs = Date.now() + 100;
+    const asked = new Promise<void>((resolve) => {
+      listener.judge = (presented, isLive) => {
+        if (isLive === true) resolve();
+        return { ...judge(presented), endsMs: isLive === true ? endsMs + year : endsMs };
+      };
+    });
+    await listener.connect(billing());
+    await asked;
+    const [connection] = listener.connections;
+    expect(Date.now()).toBeGreaterThanOrEqual(endsMs);
+    expect([connection!.ended, connection!.identity.endsMs]).toEqual([undefined, endsMs + year]);
   });
 });
 

@@ -16,6 +16,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_break_glass_total: ["COUNTER"],
   aclog_connections_accepted_total: ["COUNTER"],
   aclog_connections_cut_total: ["COUNTER"],
+  aclog_connections_ended_total: ["COUNTER", "reason"],
   aclog_connections_refused_total: ["COUNTER", "reason"],
   aclog_decisions_total: ["COUNTER", "action", "outcome"],
   aclog_disk_free_bytes: ["GAUGE"],

@@ -9,7 +9,8 @@ import { consumeBytes } from "../support/raw-client.js";
 
 function call(ended: string[], name: string, judgeAgain?: () => void) {
   return {
-    admitted: judgeAgain === undefined ? undefined : { judgeAgain },
+    delivers: judgeAgain !== undefined,
+    judgeAgain: judgeAgain ?? (() => undefined),
     end: ({ details }: { details: string }) => ended.push(`${name}: ${details}`),
   };
 }

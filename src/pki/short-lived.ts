@@ -5,13 +5,14 @@ import {
   createPublicKey,
   generateKeyPairSync,
   randomBytes,
-  sign,
 } from "node:crypto";
-import forge from "node-forge";
 import { OperatorError } from "../errors.js";
 import type { Principal } from "../names.js";
 import type { Issued } from "./authority.js";
+import { extension, makeCertificate, nameOf, partsOf } from "./certificate.js";
+import { oidOf, sequence } from "./der.js";
 import { certificatesIn } from "./pem.js";
+import { signatureOf } from "./signing.js";
 
 /** What a certificate says beside its subject. */
 export interface ShortLivedOptions {
@@ -60,17 +61,17 @@ export class ShortLivedAuthority {
     if (signatureOf(key) === undefined) {
       throw new OperatorError(`the authority's key is ${key.asymmetricKeyType ?? "unknown"}, and cannot sign here`);
     }
-    return new ShortLivedAuthority(subjectIn(certificate), key);
+    return new ShortLivedAuthority(partsOf(certificate).subject, key);
   }
 
   /** One with a key of its own and the name that is in this certificate. */
   static pretending(certificatePem: string | Buffer): ShortLivedAuthority {
-    return new ShortLivedAuthority(subjectIn(new X509Certificate(certificatePem)), makeKey());
+    return new ShortLivedAuthority(partsOf(new X509Certificate(certificatePem)).subject, makeKey());
   }
 
   /** One that nobody has heard of. */
   static unknown(): ShortLivedAuthority {
-    return new ShortLivedAuthority(nameOf([["2.5.4.3", `unknown ${randomBytes(4).toString("hex")}`]]), makeKey());
+    return new ShortLivedAuthority(nameOf(["CN", `unknown ${randomBytes(4).toString("hex")}`]), makeKey());
   }
 
   /** A certificate with the subject O=tenant, CN=name and an elliptic curve key. */
@@ -92,23 +93,16 @@ function make(
   issuerKey: KeyObject,
   { usage = "clientAuth", notBefore, notAfter }: ShortLivedOptions,
 ): Issued {
-  const { algorithm, digest } = signatureOf(issuerKey)!;
-  const validity = [notBefore ?? new Date(Date.now() - minuteMs), notAfter ?? new Date(Date.now() + dayMs)];
-  // RFC 5280, 4.1: version 3, serial number, algorithm, issuer, validity, subject, public key, extensions.
-  const toBeSigned = sequence(
-    der(0xa0, der(0x02, Buffer.from([2]))),
-    der(0x02, Buffer.concat([Buffer.from([0x40]), randomBytes(15)])),
-    algorithm,
+  const content = {
     issuer,
-    sequence(...validity.map(timeOf)),
-    subjectOf(principal),
-    createPublicKey(key).export({ type: "spki", format: "der" }),
-    der(0xa3, sequence(sequence(oidOf("2.5.29.37"), der(0x04, sequence(oidOf(usageOids[usage])))))),
-  );
-  const signature = sign(digest, toBeSigned, issuerKey);
-  const certificate = sequence(toBeSigned, algorithm, der(0x03, Buffer.from([0]), signature));
+    subject: subjectOf(principal),
+    notBefore: notBefore ?? new Date(Date.now() - minuteMs),
+    notAfter: notAfter ?? new Date(Date.now() + dayMs),
+    publicKey: createPublicKey(key),
+    extensions: [extension("2.5.29.37", sequence(oidOf(usageOids[usage])))],
+  };
   return {
-    certificatePem: new X509Certificate(certificate).toString(),
+    certificatePem: makeCertificate(content, issuerKey).toString(),
     keyPem: key.export({ type: "pkcs8", format: "pem" }).toString(),
   };
 }
@@ -117,60 +111,6 @@ function makeKey(): KeyObject {
   return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
 }
 
-/** How a key signs (RFC 4055, 5758, 8410); undefined for a kind that is not known here. */
-function signatureOf(key: KeyObject): { readonly algorithm: Buffer; readonly digest: string | null } | undefined {
-  switch (key.asymmetricKeyType) {
-    case "rsa":
-      return { algorithm: sequence(oidOf("1.2.840.113549.1.1.11"), der(0x05)), digest: "sha256" };
-    case "ec":
-      return { algorithm: sequence(oidOf("1.2.840.10045.4.3.2")), digest: "sha256" };
-    case "ed25519":
-      return { algorithm: sequence(oidOf("1.3.101.112")), digest: null };
-    default:
-      return undefined;
-  }
-}
-
-/** A certificate's subject, whatever kinds of strings it is made of: written anew it could come out otherwise. */
-function subjectIn(certificate: X509Certificate): Buffer {
-  const [toBeSigned] = forge.asn1.fromDer(certificate.raw.toString("latin1")).value as forge.asn1.Asn1[];
-  const fields = toBeSigned!.value as forge.asn1.Asn1[];
-  // The version comes first, unless it is the first one.
-  const hasVersion = fields[0]!.tagClass === forge.asn1.Class.CONTEXT_SPECIFIC;
-  return Buffer.from(forge.asn1.toDer(fields[hasVersion ? 5 : 4]!).getBytes(), "latin1");
-}
-
 function subjectOf({ tenant, name }: Principal): Buffer {
-  return nameOf([
-    ["2.5.4.10", tenant],
-    ["2.5.4.3", name],
-  ]);
-}
-
-function nameOf(attributes: readonly (readonly [oid: string, value: string])[]): Buffer {
-  return sequence(...attributes.map(([oid, value]) => der(0x31, sequence(oidOf(oid), der(0x0c, Buffer.from(value))))));
-}
-
-/** UTCTime, which ends with the year 2049 (RFC 5280, 4.1.2.5). */
-function timeOf(date: Date): Buffer {
-  const digits = date.toISOString().replace(/\D/g, "").slice(0, 14);
-  return date.getUTCFullYear() < 2050
-    ? der(0x17, Buffer.from(`${digits.slice(2)}Z`))
-    : der(0x18, Buffer.from(`${digits}Z`));
-}
-
-function oidOf(text: string): Buffer {
-  return der(0x06, Buffer.from(forge.asn1.oidToDer(text).getBytes(), "latin1"));
-}
-
-function sequence(...parts: readonly Buffer[]): Buffer {
-  return der(0x30, ...parts);
-}
-
-/** One element: tag, length, content. */
-function der(tag: number, ...parts: readonly Buffer[]): Buffer {
-  const content = Buffer.concat(parts);
-  const { length } = content;
-  const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
+  return nameOf(["O", tenant], ["CN", name]);
 }

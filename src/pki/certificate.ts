@@ -2,6 +2,12 @@ import { type KeyObject, X509Certificate, randomBytes } from "node:crypto";
 import { childrenOf, der, type Element, integer, oidOf, readOid, sequence, tags, timeOf } from "./der.js";
 import { signed } from "./signing.js";
 
+/** A new certificate and its key (PKCS#8), both PEM. */
+export interface Issued {
+  readonly certificatePem: string;
+  readonly keyPem: string;
+}
+
 /** What a certificate is to say, beside its serial number. */
 export interface CertificateContent {
   /** DER of the name of the authority, as it stands in the authority's own certificate. */

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, rename, unlink } from "node:fs/promises";
+import { link, lstat, open, readFile, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Finding, OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
@@ -10,39 +10,87 @@ export interface NewFile {
   readonly text: string;
   /** Readable by its owner alone. */
   readonly secret: boolean;
+  /** Takes the place of the one that is there; otherwise nothing is ever overwritten, whoever else writes. */
+  readonly replaces: boolean;
+}
+
+interface Staged {
+  readonly path: string;
+  /** Relative to the directory, too. */
+  readonly temporary: string;
+  readonly replaces: boolean;
+}
+
+/** What a run is about: there only while it writes. */
+interface Pending {
+  /** All files are whole: whoever finds this puts them in place. Otherwise they are rubbish. */
+  readonly isReady: boolean;
+  readonly staged: readonly Staged[];
+}
+
+const pendingName = ".pending";
+const temporaryName = /^\..+\.[0-9a-f]{16}\.tmp$/;
+// What a path is made of here: no segment begins with a dot, and none can lead out of the directory.
+const innerPath = /^[A-Za-z0-9][A-Za-z0-9._-]*(\/[A-Za-z0-9][A-Za-z0-9._-]*)*$/;
+
+/** Whether a path names something below the directory that it is relative to, and nothing that is hidden. */
+export function isInnerPath(path: string): boolean {
+  return innerPath.test(path);
 }
 
 /**
- * Makes all files, or as good as: everything is written and synced under temporary names first, and only then put in
- * place, each in one step. Without `force` nothing is ever overwritten, whoever else writes at the same time.
+ * Makes all files or none, also when the process is killed in between: everything is written and synced under temporary
+ * names first, then announced as ready, and only then put in place, in the order given. What a killed process leaves is
+ * completed, or cleared away, by `finishInterrupted`. The caller holds the directory (`holding`).
  *
  * @returns the paths, in the order given
- * @throws OperatorError when a file appeared in the meantime
+ * @throws OperatorError when a file that must not be replaced appeared in the meantime
  */
 export async function writeSet(
   directory: string,
   files: readonly NewFile[],
-  options: { readonly force: boolean; onProgress?: (made: string) => void },
+  onProgress?: (made: string) => void,
 ): Promise<string[]> {
-  const staged: { readonly temporary: string; readonly path: string }[] = [];
+  const staged = files.map(({ path, replaces }) => {
+    const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
+    return { path, temporary, replaces };
+  });
   try {
-    await makeDirectory(directory);
-    for (const file of files) {
-      const target = join(directory, file.path);
-      if (dirname(file.path) !== ".") await makeDirectory(dirname(target), 0o700);
-      const temporary = join(dirname(target), `.${basename(target)}.${randomBytes(8).toString("hex")}.tmp`);
-      staged.push({ temporary, path: file.path });
-      await writeSynced(temporary, file);
+    await announce(directory, { isReady: false, staged });
+    for (const [index, { path, text, secret }] of files.entries()) {
+      if (dirname(path) !== ".") await makeDirectory(join(directory, dirname(path)), 0o700);
+      await writeSynced(join(directory, staged[index]!.temporary), text, secret ? 0o600 : 0o644);
     }
-    for (const { temporary, path } of staged) {
-      await publish(temporary, join(directory, path), options.force);
-      options.onProgress?.(path);
+    await syncFolders(directory, staged);
+    await announce(directory, { isReady: true, staged });
+    for (const each of staged) {
+      await publish(directory, each);
+      onProgress?.(each.path);
     }
-    await syncDirectories(new Set(files.map((file) => dirname(join(directory, file.path)))));
+    await syncFolders(directory, staged);
   } finally {
-    for (const { temporary } of staged) await unlink(temporary).catch(ignoreMissing);
+    await clear(directory, staged);
   }
   return files.map((file) => file.path);
+}
+
+/** Completes what a killed process was putting in place, and removes what it had not got so far with. The caller holds the directory. */
+export async function finishInterrupted(directory: string): Promise<void> {
+  const { isReady, staged } = await readPending(directory);
+  for (const each of isReady ? staged : []) {
+    if (!(await exists(join(directory, each.temporary)))) continue;
+    await publish(directory, each).catch((error: unknown) => {
+      // It was put there before the process died, or somebody else's has been put there since.
+      if (!(error instanceof OperatorError)) throw error;
+    });
+  }
+  if (isReady) await syncFolders(directory, staged);
+  await clear(directory, staged);
+}
+
+/** Whether a process was killed while it put files in place. */
+export async function isInterrupted(directory: string): Promise<boolean> {
+  return exists(join(directory, pendingName));
 }
 
 /**
@@ -55,7 +103,7 @@ export async function refuseExisting(directory: string, paths: readonly string[]
   if (present.size === 0) return;
   const findings: Finding[] = [...present].flatMap((path) => {
     const half = path.endsWith(".key") ? path.replace(/key$/, "crt") : path.replace(/crt$/, "key");
-    return present.has(half)
+    return present.has(half) || !paths.includes(half)
       ? []
       : [{ source: join(directory, path), problem: `exists, but ${half} does not: half a set` }];
   });
@@ -65,12 +113,6 @@ export async function refuseExisting(directory: string, paths: readonly string[]
       "use them as they are, or make them anew with --force",
     findings,
   );
-}
-
-/** Of paths that all lie in one folder, that folder; else where the set begins. */
-function commonFolder(paths: readonly string[]): string {
-  const [folder, ...others] = new Set(paths.map((path) => dirname(path)));
-  return folder === undefined || others.length > 0 ? "." : folder;
 }
 
 /** Also true for a dangling symbolic link: nothing can be made there. */
@@ -84,9 +126,15 @@ export async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function writeSynced(path: string, { text, secret }: NewFile): Promise<void> {
+/** Of paths that all lie in one folder, that folder; else where the set begins. */
+function commonFolder(paths: readonly string[]): string {
+  const [folder, ...others] = new Set(paths.map((path) => dirname(path)));
+  return folder === undefined || others.length > 0 ? "." : folder;
+}
+
+async function writeSynced(path: string, text: string, mode: number): Promise<void> {
   // The mode is the file's from its first moment; a chmod afterwards would leave one in which the key can be read.
-  const file = await open(path, "wx", secret ? 0o600 : 0o644);
+  const file = await open(path, "wx", mode);
   try {
     await file.writeFile(text);
     await file.sync();
@@ -95,32 +143,71 @@ async function writeSynced(path: string, { text, secret }: NewFile): Promise<voi
   }
 }
 
-async function publish(temporary: string, target: string, force: boolean): Promise<void> {
-  if (force) {
-    await rename(temporary, target);
+async function announce(directory: string, pending: Pending): Promise<void> {
+  const [path, temporary] = [join(directory, pendingName), join(directory, `${pendingName}.tmp`)];
+  // One that a killed process left.
+  await unlink(temporary).catch(ignoreMissing);
+  await writeSynced(temporary, JSON.stringify(pending), 0o600);
+  await rename(temporary, path);
+  await syncDirectory(directory);
+}
+
+async function readPending(directory: string): Promise<Pending> {
+  const path = join(directory, pendingName);
+  if (!(await exists(path))) return { isReady: false, staged: [] };
+  try {
+    const pending = JSON.parse(await readFile(path, "utf8")) as Pending;
+    if (pending.staged.every((each) => isInnerPath(each.path) && isTemporaryOf(each))) return pending;
+  } catch (error) {
+    if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
+  }
+  throw new OperatorError(
+    `${path} is not as aclog writes it: remove it, and look whether each key fits its certificate`,
+  );
+}
+
+function isTemporaryOf({ path, temporary }: Staged): boolean {
+  return dirname(temporary) === dirname(path) && temporaryName.test(basename(temporary));
+}
+
+async function publish(directory: string, { temporary, path, replaces }: Staged): Promise<void> {
+  const [from, target] = [join(directory, temporary), join(directory, path)];
+  if (replaces) {
+    await rename(from, target);
     return;
   }
   try {
-    // Unlike rename, link fails when the target exists: of two that race, one is refused.
-    await link(temporary, target);
+    // Unlike rename, link fails when the target exists.
+    await link(from, target);
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
     throw new OperatorError(
-      "another run made certificates at the same time; --force makes them anew",
+      "somebody else made certificates at the same time; --force makes them anew",
       [{ source: target, problem: "exists" }],
       { cause: error },
     );
   }
 }
 
-async function syncDirectories(paths: ReadonlySet<string>): Promise<void> {
-  for (const path of paths) {
-    const directory = await open(path, "r");
-    try {
-      await directory.sync();
-    } finally {
-      await directory.close();
-    }
+/** What was only there on the way. The announcement goes last: it alone knows the names of the rest. */
+async function clear(directory: string, staged: readonly Staged[]): Promise<void> {
+  for (const { temporary } of staged) await unlink(join(directory, temporary)).catch(ignoreMissing);
+  await unlink(join(directory, pendingName)).catch(ignoreMissing);
+}
+
+async function syncFolders(directory: string, staged: readonly Staged[]): Promise<void> {
+  const folders = new Set(staged.map(({ path }) => dirname(path)));
+  // A folder that was just made is a name in the one above it.
+  for (const folder of [...folders]) folders.add(dirname(folder));
+  for (const folder of folders) await syncDirectory(join(directory, folder));
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, "r");
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
   }
 }
 

@@ -1,9 +1,23 @@
 /**
- * The certificate authority: makes, issues and inspects. node-forge stays in this room, and it only ever makes
- * certificates; who a peer is, is decided by OpenSSL and by `identity/`.
+ * The certificate authority: makes, issues, renews, revokes, lists and inspects. node-forge stays in this room, and it only
+ * ever makes certificates; who a peer is, is decided by OpenSSL and by `identity/`.
  */
 
+export type { AlternativeNames } from "./extensions.js";
+export { type AuthorityHolding, type Holding, type Holdings, holdingsIn, whoIs } from "./holdings.js";
 export { type CertificateSummary, inspectCertificate } from "./inspect.js";
-export { examplePrincipals, initCertificates, issueCertificate } from "./issue.js";
+export { type InitOptions, examplePrincipals, initAuthority, initCertificates } from "./init.js";
+export { type Issuance, type IssueOptions, issueCertificate } from "./issue.js";
 export { certificatesIn } from "./pem.js";
+export {
+  type Renewal,
+  type RenewalOutcome,
+  type Renewed,
+  type RenewOptions,
+  expiring,
+  renewCertificate,
+  renewExpiring,
+} from "./renew.js";
+export { type Reason, reasons } from "./reasons.js";
+export { type Revocation, type Target, type WrittenList, renewLists, revokeCertificates } from "./revoke.js";
 export { ShortLivedAuthority, type ShortLivedOptions, issueSelfSigned } from "./short-lived.js";

@@ -91,7 +91,7 @@ function parse(pem: string | Buffer): X509Certificate {
 }
 
 /** Node gives one RDN a line in the order of the certificate, already escaped by RFC 2253. */
-function distinguishedName(lines: string): string {
+export function distinguishedName(lines: string): string {
   return lines.replaceAll(" + ", "+").split("\n").reverse().join(",");
 }
 

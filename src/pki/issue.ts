@@ -1,138 +1,124 @@
-import { X509Certificate, createPrivateKey } from "node:crypto";
+import { type KeyObject, type X509Certificate, createPublicKey } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
-import { formatPrincipal, isPrincipalName, isTenantName, nameRules, type Principal } from "../names.js";
-import { type Authority, type Issued, issueClient, issueServer, makeAuthority } from "./authority.js";
-import { exists, type NewFile, refuseExisting, writeSet } from "./files.js";
+import type { Principal } from "../names.js";
+import { checkAlternativeNames } from "./alternative-names.js";
+import { authoritiesIn, chainAbove, firstAuthority, issuerOf, type Signer, tenantAuthority } from "./authorities.js";
+import { indexFile, readIndex } from "./certificate-index.js";
+import type { AlternativeNames } from "./extensions.js";
+import { exists, refuseExisting, writeSet } from "./files.js";
+import { holding } from "./hold.js";
+import { makeRsaKey, type RsaBits } from "./keys.js";
+import { clientContent, entryOf, issueLeaf, leafFiles, serverContent } from "./leaf.js";
+import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
+import { keyOfRequest } from "./request.js";
+import { defaultDays } from "./validity.js";
 
-/** The principals that the example policy speaks about. */
-export const examplePrincipals: readonly Principal[] = [
-  { tenant: "acme", name: "root" },
-  { tenant: "acme", name: "billing" },
-  { tenant: "acme", name: "reports" },
-  { tenant: "acme", name: "nobody" },
-  { tenant: "globex", name: "root" },
-  { tenant: "globex", name: "nobody" },
-  { tenant: "ops", name: "root" },
-];
+export interface IssueOptions {
+  /** Replaces what is there. */
+  readonly force: boolean;
+  readonly days?: number | undefined;
+  /** Of the key that is made; not with a request, which has its own. */
+  readonly bits?: RsaBits | undefined;
+  readonly names?: AlternativeNames | undefined;
+  /** The file of the authority that signs, without `.crt`; else the tenant's own, where it has one, or the first. */
+  readonly ca?: string | undefined;
+  /** A request for a certificate, PEM or DER. */
+  readonly request?: Buffer | undefined;
+  /** Where to, relative to the folder and without an ending; else where everybody looks for it. */
+  readonly place?: string | undefined;
+}
 
-/**
- * Makes a new authority (`ca.crt`, `ca.key`), a server for localhost (`server.crt`, `server.key`) and one client for
- * each principal (`clients/TENANT/NAME.crt`, `.key`) in `directory`, which need not exist. Two runs may overlap:
- * without `force` one of them makes the whole set and the other is refused.
- *
- * @param options.force makes everything anew, also the authority: what the old one issued is trusted no longer
- * @param options.onProgress is told each path, relative to `directory`, when the file is in place
- * @returns the same paths
- * @throws OperatorError when a file is in the way and `force` is not set, or a principal is not valid; nothing was made
- */
-export async function initCertificates(
-  directory: string,
-  options: { readonly principals: readonly Principal[]; readonly force: boolean; onProgress?: (made: string) => void },
-): Promise<string[]> {
-  for (const principal of options.principals) checkNames(principal);
-  // The first file decides between two runs that overlap, so its order is part of the promise.
-  const stems = ["ca", "server", ...options.principals.map(stemOf)];
-  refuseRepeated(stems);
-  if (!options.force) await refuseExisting(directory, stems.flatMap(pairOf));
-
-  const { authority, issued } = await makeAuthority();
-  // Signing holds the thread for about 30 ms each, but the far slower search for primes runs beside it.
-  const leaves = await Promise.all([
-    issueServer(authority),
-    ...options.principals.map((principal) => issueClient(authority, principal)),
-  ]);
-  const files = [issued, ...leaves].flatMap((pair, index) => filesOf(stems[index]!, pair));
-  return writeSet(directory, files, options);
+/** What came of it. */
+export interface Issuance {
+  /** Relative to the folder. */
+  readonly made: readonly string[];
+  readonly serial: string;
+  readonly notAfter: Date;
+  /** It ends earlier than it was to, since its authority does. */
+  readonly isCut: boolean;
 }
 
 /**
- * One more client of the authority in `directory`: `clients/TENANT/NAME.crt` and `.key`.
+ * One more certificate of an authority in `directory`: that of a client, `clients/TENANT/NAME.crt`, or of a server. Its key
+ * is made beside it, unless it was requested by somebody who has one. Runs may overlap.
  *
- * @returns the paths made, relative to `directory`
- * @throws OperatorError when the authority is missing, incomplete or unfit, when the client exists and `force` is not
- *   set, or when the principal is not valid; nothing was made
+ * @throws OperatorError when the authority is missing, incomplete or unfit, when the certificate exists and `force` is not
+ *   set, or when a name or the request is not valid; nothing was made
  */
 export async function issueCertificate(
   directory: string,
-  principal: Principal,
-  options: { readonly force: boolean },
-): Promise<string[]> {
-  checkNames(principal);
-  const authority = await openAuthority(directory);
-  const stem = stemOf(principal);
-  if (!options.force) await refuseExisting(directory, pairOf(stem));
-  return writeSet(directory, filesOf(stem, await issueClient(authority, principal)), options);
+  whom: Principal | "server",
+  options: IssueOptions,
+): Promise<Issuance> {
+  const { names = {}, request, days = defaultDays.leaf, force } = options;
+  if (whom !== "server") checkNames(whom);
+  checkAlternativeNames(names);
+  const stem = options.place ?? (whom === "server" ? serverStem : clientStem(whom));
+  const requested = request && keyOfRequest(request);
+  // Before the folder is touched: where no authority is, nothing is to be left.
+  await signerFor(directory, whom, options.ca);
+  return holding(directory, async () => {
+    const signer = await signerFor(directory, whom, options.ca);
+    checkPlace(stem, [firstAuthority, ...(await authoritiesIn(directory)).map((each) => each.stem)]);
+    if (!force) await refuseExisting(directory, requested ? [`${stem}.crt`] : [`${stem}.key`, `${stem}.crt`]);
+    if (requested) await refuseOtherKey(join(directory, `${stem}.key`), requested);
+    const made = requested === undefined ? await makeRsaKey(options.bits ?? 2048) : undefined;
+    const content = whom === "server" ? serverContent(names) : clientContent(whom, names);
+    const certificate = issueLeaf(signer, content, requested ?? made!.publicKey, days);
+    return put(directory, { stem, signer, certificate, key: made?.privateKey, force }, days);
+  });
 }
 
-async function openAuthority(directory: string): Promise<Authority> {
-  const [certificatePath, keyPath] = [join(directory, "ca.crt"), join(directory, "ca.key")];
-  const [hasCertificate, hasKey] = await Promise.all([exists(certificatePath), exists(keyPath)]);
-  if (!hasCertificate && !hasKey) {
-    throw new OperatorError(`${directory} has no certificate authority: run \`aclog certs init\` first`);
+/** The authority that signs for somebody, unless another is named. */
+export async function signerFor(directory: string, whom: Principal | "server", ca?: string): Promise<Signer> {
+  if (ca !== undefined) {
+    checkAuthorityName(ca);
+    return issuerOf(directory, ca);
   }
-  if (!hasCertificate || !hasKey) {
-    const [there, missing] = hasCertificate ? [certificatePath, keyPath] : [keyPath, certificatePath];
-    throw new OperatorError(
-      `half a certificate authority: ${there} exists, but ${missing} does not; ` +
-        "restore it, or make a new set with `aclog certs init --force`",
-    );
-  }
-  const [certificatePem, keyPem] = await Promise.all([
-    readFile(certificatePath, "latin1"),
-    readFile(keyPath, "latin1"),
-  ]);
-  const problem = unfitness(certificatePem, keyPem);
-  if (problem !== undefined) throw new OperatorError(`${directory} cannot issue certificates: ${problem}`);
-  return { certificatePem, keyPem };
+  const own = whom === "server" ? undefined : tenantAuthority(whom.tenant);
+  const hasOwn = own !== undefined && (await exists(join(directory, `${own}.crt`)));
+  return issuerOf(directory, hasOwn ? own : firstAuthority);
 }
 
-/** Why this pair cannot sign for us; undefined when it can. */
-function unfitness(certificatePem: string, keyPem: string): string | undefined {
-  let certificate, key;
+/** Puts a new certificate in its place and into the index. The folder is held. */
+export async function put(
+  directory: string,
+  {
+    stem,
+    signer,
+    certificate,
+    key,
+    force,
+  }: { stem: string; signer: Signer; certificate: X509Certificate; key: KeyObject | undefined; force: boolean },
+  days: number,
+): Promise<Issuance> {
+  const files = leafFiles(stem, [certificate, ...(await chainAbove(directory, signer))], key, force);
+  const index = indexFile([...(await readIndex(directory)), entryOf(certificate, `${stem}.crt`)]);
+  // The index first: no certificate is ever out that it does not know.
+  await writeSet(directory, [index, ...files]);
+  const [notBefore, notAfter] = [new Date(certificate.validFrom), new Date(certificate.validTo)];
+  return {
+    made: files.map(({ path }) => path),
+    serial: certificate.serialNumber,
+    notAfter,
+    isCut: notAfter.getTime() < notBefore.getTime() + days * 86_400_000,
+  };
+}
+
+/** A certificate beside a key that is not its own is of no use to anybody. */
+async function refuseOtherKey(path: string, requested: KeyObject): Promise<void> {
+  if (!(await exists(path))) return;
+  const [here, there] = [publicKeyIn(await readFile(path)), requested];
+  if (here?.equals(there)) return;
+  throw new OperatorError(`${path} is there, and is not the key of this request: name another place with --out`);
+}
+
+function publicKeyIn(pem: Buffer): KeyObject | undefined {
   try {
-    certificate = new X509Certificate(certificatePem);
-    key = createPrivateKey(keyPem);
+    return createPublicKey(pem);
   } catch {
-    // OpenSSL's own words would not help, and are about the inside of a key.
-    return "ca.crt or ca.key is not readable as PEM";
+    return undefined;
   }
-  if (key.asymmetricKeyType !== "rsa")
-    return `the authority's key is ${key.asymmetricKeyType}, and only RSA can be used`;
-  if (!certificate.checkPrivateKey(key)) return "ca.key is not the key of ca.crt";
-  if (!certificate.ca) return "ca.crt is not the certificate of an authority";
-  if (Date.parse(certificate.validTo) <= Date.now()) return `ca.crt expired on ${certificate.validTo}`;
-  return undefined;
-}
-
-function checkNames(principal: Principal): void {
-  if (!isTenantName(principal.tenant)) {
-    throw new OperatorError(`${JSON.stringify(principal.tenant)} is not a tenant name: ${nameRules.tenant}`);
-  }
-  if (!isPrincipalName(principal.name)) {
-    throw new OperatorError(`${JSON.stringify(principal.name)} is not a principal name: ${nameRules.principal}`);
-  }
-}
-
-function refuseRepeated(stems: readonly string[]): void {
-  const repeated = stems.find((stem, index) => stems.indexOf(stem) !== index);
-  if (repeated !== undefined) throw new OperatorError(`${repeated} is asked for twice`);
-}
-
-// Valid names hold no separator and never begin with a dot, so a principal cannot lead out of the directory.
-function stemOf(principal: Principal): string {
-  return `clients/${formatPrincipal(principal)}`;
-}
-
-function pairOf(stem: string): [key: string, certificate: string] {
-  return [`${stem}.key`, `${stem}.crt`];
-}
-
-function filesOf(stem: string, issued: Issued): NewFile[] {
-  const [key, certificate] = pairOf(stem);
-  return [
-    { path: key, text: issued.keyPem, secret: true },
-    { path: certificate, text: issued.certificatePem, secret: false },
-  ];
 }

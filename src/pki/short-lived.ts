@@ -8,8 +8,7 @@ import {
 } from "node:crypto";
 import { OperatorError } from "../errors.js";
 import type { Principal } from "../names.js";
-import type { Issued } from "./authority.js";
-import { extension, makeCertificate, nameOf, partsOf } from "./certificate.js";
+import { extension, type Issued, makeCertificate, nameOf, partsOf } from "./certificate.js";
 import { oidOf, sequence } from "./der.js";
 import { certificatesIn } from "./pem.js";
 import { signatureOf } from "./signing.js";

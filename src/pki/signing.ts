@@ -15,6 +15,23 @@ const ecSignatures: Readonly<Record<string, readonly [oid: string, digest: strin
   secp521r1: ["1.2.840.10045.4.3.4", "sha512"],
 };
 
+/** Digests of the signatures of others that are read here. SHA-1 is not among them. */
+const digests: Readonly<Record<string, string | null>> = {
+  "1.2.840.113549.1.1.11": "sha256",
+  "1.2.840.113549.1.1.12": "sha384",
+  "1.2.840.113549.1.1.13": "sha512",
+  "1.2.840.10045.4.3.2": "sha256",
+  "1.2.840.10045.4.3.3": "sha384",
+  "1.2.840.10045.4.3.4": "sha512",
+  "1.3.101.112": null,
+  "1.3.101.113": null,
+};
+
+/** The digest of a signature with this algorithm; null where it has its own, undefined where it is weak or not known here. */
+export function digestOf(oid: string): string | null | undefined {
+  return digests[oid];
+}
+
 /** How this private key signs (RFC 4055, 5758, 8410); undefined for a kind that is not known here. */
 export function signatureOf(key: KeyObject): Signature | undefined {
   switch (key.asymmetricKeyType) {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, test } from "vitest";
@@ -29,7 +30,7 @@ test("init again is refused, and nothing is overwritten", async () => {
   const before = await readFile(join(workplace.path, "certs/ca.crt"), "utf8");
   const { code, stderr } = await aclog("certs", "init");
   assert.equal(code, 1);
-  assert.match(stderr, /^aclog: certs has 18 of these 18 files already, .*--force\n$/);
+  assert.match(stderr, /^aclog: certs has 19 of these 19 files already, .*--force\n$/);
   assert.equal(await readFile(join(workplace.path, "certs/ca.crt"), "utf8"), before);
 });
 
@@ -51,9 +52,10 @@ test("a folder that cannot be is refused in words", async () => {
 test("issue makes one more client, once", async () => {
   const { code, stdout } = await aclog("certs", "issue", "acme/shipping", "--json");
   assert.equal(code, 0);
-  assert.deepEqual(JSON.parse(stdout), {
-    made: ["certs/clients/acme/shipping.key", "certs/clients/acme/shipping.crt"],
-  });
+  const { made: paths, serial, notAfter } = JSON.parse(stdout) as Record<string, string>;
+  assert.deepEqual(paths, ["certs/clients/acme/shipping.key", "certs/clients/acme/shipping.crt"]);
+  const certificate = new X509Certificate(await readFile(join(workplace.path, "certs/clients/acme/shipping.crt")));
+  assert.deepEqual([serial, new Date(notAfter!)], [certificate.serialNumber, new Date(certificate.validTo)]);
   assert.equal((await aclog("certs", "issue", "acme/shipping")).code, 1);
   assert.equal((await aclog("certs", "issue", "acme/shipping", "--force")).code, 0);
 });

@@ -1,0 +1,174 @@
+import { type KeyObject, X509Certificate, createPrivateKey } from "node:crypto";
+import { readFile, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { OperatorError } from "../errors.js";
+import { exists } from "./files.js";
+import { distinguishedName } from "./inspect.js";
+import { weaknessOf } from "./keys.js";
+import { certificatesIn } from "./pem.js";
+import { signatureOf } from "./signing.js";
+
+/** An authority whose certificate is in the folder: `STEM.crt`. */
+export interface Authority {
+  /** `ca`, the first one; `acme-ca`, a tenant's own; `ca-issuing`, below the first. */
+  readonly stem: string;
+  readonly certificate: X509Certificate;
+  /** As RFC 4514 writes it. */
+  readonly name: string;
+}
+
+/** One that can sign. */
+export interface Signer extends Authority {
+  readonly key: KeyObject;
+}
+
+/** The authority that `aclog certs init` makes first. */
+export const firstAuthority = "ca";
+const belowSuffix = "-issuing";
+
+/** The authority of a tenant. */
+export function tenantAuthority(tenant: string): string {
+  return `${tenant}-ca`;
+}
+
+/** The authority below another, which signs in its place. */
+export function issuingBelow(stem: string): string {
+  return stem + belowSuffix;
+}
+
+/** The file with the lists of an authority and of the one below it. */
+export function listFileOf(stem: string): string {
+  return `${stem.endsWith(belowSuffix) ? stem.slice(0, -belowSuffix.length) : stem}.crl`;
+}
+
+/** Every authority whose certificate lies in the folder, sorted by file; those in a bundle, too. */
+export async function authoritiesIn(directory: string): Promise<Authority[]> {
+  const files = (await readdir(directory)).filter((file) => file.endsWith(".crt")).sort();
+  const found: Authority[] = [];
+  for (const file of files) {
+    const pem = await readFile(join(directory, file), "latin1").catch(() => "");
+    for (const certificate of readable(pem).filter(({ ca }) => ca)) {
+      found.push(authorityOf(file.slice(0, -".crt".length), certificate));
+    }
+  }
+  return found;
+}
+
+/** Every authority of the folder that can sign. One that has ended, or whose key is put away, holds up no other. */
+export async function signersIn(directory: string): Promise<Signer[]> {
+  const stems = new Set((await authoritiesIn(directory)).map(({ stem }) => stem));
+  const signers: Signer[] = [];
+  for (const stem of stems) {
+    const signer = await openSigner(directory, stem).catch((error: unknown) => {
+      if (!(error instanceof OperatorError)) throw error;
+      return undefined;
+    });
+    if (signer !== undefined) signers.push(signer);
+  }
+  return signers;
+}
+
+/** What issues for an authority: the one below it, where there is one, so that its own key can be put away. */
+export async function issuerOf(directory: string, stem: string): Promise<Signer> {
+  const below = issuingBelow(stem);
+  const hasBelow = (await hasFile(directory, `${below}.crt`)) || (await hasFile(directory, `${below}.key`));
+  return openSigner(directory, hasBelow ? below : stem);
+}
+
+/**
+ * @throws OperatorError when the authority is missing, incomplete or unfit to sign
+ */
+export async function openSigner(directory: string, stem: string): Promise<Signer> {
+  const [certificatePath, keyPath] = [join(directory, `${stem}.crt`), join(directory, `${stem}.key`)];
+  const [hasCertificate, hasKey] = await Promise.all([exists(certificatePath), exists(keyPath)]);
+  if (!hasCertificate && !hasKey) {
+    throw new OperatorError(
+      stem === firstAuthority
+        ? `${directory} has no certificate authority: run \`aclog certs init\` first`
+        : `${directory} has no certificate authority ${stem}: there is no ${stem}.crt`,
+    );
+  }
+  if (!hasCertificate || !hasKey) {
+    const [there, missing] = hasCertificate ? [certificatePath, keyPath] : [keyPath, certificatePath];
+    throw new OperatorError(
+      `half a certificate authority: ${there} exists, but ${missing} does not; ` +
+        "restore it, or make a new set with `aclog certs init --force`",
+    );
+  }
+  const [certificatePem, keyPem] = await Promise.all([
+    readFile(certificatePath, "latin1"),
+    readFile(keyPath, "latin1"),
+  ]);
+  return fitSigner(directory, stem, certificatePem, keyPem);
+}
+
+/** Certificates that lead from what this authority issues to its root, which whoever checks has. The nearest first. */
+export async function chainAbove(directory: string, signer: Authority): Promise<X509Certificate[]> {
+  const authorities = (await authoritiesIn(directory)).map(({ certificate }) => certificate);
+  const chain: X509Certificate[] = [];
+  for (let at: X509Certificate | undefined = signer.certificate; at !== undefined && !isRoot(at);) {
+    chain.push(at);
+    at = authorities.find((above) => !chain.includes(above) && isIssuedBy(chain.at(-1)!, above));
+  }
+  return chain;
+}
+
+/** By name and by signature. */
+export function isIssuedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  return certificate.checkIssued(authority) && certificate.verify(authority.publicKey);
+}
+
+async function hasFile(directory: string, name: string): Promise<boolean> {
+  return exists(join(directory, name));
+}
+
+function authorityOf(stem: string, certificate: X509Certificate): Authority {
+  return { stem, certificate, name: distinguishedName(certificate.subject) };
+}
+
+function fitSigner(directory: string, stem: string, certificatePem: string, keyPem: string): Signer {
+  const refuse = (problem: string) => new OperatorError(`${directory} cannot issue certificates: ${problem}`);
+  const certificates = readable(certificatePem);
+  const key = readableKey(keyPem);
+  // OpenSSL's own words would not help, and are about the inside of a key.
+  if (certificates.length === 0 || key === undefined) throw refuse(`${stem}.crt or ${stem}.key is not readable as PEM`);
+  // In a bundle, the one whose key it is.
+  const certificate = certificates.find((each) => each.checkPrivateKey(key));
+  if (certificate === undefined) throw refuse(`${stem}.key is not the key of ${stem}.crt`);
+  const problem = unfitness(certificate, key);
+  if (problem !== undefined) throw refuse(`${stem}.crt ${problem}`);
+  return { ...authorityOf(stem, certificate), key };
+}
+
+/** Why nothing that this authority signed would be good for anything; undefined when it can sign. */
+function unfitness(certificate: X509Certificate, key: KeyObject): string | undefined {
+  if (!certificate.ca) return "is not the certificate of an authority";
+  const weakness = weaknessOf(certificate.publicKey);
+  if (weakness !== undefined) return `cannot be used: ${weakness}`;
+  if (signatureOf(key) === undefined) return `has a key of the kind ${key.asymmetricKeyType}, which cannot sign here`;
+  if (Date.parse(certificate.validTo) <= Date.now()) return `expired on ${certificate.validTo}`;
+  return undefined;
+}
+
+/** What can be read of the certificates of a PEM file. */
+function readable(pem: string): X509Certificate[] {
+  return certificatesIn(pem).flatMap((each) => {
+    try {
+      return new X509Certificate(each);
+    } catch {
+      return [];
+    }
+  });
+}
+
+function readableKey(pem: string): KeyObject | undefined {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    return undefined;
+  }
+}
+
+function isRoot(certificate: X509Certificate): boolean {
+  return isIssuedBy(certificate, certificate);
+}

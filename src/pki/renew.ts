@@ -1,0 +1,166 @@
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { OperatorError } from "../errors.js";
+import { formatPrincipal, type Principal } from "../names.js";
+import { authoritiesIn, isIssuedBy, issuerOf, type Signer, signersIn } from "./authorities.js";
+import { partsOf } from "./certificate.js";
+import { readIndex } from "./certificate-index.js";
+import { renewedExtensions } from "./extensions.js";
+import { exists } from "./files.js";
+import { certificateAt, type Holding, holdingsIn, isOf } from "./holdings.js";
+import { holding } from "./hold.js";
+import { type Issuance, put } from "./issue.js";
+import { makeKeyLike, makeRsaKey, type RsaBits, weaknessOf } from "./keys.js";
+import { signLeaf } from "./leaf.js";
+import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
+import { revokeOne, type Revocation } from "./revoke.js";
+
+/** Whose certificate, or where it lies, relative to the folder and without its ending. */
+export type Renewed = Principal | "server" | { readonly place: string };
+
+export interface RenewOptions {
+  /** Undefined: as long as the one before. */
+  readonly days?: number | undefined;
+  /** Certifies the key of the one before, which need not be here; otherwise a new one of its kind is made. */
+  readonly sameKey?: boolean | undefined;
+  /** Of a new RSA key, whatever the one before had. */
+  readonly bits?: RsaBits | undefined;
+  /** The file of the authority that signs, without `.crt`; else the one that signed before. */
+  readonly ca?: string | undefined;
+  /** Revokes the one before, which is otherwise good until it ends. */
+  readonly revokeOld?: boolean | undefined;
+}
+
+export interface Renewal extends Issuance {
+  /** Serial number of the one before. */
+  readonly before: string;
+  readonly revocation: Revocation | undefined;
+}
+
+/** What became of each of several. */
+export type RenewalOutcome =
+  { readonly holding: Holding; readonly renewal: Renewal } | { readonly holding: Holding; readonly problem: string };
+
+const dayMs = 86_400_000;
+
+/**
+ * A certificate in the place of the one before, for the same subject, usage and names, byte for byte.
+ * @throws OperatorError when there is none, or nobody here can sign it anew; nothing was changed
+ */
+export async function renewCertificate(directory: string, which: Renewed, options: RenewOptions): Promise<Renewal> {
+  if (which !== "server" && "tenant" in which) checkNames(which);
+  await refuseMissing(directory);
+  return holding(directory, async () => renewAt(directory, await stemOf(directory, which), options));
+}
+
+/**
+ * Renews what ends within so many days, and what has ended, each on its own: one that cannot be renewed holds up no other.
+ * @param days Infinity for everything
+ */
+export async function renewExpiring(directory: string, days: number, options: RenewOptions): Promise<RenewalOutcome[]> {
+  await refuseMissing(directory);
+  const outcomes: RenewalOutcome[] = [];
+  for (const each of expiring((await holdingsIn(directory)).certificates, days)) {
+    try {
+      const renewal = await holding(directory, () => renewAt(directory, each.file!.replace(/\.crt$/, ""), options));
+      outcomes.push({ holding: each, renewal });
+    } catch (error) {
+      if (!(error instanceof OperatorError)) throw error;
+      outcomes.push({ holding: each, problem: error.message });
+    }
+  }
+  return outcomes;
+}
+
+/** Those in use that end within so many days, or have ended. */
+export function expiring(certificates: readonly Holding[], days: number): Holding[] {
+  const until = Date.now() + days * dayMs;
+  // Of what has ended only the last one in a file matters: the others were renewed in time.
+  const last = new Map(certificates.map((each) => [each.file, each.serial]));
+  return certificates.filter(
+    ({ state, file, serial, notAfter }) =>
+      notAfter.getTime() <= until && (state === "valid" || (state === "expired" && last.get(file) === serial)),
+  );
+}
+
+async function renewAt(directory: string, stem: string, options: RenewOptions): Promise<Renewal> {
+  checkPlace(stem, []);
+  const path = join(directory, `${stem}.crt`);
+  const old = await certificateAt(path);
+  if (old === undefined)
+    throw new OperatorError(`${path} holds no certificate to renew: make one with \`aclog certs issue\``);
+  if (old.ca)
+    throw new OperatorError(
+      `${path} is the certificate of an authority: docs/certificates.md says how one follows another`,
+    );
+  const signer = await signerOf(directory, old, path, options.ca);
+  const { publicKey, privateKey } = await keyFor(directory, stem, old, options);
+  const parts = partsOf(old);
+  const days = options.days ?? Math.max(1, Math.round((Date.parse(old.validTo) - Date.parse(old.validFrom)) / dayMs));
+  const extensions = renewedExtensions(parts, publicKey, signer.certificate);
+  const certificate = signLeaf(signer, parts.subject, extensions, publicKey, days);
+  const issuance = await put(directory, { stem, signer, certificate, key: privateKey, force: true }, days);
+  const revocation = options.revokeOld
+    ? await revokeOne(directory, old, `${stem}.crt`, { reason: "superseded" })
+    : undefined;
+  return { ...issuance, before: old.serialNumber, revocation };
+}
+
+async function keyFor(
+  directory: string,
+  stem: string,
+  old: X509Certificate,
+  { sameKey, bits }: RenewOptions,
+): Promise<{ publicKey: KeyObject; privateKey: KeyObject | undefined }> {
+  if (sameKey) {
+    const weakness = weaknessOf(old.publicKey);
+    if (weakness !== undefined) throw new OperatorError(`its key is not worth keeping: ${weakness}`);
+    return { publicKey: old.publicKey, privateKey: undefined };
+  }
+  const path = join(directory, `${stem}.key`);
+  if (!(await exists(path))) {
+    throw new OperatorError(
+      `${path} is not here: whoever has the key can bring a request (\`aclog certs issue … --csr FILE --force\`), ` +
+        "or --same-key certifies it again",
+    );
+  }
+  return bits === undefined ? makeKeyLike(old.publicKey) : makeRsaKey(bits);
+}
+
+async function signerOf(
+  directory: string,
+  old: X509Certificate,
+  path: string,
+  ca: string | undefined,
+): Promise<Signer> {
+  if (ca !== undefined) {
+    checkAuthorityName(ca);
+    return issuerOf(directory, ca);
+  }
+  const signer = (await signersIn(directory)).find(({ certificate }) => isIssuedBy(old, certificate));
+  if (signer !== undefined) return signer;
+  const isHere = (await authoritiesIn(directory)).some(({ certificate }) => isIssuedBy(old, certificate));
+  throw new OperatorError(
+    isHere
+      ? `the key of the authority that issued ${path} is not in ${directory}`
+      : `no authority of ${directory} has issued ${path}: --ca NAME has one of them issue it from now on`,
+  );
+}
+
+/** The usual place, or wherever the index says that the newest of his lies. */
+async function stemOf(directory: string, which: Renewed): Promise<string> {
+  if (which === "server") return serverStem;
+  if ("place" in which) return which.place;
+  const usual = clientStem(which);
+  if (await exists(join(directory, `${usual}.crt`))) return usual;
+  const his = (await readIndex(directory)).filter((entry) => entry.file !== undefined && isOf(entry, which));
+  const file = his.at(-1)?.file;
+  if (file === undefined)
+    throw new OperatorError(`${directory} has no certificate of ${formatPrincipal(which)} to renew`);
+  return file.replace(/\.crt$/, "");
+}
+
+async function refuseMissing(directory: string): Promise<void> {
+  if (!(await exists(directory)))
+    throw new OperatorError(`there is no folder ${directory}: --dir names the one with the authority`);
+}

@@ -46,7 +46,7 @@ export function addReviewOptions(command: Command): Command {
  * @throws UsageError for a tenant that the policy does not declare
  */
 export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promise<void> {
-  const { cutOffInWords, formatCsv, formatHtml } = await import("../review/index.js");
+  const { cutOffInWords, formatCsv, formatHtml, notesOn } = await import("../review/index.js");
   const { review, policy } = isLive(flags) ? await askServer(scope, flags) : await reviewFiles(scope, flags);
   if (flags.json) {
     await print(`${JSON.stringify(review)}\n`);
@@ -56,6 +56,7 @@ export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promi
   // A table says so itself. Beside rows for programs a note on stdout would be one of them.
   if (cutOff !== undefined && (flags.csv || flags.html !== undefined)) process.stderr.write(`aclog: ${cutOff}\n`);
   if (flags.csv) {
+    for (const note of notesOn(review)) process.stderr.write(`aclog: ${note}\n`);
     await print(formatCsv(review));
     return;
   }

@@ -13,7 +13,7 @@ interface Row extends Permission {
 
 /** Columns that say the same in every row are left out: the title says it. */
 export async function formatReview(review: Review): Promise<string> {
-  const { cutOffInWords, groupedBy, isNamedBy, titleOf } = await import("../review/index.js");
+  const { cutOffInWords, groupedBy, isNamedBy, notesOn, titleOf } = await import("../review/index.js");
   const { scope, permissions, policyVersion } = review;
   const rows = [...groupedBy(permissions, keyOf).values()].map((same) => ({
     ...same[0]!,
@@ -39,6 +39,7 @@ export async function formatReview(review: Review): Promise<string> {
       ? []
       : ["Denied, although another rule allows it\n", table([...columns, overruled], denied, "")]),
     ...(cutOff === undefined ? [] : [`${cutOff}\n`]),
+    ...notesOn(review).map((note) => `${note}\n`),
   ].join("\n");
 }
 

@@ -20,7 +20,7 @@ export {
   type ReviewScope,
 } from "./permissions.js";
 export { readPolicy } from "./read-policy.js";
-export { cutOffInWords, titleOf } from "./review-words.js";
+export { cutOffInWords, notesOn, titleOf } from "./review-words.js";
 export { testAsText } from "./test-report-text.js";
 export { type Difference, testMatrix, type TestOptions, type TestReport } from "./test-report.js";
 export type { TopicRange } from "./topic-regions.js";

@@ -2,6 +2,7 @@ import { defaultTopic } from "../names.js";
 import { type LoadedPolicy, Pace, wildcard } from "../authz/index.js";
 import { sortedBy } from "./paced-sort.js";
 import { oddNames, witnessOf } from "./topic-regions.js";
+import { mostAlike } from "./typos.js";
 
 /** A topic that there is, or could be. */
 export interface OwnedTopic {
@@ -64,6 +65,22 @@ export class KnownTopics {
     if (!topic.endsWith(wildcard)) return [{ name: topic, isPattern: false, asked: topic }];
     const asked = witnessOf(topic, new Set([...(await this.#patterns(tenant)), ...oddNames(tenant)]));
     return asked === undefined ? [] : [{ name: topic, isPattern: true, asked }];
+  }
+
+  /** Whether a file speaks of this topic or pattern by its own name, or there is such a topic. */
+  async has(tenant: string, topic: string): Promise<boolean> {
+    return (await this.#patterns(tenant)).has(topic);
+  }
+
+  /** Of a topic the topic, of a pattern the pattern that has nearly the same name; undefined if none has. */
+  async mostAlike(tenant: string, topic: string): Promise<string | undefined> {
+    const isPattern = topic.endsWith(wildcard);
+    const patterns = await this.#patterns(tenant);
+    return mostAlike(
+      topic,
+      [...patterns].filter((each) => each.endsWith(wildcard) === isPattern),
+      this.#pace,
+    );
   }
 
   /** The names, and the topic columns of the rules. */

@@ -12,13 +12,13 @@ import {
   topicMatch,
   wildcard,
 } from "../authz/index.js";
-import { editDistance } from "../suggest.js";
 import { evaluateInSlices } from "./deciding.js";
 import { ruleLine } from "./lines.js";
 import type { MissKind, NearMiss } from "./near-misses.js";
 import { Nearest, type Ranked } from "./nearest.js";
 import type { RoleWays } from "./role-ways.js";
 import { oddNames, witnessOf } from "./topic-regions.js";
+import { typosBetween } from "./typos.js";
 import type { Question } from "./why.js";
 
 /** What looks as if it would be allowed, until the policy is asked. */
@@ -34,9 +34,6 @@ const maxTried = 12;
 
 /** Nearest is what may be mistyped, then what the principal has elsewhere, then what would have to be given or changed. */
 const distances = { mistyped: 0, heldElsewhere: 20, role: 30, action: 40, topic: 50, tenant: 60, rule: 70 } as const;
-
-/** Names that differ by at most so many letters may be meant for each other; more so the longer they are. */
-const maxTypos = 3;
 
 /** Finds what could be the nearest misses by plain comparison, one thing of the question being otherwise each time. */
 export class MissSearch {
@@ -271,13 +268,4 @@ export class MissSearch {
 /** What the simple model knows of a principal. */
 function nameIn(principal: string): string {
   return parsePrincipal(principal)!.name;
-}
-
-/** In how many letters they differ; undefined for names that are not much alike. */
-function typosBetween(one: string, other: string): number | undefined {
-  const most = Math.min(maxTypos, Math.max(1, Math.floor(one.length / 3)));
-  // What is so much longer or shorter is farther away. To compare long names costs the square of their length.
-  if (Math.abs(one.length - other.length) > most || one.length > 64) return undefined;
-  const typos = editDistance(one, other);
-  return typos <= most ? typos : undefined;
 }

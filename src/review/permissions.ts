@@ -1,11 +1,12 @@
-import { isSystemName, parsePrincipal, systemTenant } from "../names.js";
-import { type Action, actions, type Effect, type LoadedPolicy, Pace, type Rule } from "../authz/index.js";
+import { parsePrincipal, systemTenant } from "../names.js";
+import { type Action, actions, type Effect, type LoadedPolicy, Pace, type Rule, wildcard } from "../authz/index.js";
 import { Concerned, type Pass } from "./concerned.js";
 import { evaluateInSlices } from "./deciding.js";
 import { type KnownTopic, KnownTopics, type OwnedTopic } from "./known-topics.js";
 import { type FittingRule } from "./lines.js";
 import { sortedBy } from "./paced-sort.js";
 import { RoleWays } from "./role-ways.js";
+import { isServersAlone } from "./server-made.js";
 import { TopicsWithin } from "./topics-within.js";
 
 /** What somebody may do; or may not, although a rule allows it, because another denies it. */
@@ -41,6 +42,14 @@ export interface Review {
   readonly permissions: readonly Permission[];
   /** There if this is not all: there were more than asked for, or more to look at than can be in a bounded time. */
   readonly cutOff?: "permissions" | "work";
+  /** There if neither a rule nor a row of the matrix names the scope's topic, and no such topic is known to exist. */
+  readonly unnamed?: UnnamedTopic;
+}
+
+/** A topic or a pattern that stands nowhere, and may be mistyped. */
+export interface UnnamedTopic {
+  /** One that does stand somewhere, and has nearly the same name. */
+  readonly similar?: string;
 }
 
 export interface ReviewOptions {
@@ -58,9 +67,6 @@ export const defaultMaxPermissions = 10_000;
 /** In rules that are weighed: some seconds. A decision takes as long as so few, where an index finds its rules. */
 const maxWork = 1_000_000;
 const indexedDecision = 2;
-
-/** The only ones that a rule opens on a topic that the server makes. */
-const onSystemTopics: readonly Action[] = ["consume", "describe"];
 
 /**
  * Asks the policy about everybody and everything within the scope; each decision is Casbin's.
@@ -91,7 +97,15 @@ export async function reviewPermissions(
   }
   const sorted = passes.length === 1 ? permissions : await sortedBy(permissions, inReadingOrder);
   const cutOff = isFull ? "permissions" : walk.isOverdone ? "work" : undefined;
-  return { policyVersion, scope, permissions: sorted, ...(cutOff && { cutOff }) };
+  const unnamed = await unnamedTopic(scope, known);
+  return { policyVersion, scope, permissions: sorted, ...(cutOff && { cutOff }), ...(unnamed && { unnamed }) };
+}
+
+async function unnamedTopic({ tenant, topic }: ReviewScope, known: KnownTopics): Promise<UnnamedTopic | undefined> {
+  if (tenant === undefined || topic === undefined || topic === wildcard) return undefined;
+  if (await known.has(tenant, topic)) return undefined;
+  const similar = await known.mostAlike(tenant, topic);
+  return similar === undefined ? {} : { similar };
 }
 
 /** As one pass gives them. */
@@ -165,8 +179,7 @@ class Walk {
     const plain = topics.coveredBy(this.#concerned.allowedPatterns(subjects, tenant));
     const within = pass === "plain" ? plain : topics.allBut(plain);
     for (const topic of within) {
-      const open = isSystemName(topic.name) ? possible.filter((action) => onSystemTopics.includes(action)) : possible;
-      for (const action of open) {
+      for (const action of possible.filter((each) => !isServersAlone(each, topic.name))) {
         if (this.isOverdone) return;
         await this.#breathe(isIndexable ? indexedDecision : this.#concerned.rulesOf(tenant));
         const permission = await this.#permission(principal, action, tenant, topic);

@@ -1,12 +1,38 @@
-import { actionPhrases } from "../authz/index.js";
+import { type Action, actionPhrases, wildcard } from "../authz/index.js";
 import type { Review, ReviewScope } from "./permissions.js";
+import { isServersAlone } from "./server-made.js";
 
 /** What a review is about: `Who may consume from acme/orders`, `What acme/billing may do`. */
 export function titleOf({ principal, action, tenant, topic }: ReviewScope): string {
-  const where = topic === undefined ? tenant : `${tenant ?? ""}/${topic}`;
+  const where = topic === undefined ? tenant : topicsOf(tenant ?? "", topic);
   if (principal !== undefined) return `What ${principal} may do${where === undefined ? "" : ` in ${where}`}`;
   const what = action === undefined ? `do ${topic === undefined ? "what in" : "anything to"}` : actionPhrases[action];
   return where === undefined ? "Who may do what" : `Who may ${what} ${where}`;
+}
+
+/** A topic; of a pattern in words which names are meant by it. */
+function topicsOf(tenant: string, topic: string): string {
+  if (!topic.endsWith(wildcard)) return `${tenant}/${topic}`;
+  const start = topic === wildcard ? "" : `begin with ${topic.slice(0, -1)} and that `;
+  return `topics of ${tenant} that ${start}no line names`;
+}
+
+/** What a reader of a review should know about its topic; a sentence each. */
+export function notesOn({ scope: { action, tenant, topic }, unnamed }: Review): string[] {
+  if (tenant === undefined || topic === undefined) return [];
+  const isPattern = topic.endsWith(wildcard);
+  const what = isPattern ? "pattern" : "topic";
+  const meant = unnamed?.similar === undefined ? "." : `; did you mean ${unnamed.similar}?`;
+  return [
+    ...(unnamed === undefined ? [] : [`No rule and no row of the matrix names the ${what} ${topic}${meant}`]),
+    ...(action !== undefined && isServersAlone(action, topic) ? [serversAloneInWords(action)] : []),
+    ...(isPattern ? [`Of topics that a line names: aclog policy what --all --tenant ${tenant}`] : []),
+  ];
+}
+
+/** `The server lets nobody but itself produce to a topic whose name begins with _, whatever a rule says.` */
+export function serversAloneInWords(action: Action): string {
+  return `The server lets nobody but itself ${actionPhrases[action]} a topic whose name begins with _, whatever a rule says.`;
 }
 
 /** Why a review is not all that there is, and how to get at the rest; undefined if it is all. */

@@ -1,5 +1,7 @@
 import { actionPhrases } from "../authz/index.js";
 import { type FittingRule, wayInWords } from "./lines.js";
+import { serversAloneInWords } from "./review-words.js";
+import { isServersAlone } from "./server-made.js";
 import type { Why } from "./why.js";
 
 /**
@@ -8,12 +10,17 @@ import type { Why } from "./why.js";
  */
 export function formatWhy(answer: Why, isAboutReader = false): string {
   const { question, decision, reason, rule, policyVersion } = answer;
-  const may = decision === "allow" ? "may" : "may not";
+  const isServersOwn = isServersAlone(question.action, question.topic);
+  const may = decision === "deny" ? "may not" : isServersOwn ? "may, as far as rules go," : "may";
   const what = `${actionPhrases[question.action]} ${question.tenant}/${question.topic}`;
   const lines = [
     `${question.principal} ${may} ${what}: ${reason}.`,
     ...(rule === undefined ? [] : ["", ...rulesInLines([rule])]),
-    ...(isAboutReader && isPart(answer) ? partInLines(answer) : [...othersInLines(answer), ...missesInLines(answer)]),
+    ...(isServersOwn
+      ? ["", serversAloneInWords(question.action)]
+      : isAboutReader && isPart(answer)
+        ? partInLines(answer)
+        : [...othersInLines(answer), ...missesInLines(answer)]),
     "",
     `Policy version ${policyVersion}`,
   ];

@@ -12,6 +12,7 @@ import { evaluateInSlices } from "./deciding.js";
 import type { FittingRule } from "./lines.js";
 import { type NearMiss, nearMisses } from "./near-misses.js";
 import { RoleWays } from "./role-ways.js";
+import { isServersAlone } from "./server-made.js";
 
 /** May this principal do this? All of it literal: a question is never a pattern. */
 export interface Question {
@@ -36,7 +37,7 @@ export interface Why {
   readonly others: readonly FittingRule[];
   /** How many more fit than `others` names. */
   readonly moreOthers: number;
-  /** Of what no rule speaks of: what would have to be otherwise, the nearest first. */
+  /** Of what no rule speaks of: what would have to be otherwise, the nearest first. Of what the server alone does, nothing. */
   readonly misses: readonly NearMiss[];
 }
 
@@ -80,7 +81,10 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
     ...(rule !== undefined && { rule: ways.fitting(rule, principal, tenant) }),
     others: others.slice(0, maxOthers).map((each) => ways.fitting(each, principal, tenant)),
     moreOthers: Math.max(0, others.length - maxOthers),
-    misses: rule === undefined ? await nearMisses(policy, question, ways, { isWithinTenant, pace }) : [],
+    misses:
+      rule === undefined && !isServersAlone(action, topic)
+        ? await nearMisses(policy, question, ways, { isWithinTenant, pace })
+        : [],
   };
 }
 

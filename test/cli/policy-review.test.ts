@@ -3,6 +3,9 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
+import { loadFrom } from "../../src/cli/policy-flags.js";
+import { formatReview } from "../../src/cli/review-text.js";
+import { reviewPermissions } from "../../src/review/index.js";
 import { run, Workplace } from "./command.js";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -39,6 +42,35 @@ test("a review that is cut off says so beside the rows", async () => {
 test("a principal that no line names may be mistyped", async () => {
   const { stdout } = await run(["policy", "what", "acme/biling"], { cwd: root });
   assert.match(stdout, /^Nothing, by any rule\.\nNo line names acme\/biling; did you mean "acme\/billing"\?$/m);
+});
+
+test.each([
+  [
+    "produce",
+    "acme/*",
+    /^Who may produce to topics of acme that no line names [^]*: aclog policy what --all --tenant acme$/m,
+  ],
+  [
+    undefined,
+    "acme/orders.*",
+    /^Who may do anything to topics of acme that begin with orders\. and that no line names /,
+  ],
+  [
+    "produce",
+    "acme/oders.*",
+    /^No rule and no row of the matrix names the pattern oders\.\*; did you mean orders\.\*\?$/m,
+  ],
+  ["produce", "acme/_offsets", /^The server lets nobody but itself produce to a topic whose name begins with _/m],
+] as const)("who %s %s says what is asked about, and what may be meant", async (action, path, expected) => {
+  const [tenant, topic] = path.split("/") as [string, string];
+  const scope = { ...(action && { action }), tenant, topic };
+  assert.match(await formatReview(await reviewPermissions(await loadFrom(join(root, "policy")), scope)), expected);
+});
+
+test("beside rows for programs, what may be meant is told on stderr", async () => {
+  const { stdout, stderr } = await run(["policy", "who", "produce", "acme/ordres", "--csv"], { cwd: root });
+  assert.equal(stdout.split("\n").length, 3);
+  assert.match(stderr, /^aclog: No rule and no row of the matrix names the topic ordres; did you mean orders\?\n$/);
 });
 
 test.each([

@@ -68,6 +68,25 @@ describe("a review lists", () => {
   });
 });
 
+describe("a review about a topic that stands nowhere says so, with what it may be meant for", () => {
+  const cases: [string, ReviewScope, object | undefined][] = [
+    ["a topic much like one", { tenant: "acme", topic: "orders.crads" }, { similar: "orders.cards" }],
+    ["a topic like none", { tenant: "acme", topic: "invoices" }, {}],
+    ["a pattern much like one", { tenant: "acme", topic: "oders.*" }, { similar: "orders.*" }],
+    ["a topic like one of another tenant", { tenant: "acme", topic: "alarm" }, {}],
+    ["a topic of a rule", { tenant: "acme", topic: "orders.cards" }, undefined],
+    ["a pattern of a rule", { tenant: "acme", topic: "orders.*" }, undefined],
+    ["a topic that exists", { tenant: "acme", topic: "orders.us" }, undefined],
+    ["every topic", { tenant: "acme", topic: "*" }, undefined],
+    ["no topic", { tenant: "acme" }, undefined],
+  ];
+  test.each(cases)("%s", async (_, scope, expected) => {
+    const policy = await load({ "policy.csv": policyCsv });
+    const { unnamed } = await reviewPermissions(policy, scope, { existing: [{ tenant: "acme", topic: "orders.us" }] });
+    assert.deepEqual(unnamed, expected);
+  });
+});
+
 test("topics that exist, and those of the matrix, have rows of their own", async () => {
   const policy = await load({
     "policy.csv": policyCsv,

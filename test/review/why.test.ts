@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeAll, describe, test } from "vitest";
 import type { Action, LoadedPolicy } from "../../src/authz/index.js";
-import { type Question, why } from "../../src/review/index.js";
+import { formatWhy, type Question, why } from "../../src/review/index.js";
 import { exampleModel } from "../authz/policy-folder.js";
 import { load } from "./load.js";
 
@@ -107,6 +107,7 @@ describe("where no rule speaks of it, the nearest misses are told", () => {
       "acme/audit consume acme/_offsets",
       ["line 13 named _offsets: no pattern covers a name that begins with _ (13)"],
     ],
+    ["writing to a topic of the server's, which nobody else may", "acme/audit produce acme/_offsets", []],
     ["nothing near", "acme/known delete globex/anything", []],
   ] as const;
   test.each(cases)("%s: %s", async (_, asked, expected) => {
@@ -116,6 +117,21 @@ describe("where no rule speaks of it, the nearest misses are told", () => {
       misses.slice(0, expected.length || 1).map((miss) => `${miss.condition} (${miss.rule.line})`),
       expected,
     );
+  });
+});
+
+describe("of what the server alone does, no rule is proposed", () => {
+  const alone = "\n\nThe server lets nobody but itself";
+  const cases = [
+    ["acme/audit produce acme/_offsets", `may not produce to acme/_offsets: no rule allows it.${alone} produce to`],
+    ["acme/watch delete acme/_offsets", "may, as far as rules go, delete acme/_offsets: a rule allows it.\n\n  "],
+    ["acme/watch consume acme/_offsets", "may consume from acme/_offsets: a rule allows it.\n\n  "],
+  ] as const;
+  test.each(cases)("%s", async (asked, told) => {
+    const watched = await load({ "policy.csv": `${policyCsv}p, acme/watch, acme, _offsets, *, allow\n` });
+    const text = formatWhy(await why(watched, question(asked)));
+    assert.ok(text.includes(told), text);
+    assert.equal(text.includes("nobody but itself"), !asked.includes("consume"));
   });
 });
 

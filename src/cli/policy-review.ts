@@ -36,7 +36,9 @@ export function addReviewOptions(command: Command): Command {
     .addOption(new Option("--limit <COUNT>", "end after so many permissions (default: 10000)").argParser(parseLimit))
     .addOption(new Option("--csv", "print a row for each permission").conflicts(["html", "json"]))
     .addOption(
-      new Option("--html <FILE>", "write the grid as a page of its own").argParser(parsePath).conflicts("json"),
+      new Option("--html <FILE>", "write the grid as a page of its own; - is stdout")
+        .argParser(parsePath)
+        .conflicts("json"),
     )
     .option("--json", "print one object");
 }
@@ -61,11 +63,15 @@ export async function printReview(scope: ReviewScope, flags: ReviewFlags): Promi
     return;
   }
   if (flags.html !== undefined) {
-    await writePage(flags.html, formatHtml(review, Date.now()), review);
+    await writePage(flags.html, formatHtml(review, { source: sourceOf(flags), madeMs: Date.now() }), review);
     return;
   }
   const unknown = review.permissions.length === 0 && policy ? await unknownPrincipal(policy, scope.principal) : "";
   await print(`${await formatReview(review)}${unknown}`);
+}
+
+function sourceOf({ address, policy }: ReviewFlags): string {
+  return address === undefined ? `the folder ${policy}` : `the server ${address.join(", ")}`;
 }
 
 /** A name that stands nowhere may be mistyped. */
@@ -118,6 +124,10 @@ async function askServer(scope: ReviewScope, flags: ReviewFlags): Promise<Review
 }
 
 async function writePage(path: string, page: string, { permissions }: Review): Promise<void> {
+  if (path === "-") {
+    await print(page);
+    return;
+  }
   await writeFile(path, page).catch((error: unknown) => {
     throw new OperatorError(`cannot write ${path}: ${whyUnwritable(error)}`);
   });

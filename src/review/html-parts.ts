@@ -11,22 +11,31 @@ code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: an
 .legend span { display: inline-block; min-width: 1.6em; text-align: center; padding: 0 .2em; }
 .cut { border: 2px solid #a15c00; padding: .5rem .8rem; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; }
-th, td { border: 1px solid #c9ced6; padding: .2rem .5rem; text-align: left; overflow-wrap: anywhere; }
+th, td { border: 1px solid #c9ced6; padding: .2rem .5rem; text-align: left; }
 thead th { position: sticky; top: 0; background: #eef1f5; box-shadow: inset 0 -1px #8a94a3; }
-tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .92em; }
+tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .92em; min-width: 10em; overflow-wrap: anywhere; }
 td { text-align: center; white-space: nowrap; }
 td a { color: #333; font-size: .8em; }
+td .way { display: block; color: #444; font-weight: 400; font-size: .85em; line-height: 1.2; white-space: normal; }
 .allow { background: #d5e8fb; font-weight: 700; }
 .deny { background: #fbe0c4; font-weight: 700; outline: 2px dashed #8a3b00; outline-offset: -3px; }
 .none { color: #767676; text-align: center; }
-.lines { list-style: none; padding: 0; }
+.lines { list-style: none; padding: 0 0 0 2em; text-indent: -2em; }
 .lines :target, .lines li:target { background: #fff3b0; }
 .filter { margin: .8rem 0; display: block; }
 .filter input { font: inherit; padding: .25rem .5rem; width: 22rem; max-width: 100%; }
 [hidden] { display: none; }
+/* A head that stays in sight needs a table that is not in a box of its own. */
+@media (max-width: 60rem) { .table { overflow-x: auto; } }
+/* The narrowest paper that is usual is 18 cm wide between its margins. */
 @media print {
+  :root { font-size: 11px; }
+  th, td { padding: .15rem .35rem; }
+  tbody th { min-width: 6em; }
   body { margin: 0; max-width: none; }
   .filter { display: none; }
+  .table { overflow: visible; }
+  .allow, .deny { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   thead { display: table-header-group; }
   thead th { position: static; }
   tr { break-inside: avoid; }

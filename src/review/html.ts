@@ -1,23 +1,33 @@
 import { createHash } from "node:crypto";
 import { type Action, actions } from "../authz/index.js";
 import { groupedBy } from "./grouped.js";
-import { type FittingRule, wayInWords } from "./lines.js";
+import { type FittingRule, type RoleLine, wayInWords } from "./lines.js";
 import type { Permission, Review } from "./permissions.js";
 import { filterScript, pageStyle } from "./html-parts.js";
-import { cutOffInWords, titleOf } from "./review-words.js";
+import { cutOffInWords, notesOn, titleOf } from "./review-words.js";
+
+/** Where a page's answers are from. */
+export interface PageOrigin {
+  /** `the folder policy`, `the server localhost:8400` */
+  readonly source: string;
+  /** When the policy was read, in milliseconds of the epoch. */
+  readonly madeMs: number;
+}
 
 /**
  * The grid of a review, as one page that needs nothing else: principals and topics down, actions across, a table for each
  * tenant. Complete without its script, and on paper; the script only filters.
- * @param madeMs when the policy was read, in milliseconds of the epoch
  */
-export function formatHtml(review: Review, madeMs: number): string {
+export function formatHtml(review: Review, { source, madeMs }: PageOrigin): string {
   const { scope, permissions, policyVersion } = review;
   const shown = actions.filter((action) => scope.action === undefined || scope.action === action);
   const tenants = groupedBy(permissions, ({ tenant }) => tenant);
   const made = new Date(madeMs).toISOString().replace(/\.\d+Z$/, "Z");
   const cutOff = cutOffInWords(review);
   const title = escaped(titleOf(scope));
+  const notes = notesOn(review)
+    .map((note) => `<p>${escaped(note)}</p>\n`)
+    .join("");
   return `<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -30,8 +40,8 @@ export function formatHtml(review: Review, madeMs: number): string {
 <body>
 <header>
 <h1>${title}</h1>
-<p>Policy version <code>${escaped(policyVersion)}</code>, <time datetime="${made}">${made.replace("T", " ").replace("Z", " UTC")}</time>, ${permissions.length} permissions.</p>
-${cutOff === undefined ? "" : `<p class="cut">${escaped(cutOff)}</p>\n`}${legend}
+<p>By the policy of ${escaped(source)}, version <code>${escaped(policyVersion)}</code>, as it was on <time datetime="${made}">${made.replace("T", " ").replace("Z", " UTC")}</time>: ${countOf(permissions)}.</p>
+${cutOff === undefined ? "" : `<p class="cut">${escaped(cutOff)}</p>\n`}${notes}${legend}
 </header>
 <main>
 ${permissions.length === 0 ? "<p>Nobody may, by any rule.</p>\n" : ""}${[...tenants].map(([tenant, each]) => section(tenant, each, shown)).join("")}${rulesNamed(permissions)}</main>
@@ -43,21 +53,28 @@ ${permissions.length === 0 ? "<p>Nobody may, by any rule.</p>\n" : ""}${[...tena
 
 const legend = `<ul class="legend">
 <li><span class="allow">A</span> allowed, by the line of the policy that stands beside it
-<li><span class="deny">D</span> denied by that line, although another line allows it
+<li><span class="deny">D</span> denied by that line, although another one allows it
 <li><span class="none">·</span> not allowed: no line allows it
+<li><span class="way">via 7, 9</span> through the roles that these lines give
+<li><span class="way">over 8</span> although line 8 allows it
 <li><code>orders.*</code> as a topic: all names that begin so and have no row of their own
-</ul>`;
+</ul>
+<p>All these lines stand at the end of the page.</p>`;
+
+function countOf({ length }: readonly Permission[]): string {
+  return length === 1 ? "1 permission" : `${length} permissions`;
+}
 
 function section(tenant: string, permissions: readonly Permission[], shown: readonly Action[]): string {
   const rows = groupedBy(permissions, ({ principal, topic }) => `${principal} ${topic}`);
   const heads = shown.map((action) => `<th scope="col">${action}</th>`).join("");
   return `<section>
 <h2>Topics of ${escaped(tenant)}</h2>
-<table>
+<div class="table"><table>
 <thead><tr><th scope="col">principal</th><th scope="col">topic</th>${heads}</tr></thead>
 <tbody>
 ${[...rows.values()].map((each) => row(each, shown)).join("")}</tbody>
-</table>
+</table></div>
 </section>
 `;
 }
@@ -76,7 +93,26 @@ function cell(permission: Permission | undefined): string {
   const but = overruled === undefined ? "" : `, although ${ruleInWords(overruled)} allows it`;
   const title = escaped(decision === "allow" ? allowed : `${denied}${but}`);
   const letter = decision === "allow" ? "A" : "D";
-  return `<td class="${decision}" title="${title}">${letter} <a href="#line-${rule.line}">${rule.line}</a></td>`;
+  return `<td class="${decision}" title="${title}">${letter} ${link(rule)}${part("via", rule.through)}${over(permission)}</td>`;
+}
+
+/** The way to the line that is overruled is mostly that to the one that overrules it. */
+function over({ rule, overruled }: Permission): string {
+  if (overruled === undefined) return "";
+  const isSameWay = numbers(rule.through) === numbers(overruled.through);
+  return part("over", [overruled]) + (isSameWay ? "" : part("via", overruled.through));
+}
+
+function numbers(lines: readonly RoleLine[]): string {
+  return lines.map(({ line }) => line).join(" ");
+}
+
+function part(word: string, lines: readonly { readonly line: number }[]): string {
+  return lines.length === 0 ? "" : ` <span class="way">${word} ${lines.map(link).join(", ")}</span>`;
+}
+
+function link({ line }: { readonly line: number }): string {
+  return `<a href="#line-${line}">${line}</a>`;
 }
 
 function ruleInWords(rule: FittingRule): string {

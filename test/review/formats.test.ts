@@ -12,6 +12,7 @@ g, role:clerk, role:producer, acme
 p, globex/audit, acme, *, consume, allow
 `;
 
+const made = { source: "the folder policy", madeMs: 0 };
 let policy: LoadedPolicy;
 let review: Review;
 beforeAll(async () => {
@@ -61,13 +62,14 @@ function textOf(page: string): string {
 }
 
 test("the page is well formed, complete without its script, and needs nothing from elsewhere", () => {
-  const page = formatHtml(review, Date.UTC(2026, 0, 2, 3, 4, 5));
+  const page = formatHtml(review, { source: "the folder policy", madeMs: Date.UTC(2026, 0, 2, 3, 4, 5) });
   const text = textOf(page);
   assert.doesNotMatch(text, /[<>]/);
   assert.match(text, /Who may do what/);
+  assert.match(text, /By the policy of the folder policy, version/);
   assert.match(text, new RegExp(review.policyVersion));
   assert.match(text, /2026-01-02 03:04:05 UTC/);
-  assert.match(text, /acme\/billing\s+orders\.cards\s+D\s+2\s+·/);
+  assert.match(text, /acme\/billing\s+orders\.cards\s+D\s+2\s+via\s+3\s+,\s+4\s+over\s+1\s+·/);
   assert.match(text, /policy\.csv:4: g, role:clerk, role:producer, acme/);
   assert.match(
     page,
@@ -76,8 +78,23 @@ test("the page is well formed, complete without its script, and needs nothing fr
   assert.doesNotMatch(page, /(?:src|href)="(?!#)|https?:|@import|url\(/);
 });
 
+test("where a line is overruled that comes by another way, the page shows that way too", async () => {
+  const other = await load({
+    "policy.csv":
+      "p, role:a, acme, orders, *, allow\np, role:b, acme, orders, *, deny\n" +
+      "g, acme/billing, role:a, acme\ng, acme/billing, role:b, acme\n",
+  });
+  const page = formatHtml(await reviewPermissions(other, { principal: "acme/billing", action: "produce" }), made);
+  assert.match(textOf(page), /acme\/billing\s+orders\s+D\s+2\s+via\s+4\s+over\s+1\s+via\s+3\s/);
+});
+
+test("the page says what a topic that stands nowhere may be meant for", async () => {
+  const asked = await reviewPermissions(policy, { action: "produce", tenant: "acme", topic: "orders.crads" });
+  assert.match(textOf(formatHtml(asked, made)), /names the topic orders\.crads; did you mean orders\.cards\?/);
+});
+
 test("the page lets no other script and no other style in than its own", () => {
-  const page = formatHtml(review, 0);
+  const page = formatHtml(review, made);
   for (const kind of ["script", "style"]) {
     const inline = new RegExp(`<${kind}>([^]*?)</${kind}>`).exec(page)![1]!;
     const hash = createHash("sha256").update(inline).digest("base64");
@@ -93,10 +110,11 @@ test("whatever stands in a review is text on the page", () => {
     {
       ...review,
       policyVersion: hostile,
-      scope: { principal: hostile, tenant: hostile },
+      scope: { principal: hostile, tenant: hostile, topic: hostile },
       permissions: [{ ...permission!, principal: hostile, tenant: hostile, topic: hostile, rule }],
+      unnamed: { similar: hostile },
     },
-    0,
+    { source: hostile, madeMs: 0 },
   );
   assert.equal(page.split("<script>").length, 2);
   assert.doesNotMatch(textOf(page), /[<>]/);
@@ -106,7 +124,7 @@ test("a review that was cut off says so, and how to narrow it", async () => {
   const cut = await reviewPermissions(policy, {}, { maxPermissions: 2 });
   assert.deepEqual([cut.cutOff, cut.permissions.length], ["permissions", 2]);
   assert.deepEqual(cut.permissions, review.permissions.slice(0, 2));
-  assert.match(formatHtml(cut, 0), /class="cut">This is not all: .* Ask about one tenant, or one principal/);
+  assert.match(formatHtml(cut, made), /class="cut">This is not all: .* Ask about one tenant, or one principal/);
 });
 
 test("a review that is as long as its limit is whole", async () => {

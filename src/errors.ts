@@ -469,5 +469,8 @@ export class OperatorError extends Error {
   }
 }
 
+/** A policy that cannot be used: its files have mistakes, or would have with what was asked for. */
+export class UnusablePolicy extends OperatorError {}
+
 /** A setting that there is not, or a value that it may not have, wherever it is written: the command was used wrongly. */
 export class WrongSettings extends OperatorError {}

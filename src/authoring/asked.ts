@@ -42,6 +42,8 @@ export interface AskedAssignment {
   readonly cells: readonly string[];
 }
 
+const noSuchLine = "no line of this policy can say that";
+
 const isRole = (word: string): boolean => word.startsWith("role:");
 
 /** @throws WrongSettings for what no line of this policy can say, with each reason */
@@ -101,12 +103,12 @@ async function parsed(lines: readonly (readonly string[])[], { tenants, simple }
   }
   const file = await sourceOf("asked", Buffer.from(lines.map((cells) => `${cells.join(",")}\n`).join("")));
   const rows = await parsePolicy(file, new Set(tenants.keys()), simple);
-  const problems = new Set(file.findings.errors.map(({ problem }) => problem));
-  if (problems.size > 0) throw new WrongSettings("this cannot be asked for", [...problems].map((problem) => ({ source: "asked", problem }))); // prettier-ignore
+  const findings = file.findings.errors.map(({ line, problem }) => ({ source: lines[(line ?? 1) - 1]!.join(", "), problem })); // prettier-ignore
+  if (findings.length > 0) throw new WrongSettings(noSuchLine, findings);
   return rows;
 }
 
 function wrong(source: string, problem: string): WrongSettings {
   const finding: Finding = { source, problem };
-  return new WrongSettings("this cannot be asked for", [finding]);
+  return new WrongSettings(noSuchLine, [finding]);
 }

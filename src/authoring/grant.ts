@@ -50,7 +50,7 @@ async function grantRights(loaded: Loaded, asked: readonly AskedRule[]): Promise
 
 function gained(one: AskedRule, after: LoadedPolicy): string[] {
   const { subject, tenant } = one.rule;
-  const sentence = mayDo(one.rule, after, "may now");
+  const sentence = mayDo(one.rule, after, "could then");
   if (!isRole(subject) || after.simple !== undefined) return [sentence, ...exceptions(one, new Reach(after))];
   const names = firstOf(holders(subject, tenant, after));
   const where = tenant === wildcard ? "anywhere" : `in ${tenant}`;
@@ -80,6 +80,6 @@ async function grantRole(loaded: Loaded, asked: AskedAssignment): Promise<EditPl
     const brought = (["allow", "deny"] as const).flatMap((effect) => reach.touching(about, effect));
     const lines = firstOf(brought.map((rule) => `  ${withPlace(rule)}`));
     const opens = lines.length === 0 ? ", of which no rule speaks there" : ", and with it what these lines say:";
-    return { isAchieved: true, says: [`${hasRole(asked, after, "now has")}${opens}`, ...lines] };
+    return { isAchieved: true, says: [`${hasRole(asked, after, "would then have")}${opens}`, ...lines] };
   });
 }

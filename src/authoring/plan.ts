@@ -8,7 +8,7 @@ import {
   type Rule,
   wildcard,
 } from "../authz/index.js";
-import { type Finding, OperatorError } from "../errors.js";
+import { type Finding, UnusablePolicy } from "../errors.js";
 import { isTopicName } from "../names.js";
 import { type LineEdit, textAfter, unifiedDiff } from "./line-edits.js";
 import type { FileChange } from "./replace-file.js";
@@ -41,12 +41,12 @@ export function planWithout(
 
 /**
  * Reads a folder that is to be edited. Its matrix need not hold: who states first what is to become so edits afterwards.
- * @throws OperatorError with every other mistake in the files
+ * @throws UnusablePolicy with every other mistake in the files
  */
 export async function loadForEdit(directory: string): Promise<{ policy: LoadedPolicy; warnings: readonly Finding[] }> {
   const { policy, report } = await loadPolicy(await PolicyFiles.read(directory), () => Promise.resolve());
   if (policy !== undefined) return { policy, warnings: report.warnings };
-  throw new OperatorError(`the policy in ${directory} has mistakes: nothing was changed`, report.findings);
+  throw new UnusablePolicy(`the policy in ${directory} has mistakes: nothing was changed`, report.findings);
 }
 
 /** What is so after an edit, and whether that is what it was for. */
@@ -58,7 +58,7 @@ export interface Aftermath {
 /**
  * The plan for these edits of `policy.csv`, checked whole.
  * @param judge looks at the policy as it would be
- * @throws OperatorError with every mistake that the policy would have afterwards, the matrix included
+ * @throws UnusablePolicy with every mistake that the policy would have afterwards, the matrix included
  */
 export async function planEdits(
   { policy, warnings }: Awaited<ReturnType<typeof loadForEdit>>,
@@ -72,7 +72,7 @@ export async function planEdits(
   const result = await loadPolicy(await PolicyFiles.of(files.source, edited));
   if (result.policy === undefined) {
     const findings = inWordsOfToday(result.report.findings, source, edits);
-    throw new OperatorError(
+    throw new UnusablePolicy(
       `the policy could not be used with this change: nothing was changed${unlessWanted(findings)}`,
       findings,
     );

@@ -46,9 +46,10 @@ async function revokeRights(loaded: Loaded, asked: readonly AskedRule[], deny: b
     if (isDenied) text.addRule(one, one.denyCells);
     if (exact !== undefined || isDenied) changes += 1;
     const wasHeld = exact !== undefined || others.length > 0;
+    const may = isDenied ? "could not" : "may not";
     const end = isDenied ? ", whatever else is granted" : " as it is";
     says.push((after) =>
-      wasHeld ? mayDo(one.rule, after, "may no longer") : `${mayDo(one.rule, after, "may not")}${end}`,
+      wasHeld ? mayDo(one.rule, after, "could no longer") : `${mayDo(one.rule, after, may)}${end}`,
     );
   }
   if (stays.length > 0) return planWithout("refused", [...stays, advice(policy)], policy);
@@ -109,8 +110,8 @@ async function revokeRole(loaded: Loaded, asked: AskedAssignment): Promise<EditP
   text.remove(exact.line);
   return planEdits(loaded, text.edits(), (after) => {
     const lines = firstOf(noLongerDenied(asked, policy, after).map((rule) => `  ${withPlace(rule)}`));
-    const opens = lines.length === 0 ? "" : "; what these lines denied for that can be open now:";
-    return { isAchieved: true, says: [`${hasRole(asked, after, "no longer has")}${opens}`, ...lines] };
+    const opens = lines.length === 0 ? "" : "; what these lines denied for that could be open then:";
+    return { isAchieved: true, says: [`${hasRole(asked, after, "would no longer have")}${opens}`, ...lines] };
   });
 }
 

@@ -2,15 +2,15 @@ import { type Action, actionPhrases, type LoadedPolicy, nameAsWritten, wildcard 
 import type { AskedAssignment } from "./asked.js";
 import type { About } from "./reach.js";
 
-type May = "may" | "may now" | "may still" | "may not" | "may no longer" | "could not";
+type May = "may" | "could then" | "may still" | "may not" | "could no longer" | "could not";
 
 /** Of every action at once: "may not do everything" would leave open whether it may do some of it. */
 const anything: Readonly<Record<May, string>> = {
   may: "may do everything with",
-  "may now": "may now do everything with",
+  "could then": "could then do everything with",
   "may still": "may still do everything with",
   "may not": "may do nothing with",
-  "may no longer": "may no longer do anything with",
+  "could no longer": "could no longer do anything with",
   "could not": "could do nothing with",
 };
 

@@ -1,7 +1,7 @@
 /** What a failed command says and how it exits: what happened, to whom, and what to do next. */
 import { CommanderError } from "commander";
 import type { CallError } from "../client/index.js";
-import { OperatorError, WrongSettings, type Finding } from "../errors.js";
+import { OperatorError, UnusablePolicy, WrongSettings, type Finding } from "../errors.js";
 import { ReaderGone } from "./output.js";
 import { exactSize } from "./units.js";
 import { shortened, whyUnreachable } from "./unreachable.js";
@@ -65,7 +65,8 @@ function describe(error: unknown): Failure {
     const isUsage =
       error instanceof WrongSettings ||
       findings.some(({ source }) => source.startsWith("--") || source.startsWith("ACLOG_"));
-    return { exitCode: isUsage ? 2 : 1, error: isUsage ? "USAGE" : "OPERATOR_ERROR", message, findings };
+    const kind = error instanceof UnusablePolicy ? "POLICY_REFUSED" : "OPERATOR_ERROR";
+    return { exitCode: isUsage ? 2 : 1, error: isUsage ? "USAGE" : kind, message, findings };
   }
   if (error instanceof CommanderError || error instanceof UsageError) {
     return { exitCode: 2, error: "USAGE", message: inWords(error.message) };

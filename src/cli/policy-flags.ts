@@ -2,10 +2,10 @@
 import { InvalidArgumentError, Option } from "commander";
 import { type Action, actions, isAction } from "../authz/actions.js";
 import type { LoadedPolicy } from "../authz/index.js";
-import { OperatorError } from "../errors.js";
-import { isSystemName, isTenantName, isTopicName, nameRules } from "../names.js";
+import { UnusablePolicy } from "../errors.js";
+import { isSystemName, isTenantName, isTopicName, nameRules, parsePrincipal, type Principal } from "../names.js";
 import { didYouMean } from "../suggest.js";
-import { parsePath } from "./arguments.js";
+import { parsePath, parseWhom } from "./arguments.js";
 
 /** A topic and the tenant whose it is. */
 export interface Resource {
@@ -20,13 +20,23 @@ export const policyOption = (): Option =>
 
 /**
  * The policy in a folder.
- * @throws OperatorError with every mistake in the files: what they would mean without it nobody can say
+ * @throws UnusablePolicy with every mistake in the files: what they would mean without it nobody can say
  */
 export async function loadFrom(directory: string): Promise<LoadedPolicy> {
   const { loadPolicy, PolicyFiles } = await import("../authz/index.js");
   const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
-  if (policy === undefined) throw new OperatorError(`the policy in ${directory} cannot be used`, report.findings);
+  if (policy === undefined) throw new UnusablePolicy(`the policy in ${directory} cannot be used`, report.findings);
   return policy;
+}
+
+/**
+ * A name alone is what the files of the simple model have; what is asked about is a principal under every model.
+ * @throws InvalidArgumentError unless it could be a principal's name
+ */
+export function parsePolicyPrincipal(text: string): Principal {
+  if (parsePrincipal(`acme/${text}`) === undefined) return parseWhom(text);
+  const simple = `under the simple model too, whose files say ${text} alone`;
+  throw new InvalidArgumentError(`It is not TENANT/NAME, such as acme/${text}: that is needed ${simple}.`);
 }
 
 /** @throws InvalidArgumentError unless it is one of the actions */

@@ -1,8 +1,9 @@
 /** `aclog policy what`: everything that somebody may do, or everybody. */
 import { Argument, type Command, Option } from "commander";
 import { formatPrincipal, type Principal } from "../names.js";
-import { parseTenant, parseWhom } from "./arguments.js";
+import { parseTenant } from "./arguments.js";
 import { UsageError } from "./failure.js";
+import { parsePolicyPrincipal } from "./policy-flags.js";
 import { addReviewOptions, printReview, type ReviewFlags } from "./policy-review.js";
 
 interface WhatFlags extends ReviewFlags {
@@ -19,7 +20,7 @@ export function addWhat(policy: Command): void {
         "through which; and what one rule allows and another denies. Topics are those that the files name, and for each " +
         "pattern what else it covers.",
     )
-    .addArgument(new Argument("[PRINCIPAL]", "who, such as acme/billing").argParser(parseWhom))
+    .addArgument(new Argument("[PRINCIPAL]", "who, such as acme/billing").argParser(parsePolicyPrincipal))
     .option("--all", "everybody whom the files name")
     .addOption(new Option("--tenant <TENANT>", "only topics of this one").argParser(parseTenant));
   addReviewOptions(what)

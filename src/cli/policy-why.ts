@@ -5,12 +5,19 @@ import type { Why } from "../review/index.js";
 import { type Action, actions } from "../authz/actions.js";
 import { clientVariables } from "../config/index.js";
 import { formatPrincipal, type Principal } from "../names.js";
-import { notPrincipal, parseWhom } from "./arguments.js";
+import { notPrincipal } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 import { addLiveOptions, isLive } from "./policy-live.js";
-import { loadFrom, parseAction, parseResource, policyOption, type Resource } from "./policy-flags.js";
+import {
+  loadFrom,
+  parseAction,
+  parsePolicyPrincipal,
+  parseResource,
+  policyOption,
+  type Resource,
+} from "./policy-flags.js";
 
 interface WhyFlags extends ConnectionFlags {
   readonly policy: string;
@@ -50,7 +57,7 @@ export function addWhy(policy: Command): void {
 
 /** @throws InvalidArgumentError unless it could be a principal's name, or the id of a decision */
 function parseWhomOrDecision(text: string): Principal | string {
-  return /^[\w-]{12}$/.test(text) ? text : parseWhom(text);
+  return /^[\w-]{12}$/.test(text) ? text : parsePolicyPrincipal(text);
 }
 
 async function explain(

@@ -19,4 +19,6 @@ export function addPolicy(program: Command): void {
   const commands = [addCheck, addPolicyTest, addPolicyDiff, addWhy, addWho, addWhat, addFmt, addGrant, addRevoke];
   for (const add of commands) add(policy);
   for (const add of [addStatus, addHistory, addFetch, addActivate, addRollback]) add(policy);
+  // With what each takes the list is wider than a terminal. Set last, since the commands would inherit it.
+  policy.configureHelp({ subcommandTerm: (command) => command.name() });
 }

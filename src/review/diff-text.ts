@@ -34,7 +34,12 @@ export function verdictOn({ widens, incomplete, counts, changes }: PolicyDiff): 
   const losing = `${counts.losing === 1 ? "1 principal loses" : `${counts.losing} principals lose`} access, nobody gains`;
   if (!widens) return `access narrows: ${losing}`;
   const gaining = counts.gaining === 1 ? "1 principal gains" : `${counts.gaining} principals gain`;
-  return `access widens: ${gaining}, ${counts.losing === 1 ? "1 loses" : `${counts.losing} lose`}`;
+  return `access widens: ${gaining}, ${losers(counts.losing)}`;
+}
+
+function losers(count: number): string {
+  if (count === 0) return "nobody loses";
+  return count === 1 ? "1 loses" : `${count} lose`;
 }
 
 function versionsOf({ oldVersion, newVersion }: PolicyDiff): string {

@@ -6,6 +6,8 @@ import { type Paint, topicGrid } from "./topic-grid.js";
 const most = { gridRows: 200, differences: 100, topicsWidth: 40 };
 
 const legend = "✓ allowed   ✗ refused   · not stated   ! not as stated";
+/** Of the names that stand for those that no file has. */
+const unnamedLegend = "unnamed: any name that no line has; orders.unnamed: any such name that begins with orders.";
 
 /** For a terminal: a grid for each tenant, then what did not come out as stated, and the rule to blame. */
 export function testAsText(report: TestReport, paint: Paint): string {
@@ -17,6 +19,7 @@ export function testAsText(report: TestReport, paint: Paint): string {
   const more = left > 0 ? `and ${left} more rows of the grid` : "and more that the grid has no room for";
   const blamed = byBlame(differences);
   const listed = blamed.slice(0, most.differences);
+  const isUnnamedShown = shown.some(({ row: { topics } }) => topics.some((topic) => topic.endsWith("unnamed")));
   const lines = [
     ...tenants.flatMap((tenant) =>
       topicGrid(
@@ -27,7 +30,9 @@ export function testAsText(report: TestReport, paint: Paint): string {
       ),
     ),
     ...(left > 0 || !isGridWhole ? [paint("quiet", more), ""] : []),
-    ...(shown.length === 0 ? [] : [paint("quiet", legend), ""]),
+    ...(shown.length === 0
+      ? []
+      : [paint("quiet", legend), ...(isUnnamedShown ? [paint("quiet", unnamedLegend)] : []), ""]),
     ...listed.map(({ first, more: others }) => {
       const also = others === 0 ? "" : ` (and ${others} more of this line by the same)`;
       return paint("bad", `${source}:${first.line}: ${differenceInWords(first)}${also}`);

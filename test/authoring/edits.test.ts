@@ -44,67 +44,67 @@ const changes: [command: string, change: string, ...says: string[]][] = [
   [
     "grant globex/audit describe acme/orders.eu",
     "@@ -8,4 +8,5 @@\n+p, globex/audit, acme, orders.eu, describe, allow",
-    "globex/audit may now describe acme/orders.eu",
+    "globex/audit could then describe acme/orders.eu",
   ],
   [
     "grant role:producer create acme/orders.*",
     "@@ -1,5 +1,6 @@\n+p, role:producer, acme, orders.*, create, allow",
-    "role:producer may now create acme/orders.*: which acme/billing, acme/shop have",
+    "role:producer could then create acme/orders.*: which acme/billing, acme/shop have",
     "except for what policy.csv:5: p, role:producer, acme, orders.cards, *, deny denies",
   ],
   [
     "grant role:clerk produce,consume acme/till",
     "@@ -5,6 +5,8 @@\n+p, role:clerk, acme, till, produce, allow\n+p, role:clerk, acme, till, consume, allow",
-    "role:clerk may now produce to acme/till: which acme/shop has",
-    "role:clerk may now consume from acme/till: which acme/shop has",
+    "role:clerk could then produce to acme/till: which acme/shop has",
+    "role:clerk could then consume from acme/till: which acme/shop has",
   ],
   [
     "grant role:idle produce acme/fresh",
     "@@ -5,6 +5,7 @@\n+p, role:idle, acme, fresh, produce, allow",
-    "role:idle may now produce to acme/fresh, but nobody has that role in acme yet",
+    "role:idle could then produce to acme/fresh, but nobody has that role in acme yet",
   ],
   [
     "grant acme/new produce acme/fresh",
     "@@ -5,6 +5,7 @@\n+p, acme/new, acme, fresh, produce, allow",
-    "acme/new may now produce to acme/fresh",
+    "acme/new could then produce to acme/fresh",
   ],
   [
     "grant globex/x produce globex/y",
     "@@ -9,3 +9,4 @@\n+p, globex/x, globex, y, produce, allow",
-    "globex/x may now produce to globex/y",
+    "globex/x could then produce to globex/y",
   ],
   [
     "grant acme/new role:producer acme",
     "@@ -5,6 +5,7 @@\n+g, acme/new, role:producer, acme",
-    "acme/new now has role:producer in acme, and with it what these lines say:",
+    "acme/new would then have role:producer in acme, and with it what these lines say:",
     "  policy.csv:2: p, role:producer, acme, orders.*, produce, allow",
     "  policy.csv:4: p, role:producer, acme, orders.cards, *, deny",
   ],
   [
     "revoke globex/audit consume acme/orders.eu",
     "@@ -7,5 +7,4 @@\n-p, globex/audit, acme, orders.eu, consume, allow",
-    "globex/audit may no longer consume from acme/orders.eu",
+    "globex/audit could no longer consume from acme/orders.eu",
   ],
   [
     "revoke acme/billing produce acme/orders.eu --deny",
     "@@ -5,6 +5,7 @@\n+p, acme/billing, acme, orders.eu, produce, deny",
-    "acme/billing may no longer produce to acme/orders.eu",
+    "acme/billing could no longer produce to acme/orders.eu",
   ],
   [
     "revoke acme/new consume,produce acme/orders.cards --deny",
     "@@ -5,6 +5,8 @@\n+p, acme/new, acme, orders.cards, consume, deny\n+p, acme/new, acme, orders.cards, produce, deny",
-    "acme/new may not consume from acme/orders.cards, whatever else is granted",
-    "acme/new may not produce to acme/orders.cards, whatever else is granted",
+    "acme/new could not consume from acme/orders.cards, whatever else is granted",
+    "acme/new could not produce to acme/orders.cards, whatever else is granted",
   ],
   [
     "revoke globex/root * globex/* --deny",
     "@@ -8,4 +8,4 @@\n-p, globex/root, globex, *, *, allow\n+p, globex/root, globex, *, *, deny",
-    "globex/root may no longer do anything with globex/*",
+    "globex/root could no longer do anything with globex/*",
   ],
   [
     "revoke acme/shop role:clerk acme",
     "@@ -3,7 +3,6 @@\n-g, acme/shop, role:clerk, acme",
-    "acme/shop no longer has role:clerk in acme",
+    "acme/shop would no longer have role:clerk in acme",
   ],
 ];
 describe("a line is put beside those that it belongs to, or taken out:", () => {
@@ -301,21 +301,21 @@ describe("under the simple model", () => {
     "matrix.csv": undefined,
   };
   const cases: [command: string, outcome: string, change: string, says: RegExp][] = [
-    ["grant bob consume orders", "change", "+p, bob, orders, consume", /^bob may now consume from orders at home$/],
+    ["grant bob consume orders", "change", "+p, bob, orders, consume", /^bob could then consume from orders at home$/],
     [
       "grant alice produce orders",
       "nothing",
       "",
       /^alice may produce to orders at home already: policy\.csv:1: p, root, \*, produce$/,
     ],
-    ["grant bob role:root -", "change", "+g, bob, root", /^bob now has root, and with it/],
+    ["grant bob role:root -", "change", "+g, bob, root", /^bob would then have root, and with it/],
     [
       "revoke alice produce * --deny",
       "refused",
       "",
       /^alice may still produce to \* at home, as root, through policy\.csv:1: .*the simple model cannot deny\.$/s,
     ],
-    ["revoke alice role:root -", "change", "-g, alice, root", /^alice no longer has root$/],
+    ["revoke alice role:root -", "change", "-g, alice, root", /^alice would no longer have root$/],
   ];
   for (const [command, outcome, change, says] of cases) {
     test(command, async () => {
@@ -334,7 +334,7 @@ test("a role that is taken away with what it denied is told of with these lines"
   };
   const { says } = (await plan("revoke acme/billing role:producer acme", files)).plan;
   assert.deepEqual(says, [
-    "acme/billing no longer has role:producer in acme; what these lines denied for that can be open now:",
+    "acme/billing would no longer have role:producer in acme; what these lines denied for that could be open then:",
     "  policy.csv:4: p, role:producer, acme, orders.cards, *, deny",
   ]);
 });

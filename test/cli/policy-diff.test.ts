@@ -65,7 +65,7 @@ test("diff for programs, and for a comment", async () => {
   const markdown = await run(["policy", "diff", "old", "new", "--markdown"], { cwd: workplace.path });
   expect(markdown.code).toBe(3);
   expect(markdown.stdout).toMatch(
-    /^## Policy: access widens: 1 principal gains, 0 lose\n[^]*```diff\n\+ acme\/reports/,
+    /^## Policy: access widens: 1 principal gains, nobody loses\n[^]*```diff\n\+ acme\/reports/,
   );
 });
 

@@ -16,7 +16,8 @@ test("with --exit-code a script can tell a denial, and --json says why", async (
 
 test.each([
   [["acme/billing", "prodcue", "acme/orders"], /no such action; did you mean "produce"\?/],
-  [["billing", "produce", "acme/orders"], /not TENANT\/NAME, such as acme\/billing/],
+  [["billing", "produce", "acme/orders"], /not TENANT\/NAME, such as acme\/billing: .* under the simple model too/],
+  [["Acme/billing", "produce", "acme/orders"], /names are lower-case, as in acme\/billing/],
   [["acme/billing", "produce", "orders"], /A tenant and a slash/],
   [["acme/billing", "produce", "acme/orders.*"], /no pattern/],
 ])("%s is wrong use", async (args, message) => {
@@ -48,4 +49,7 @@ test("a policy with a mistake in it is not explained: the mistakes are told", as
   const { code, stderr } = await run(["policy", "why", "acme/a", "produce", "acme/b"], { cwd: workplace.path });
   assert.equal(code, 1);
   assert.match(stderr, /the policy in policy cannot be used\n {2}policy\/model\.conf: /);
+  const asked = ["policy", "why", "acme/a", "produce", "acme/b", "--json"];
+  const told = JSON.parse((await run(asked, { cwd: workplace.path })).stderr) as { error: string; findings: unknown[] };
+  assert.deepEqual([told.error, told.findings.length], ["POLICY_REFUSED", 4]);
 });

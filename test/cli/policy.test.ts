@@ -53,3 +53,9 @@ test("a directory that is not there is a mistake like any other", async () => {
   assert.equal(code, 1);
   assert.match(stdout, /mistakes?$/m);
 });
+
+test("the list of the commands is no wider than a terminal", async () => {
+  const { stdout } = await run(["policy", "--help"]);
+  assert.match(stdout, /^ {2}revoke +take a right/m);
+  for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
+});

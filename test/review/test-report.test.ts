@@ -12,6 +12,13 @@ const policy = lines(
   "g, acme/a, role:producer, acme",
 );
 
+test("where a name stands for those that no line has, the legend says so", async () => {
+  const loaded = await policyOf("policy", { "policy.csv": policy, "matrix.csv": "acme/a, acme, *, consume, deny\n" });
+  expect(testAsText(await testMatrix(loaded), plain)).toMatch(
+    /orders\.unnamed[^]*\n✓ allowed .*\nunnamed: any name that no line has; .*\n\n/,
+  );
+});
+
 test("what is not as stated is marked in the grid, and told with the rule to blame", async () => {
   const loaded = await policyOf("policy", {
     "policy.csv": policy,

@@ -1,14 +1,12 @@
 import { type Principal, formatPrincipal, systemTenant } from "../names.js";
 import type { AccessRequest, Authorizer } from "./authorizer.js";
+import { policyTopic } from "./server-topics.js";
 
 /** What the transport asks of a policy. */
 export type Judge = Pick<Authorizer, "version" | "authorize" | "permits" | "permitsSome"> & {
   /** How many streams of the caller's tenant may be open when it opens one of this method. */
   streamsOf(principal: Principal, method: string): number;
 };
-
-/** The topic by which a policy speaks of itself: `admin` on it, in `_system` of all of it, in a tenant of that tenant's part. */
-export const policyTopic = "policy";
 
 /** Who is let in although the policy is against it, and where to. */
 export interface BreakGlassOptions {

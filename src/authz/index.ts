@@ -2,7 +2,7 @@
 export { type Action, actionPhrases, actions, isAction } from "./actions.js";
 export type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
 export { assignmentAsWritten, nameAsWritten, principalNamed } from "./as-written.js";
-export { BreakGlass, type Judge, policyTopic } from "./break-glass.js";
+export { BreakGlass, type Judge } from "./break-glass.js";
 export { Pace } from "./breathe.js";
 export { CasbinAuthorizer, type DecisionObserver } from "./casbin-authorizer.js";
 export { type Effect, isRole, nameOfRole, roleOf, wildcard } from "./columns.js";
@@ -20,6 +20,7 @@ export {
 export { type Refusal, Refusals } from "./refusals.js";
 export { columnsFor, entry, RoleIndex } from "./role-index.js";
 export { readRows } from "./rows.js";
+export { connectionsTopic, policyTopic } from "./server-topics.js";
 export { readSource, sourceOf } from "./source-file.js";
 export { readMatrix, type StatedCase, type StatedMatrix } from "./stated-matrix.js";
 export { coversPattern, isRequestableTopic, isTopicPattern, topicMatch } from "./topic-pattern.js";

@@ -1,23 +1,20 @@
 import { type Refusals, policyTopic } from "../authz/index.js";
-import { formatPrincipal, type Principal, systemTenant } from "../names.js";
+import { formatPrincipal, type Principal } from "../names.js";
 import type { WhyRequest } from "../wire/policy-requests.js";
 import type { TopicAccess, TopicRequest, Way, Ways } from "./admission.js";
+import { partOf, wholeOf } from "./server-access.js";
 
-const ofWholePolicy: Way = { action: "admin", tenant: systemTenant, topic: policyTopic };
+const ofWholePolicy = wholeOf(policyTopic);
 
 /** For what concerns everyone. */
 const inSystem = (): Ways => ({ any: [ofWholePolicy], told: ofWholePolicy });
 
-/** For what may concern one tenant alone: it is allowed to whoever administers the whole policy, or that tenant's part. */
-function inTenant({ tenant }: TopicRequest): Ways {
-  if (tenant === "" || tenant === systemTenant) return inSystem();
-  const ofPart: Way = { action: "admin", tenant, topic: policyTopic };
-  return { any: [ofWholePolicy, ofPart], told: ofPart };
-}
+/** For what may concern one tenant alone. */
+const inTenant = partOf(policyTopic);
 
 /** To what a caller asks about itself, `describe` on the topic opens an answer too. */
 function toWhy({ tenant, topic }: Omit<Way, "action">, isOfCaller: boolean): readonly Way[] {
-  const { any } = inTenant({ tenant, topic: "", topicId: undefined });
+  const { any } = inTenant({ tenant });
   return isOfCaller ? [...any, { action: "describe", tenant, topic }] : any;
 }
 

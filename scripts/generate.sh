@@ -9,7 +9,7 @@ node_modules/.bin/proto-loader-gen-types \
   --inputTemplate='%s' --outputTemplate='%sOutput' \
   --targetFileExtension=.ts --importFileExtension=.js --grpcLib=@grpc/grpc-js \
   --includeDirs=proto --outDir="$out" \
-  log/v1/log.proto log/v1/topics.proto log/v1/offsets.proto policy/v1/policy.proto google/rpc/error_details.proto >/dev/null
+  log/v1/log.proto log/v1/topics.proto log/v1/offsets.proto policy/v1/policy.proto admin/v1/admin.proto google/rpc/error_details.proto >/dev/null
 # The generator has no word for bigint and writes Long, although `longs: BigInt` gives bigint at run time.
 find "$out" -name '*.ts' -exec sed -i.long \
   -e "/^import type { Long } from/d" -e 's/number | string | Long/number | string | bigint/g' -e 's/(Long)/(bigint)/g' {} +

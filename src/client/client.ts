@@ -6,6 +6,7 @@ import { BatchStream } from "./batch-stream.js";
 import { Calls, defaultTimeoutMs, type CallOptions } from "./calls.js";
 import { connectionTo, type ConnectOptions } from "./connect.js";
 import type { Connection } from "./connection.js";
+import { Connections } from "./connections.js";
 import { readConsumeResponse, type ConsumeResult } from "./consume-response.js";
 import { alreadyEncoded } from "./encoding.js";
 import { Following } from "./following.js";
@@ -101,6 +102,8 @@ export class Client implements AsyncDisposable {
   readonly offsets: Offsets;
   /** What the server decides by. */
   readonly policy: Policy;
+  /** Who is connected to the server. */
+  readonly connections: Connections;
   readonly #calls: Calls;
   readonly #sending: Sending;
   readonly #producer: Producer;
@@ -113,6 +116,7 @@ export class Client implements AsyncDisposable {
     this.topics = new Topics(calls);
     this.offsets = new Offsets(calls);
     this.policy = new Policy(calls);
+    this.connections = new Connections(calls);
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The channel that new calls use: made at the first of them, and made anew when there are other certificates. */
 import { credentials, type Channel } from "@grpc/grpc-js";
-import { LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
+import { ConnectionsStub, LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
+import type { ConnectionsClient } from "../wire/generated/admin/v1/Connections.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
@@ -15,6 +16,7 @@ export interface Stubs {
   readonly topics: TopicsClient;
   readonly offsets: OffsetsClient;
   readonly policy: PolicyClient;
+  readonly connections: ConnectionsClient;
 }
 
 export class Connection {
@@ -80,6 +82,7 @@ export class Link {
       topics: new TopicsStub(...override),
       offsets: new OffsetsStub(...override),
       policy: new PolicyStub(...override),
+      connections: new ConnectionsStub(...override),
     };
   }
 

@@ -13,6 +13,7 @@ export {
   type ProduceResult,
 } from "./client.js";
 export type { ConnectOptions } from "./connect.js";
+export type { ConnectionInfo, Connections, ListConnectionsOptions } from "./connections.js";
 export type { ConsumeResult } from "./consume-response.js";
 export { CredentialsError, type CertificateFiles, type Pem } from "./credentials.js";
 export type {

@@ -12,6 +12,7 @@ import type {
   ProduceOptions,
 } from "./client.js";
 import type { ConnectOptions } from "./connect.js";
+import type { ListConnectionsOptions } from "./connections.js";
 import type { CertificateFiles } from "./credentials.js";
 import type { CommitOffsetOptions, ListOffsetsOptions, OffsetOptions } from "./offsets.js";
 import type {
@@ -88,6 +89,13 @@ export const optionNames = {
   why: setOf<UnionOf<WhyOptions>>({ ...ofTenant, decision: true, principal: true, action: true, topic: true }),
   who: setOf<WhoOptions>({ ...ofTenant, action: true, topic: true }),
   what: setOf<WhatOptions>({ ...ofTenant, principal: true }),
+  listConnections: setOf<ListConnectionsOptions>({
+    ...ofTenant,
+    principal: true,
+    endsWithinMs: true,
+    order: true,
+    pageSize: true,
+  }),
   listOffsets: setOf<ListOffsetsOptions>({ ...ofPosition, pageSize: true }),
 } as const;
 

@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import type { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import { PolicyActivation, type PolicyStatus } from "../activation/index.js";
 import { BreakGlass } from "../authz/index.js";
@@ -133,8 +134,9 @@ export async function startNode(
       topics: new TopicService(logs),
       offsets: new OffsetService(logs, offsets),
       policy: { activation, refusals: observation.refusals, topics: topicsIn },
+      connections: { connections, openCallsOn: (socket: TLSSocket) => server.openCallsOn(socket) },
     };
-    const server = closers.add(
+    const server: GrpcServer = closers.add(
       await GrpcServer.listen({
         listen: config.listen,
         tls,

@@ -6,7 +6,14 @@ import type { MethodAccess } from "../transport/index.js";
 import { fileDescriptors } from "../wire/descriptors.js";
 
 /** The names that health is asked about: the server as a whole, and each service of the log. */
-const healthServices = ["", "log.v1.Log", "log.v1.Topics", "log.v1.Offsets", "policy.v1.Policy"];
+const healthServices = [
+  "",
+  "log.v1.Log",
+  "log.v1.Topics",
+  "log.v1.Offsets",
+  "policy.v1.Policy",
+  "admin.v1.Connections",
+];
 
 /** `grpc.health.v1.Health`, for everyone whom the handshake let in. */
 export class Health {

@@ -161,6 +161,11 @@ export class GrpcServer implements AsyncDisposable {
     return formatAddress({ host: address, port });
   }
 
+  /** How many calls of each method are open on a connection, by its socket. */
+  openCallsOn(socket: TLSSocket): ReadonlyMap<string, number> {
+    return this.#sessions.openCallsOn(socket);
+  }
+
   /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way; then it tells them so. */
   async drain(graceMs: number): Promise<void> {
     this.#listener.server.close();

@@ -49,6 +49,8 @@ export type RefusalObserver = (call: StartedCall, refusal: { readonly code: numb
 
 /** A call that can be ended although neither its caller nor its handler wants to, each with a status that no other gets. */
 export interface EndableCall {
+  /** `/log.v1.Log/Produce` */
+  readonly method: string;
   /**
    * Ends the call behind the answers that are due: who still sends is heard no further, and who only reads is cut off.
    * Who has said all and waits for what was done with it is left to be told.

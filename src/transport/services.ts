@@ -1,5 +1,7 @@
 import type { Refusals } from "../authz/index.js";
 import type { LogService, OffsetService, TopicService } from "../service/index.js";
+import type { ConnectionSources } from "./connection-list.js";
+import { connectionsMethodAccess, connectionsRoutes, connectionsRoutesDefinition } from "./connections-routes.js";
 import type { GrpcServerOptions } from "./grpc-server.js";
 import type { ReportInternal } from "./handlers.js";
 import type { MethodAccess } from "./interceptors.js";
@@ -13,16 +15,23 @@ import { topicsMethodAccess, topicsRoutes, topicsRoutesDefinition } from "./topi
 
 /** What every method needs from its callers, by path. @param refusals about which callers may ask */
 export function methodAccess(refusals: Refusals): Readonly<Record<string, MethodAccess>> {
-  return { ...logMethodAccess, ...topicsMethodAccess, ...offsetsMethodAccess, ...policyMethodAccess(refusals) };
+  return {
+    ...logMethodAccess,
+    ...topicsMethodAccess,
+    ...offsetsMethodAccess,
+    ...policyMethodAccess(refusals),
+    ...connectionsMethodAccess,
+  };
 }
 
-/** The services of `log.v1` and `policy.v1`, each with its handlers. What takes requests as they come ends when `shutdown` aborts. */
+/** The services of `log.v1`, `policy.v1` and `admin.v1`, each with its handlers. What takes requests as they come ends when `shutdown` aborts. */
 export function servicesOf(
   useCases: {
     readonly log: LogService;
     readonly topics: TopicService;
     readonly offsets: OffsetService;
     readonly policy: PolicySources;
+    readonly connections: ConnectionSources;
   },
   openCalls: OpenCalls,
   report: ReportInternal,
@@ -48,6 +57,11 @@ export function servicesOf(
       definition: policyRoutesDefinition,
       handlers: policyRoutes(useCases.policy, report, shutdown),
       access: policyMethodAccess(useCases.policy.refusals),
+    },
+    {
+      definition: connectionsRoutesDefinition,
+      handlers: connectionsRoutes(useCases.connections, report),
+      access: connectionsMethodAccess,
     },
   ];
 }

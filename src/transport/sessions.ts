@@ -109,6 +109,13 @@ export class Sessions implements CallRegister {
     session.once("close", () => clearTimeout(late));
   }
 
+  /** How many calls of each method are open on the session that is on this socket. */
+  openCallsOn(socket: Socket): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { method } of this.#bySocket.get(socket)?.calls ?? []) counts.set(method, (counts.get(method) ?? 0) + 1);
+    return counts;
+  }
+
   /** Answers every call that is open, on any session, whatever answers it is still due. */
   cutAll(error: Error): void {
     // A status of its own for each: a call writes its request id into it.

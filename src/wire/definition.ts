@@ -15,18 +15,21 @@ import type { LogDefinition } from "./generated/log/v1/Log.js";
 import type { OffsetsDefinition } from "./generated/log/v1/Offsets.js";
 import type { TopicsDefinition } from "./generated/log/v1/Topics.js";
 import type { PolicyDefinition } from "./generated/policy/v1/Policy.js";
+import type { ConnectionsDefinition } from "./generated/admin/v1/Connections.js";
+import type { ProtoGrpcType as AdminTypes } from "./generated/admin.js";
 import type { ProtoGrpcType as LogTypes } from "./generated/log.js";
 import type { ProtoGrpcType as OffsetsTypes } from "./generated/offsets.js";
 import type { ProtoGrpcType as PolicyTypes } from "./generated/policy.js";
 import type { ProtoGrpcType as TopicsTypes } from "./generated/topics.js";
 
-/** `log.v1`, `policy.v1` and the error details, with their file descriptors: what reflection lists. */
+/** `log.v1`, `policy.v1`, `admin.v1` and the error details, with their file descriptors: what reflection lists. */
 export const logPackageDefinition: PackageDefinition = loadSync(
   [
     "log/v1/log.proto",
     "log/v1/topics.proto",
     "log/v1/offsets.proto",
     "policy/v1/policy.proto",
+    "admin/v1/admin.proto",
     "google/rpc/error_details.proto",
   ],
   {
@@ -43,6 +46,7 @@ type V1 = LogTypes["log"]["v1"] & OffsetsTypes["log"]["v1"] & TopicsTypes["log"]
 const packages = loadPackageDefinition(logPackageDefinition) as unknown as {
   readonly log: { readonly v1: V1 };
   readonly policy: PolicyTypes["policy"];
+  readonly admin: AdminTypes["admin"];
 };
 const { v1 } = packages.log;
 
@@ -53,6 +57,9 @@ export const OffsetsStub = v1.Offsets;
 
 /** Constructor of the stub of `policy.v1`. */
 export const PolicyStub = packages.policy.v1.Policy;
+
+/** Constructor of the stub of `admin.v1.Connections`. */
+export const ConnectionsStub = packages.admin.v1.Connections;
 
 /** The service `log.v1.Log`: its methods, with their paths and codecs. */
 export const logServiceDefinition: LogDefinition = LogStub.service;
@@ -65,6 +72,9 @@ export const offsetsServiceDefinition: OffsetsDefinition = OffsetsStub.service;
 
 /** The service `policy.v1.Policy`. */
 export const policyServiceDefinition: PolicyDefinition = PolicyStub.service;
+
+/** The service `admin.v1.Connections`. */
+export const connectionsServiceDefinition: ConnectionsDefinition = ConnectionsStub.service;
 
 /** The trailer that carries a serialised `google.rpc.Status`. */
 export const statusDetailsKey = "grpc-status-details-bin";

@@ -17,7 +17,9 @@ afterAll(async () => {
 });
 
 test.each(paths)("no answer of %s is so large that Node writes it in the midst of reading", async (path) => {
-  const files = ["Log", "Topics", "Offsets"].map((service) => request(4, `log.v1.${service}`));
+  const files = ["log.v1.Log", "log.v1.Topics", "log.v1.Offsets", "admin.v1.Connections"].map((service) =>
+    request(4, service),
+  );
   const health = request(4, "grpc.health.v1.Health");
   // Of as many bytes as are taken: a tag, a length of two bytes, and the text.
   const longest = [3, 4, 7].map((field) => request(field, "a".repeat(512 - 3)));
@@ -29,6 +31,13 @@ test.each(paths)("no answer of %s is so large that Node writes it in the midst o
   const largest = Math.max(...answered.messages.map(({ length }) => length + 5));
   expect(largest).toBeGreaterThan(1000);
   expect(largest).toBeLessThan(maxPendingBytes - 512);
+});
+
+test.each(paths)("%s lists every service", async (path) => {
+  const answer = await node.raw("acme/nobody").answer(path, request(7, "*"));
+  const services = ["Log", "Topics", "Offsets"].map((name) => `log.v1.${name}`);
+  for (const name of [...services, "policy.v1.Policy", "admin.v1.Connections", "grpc.health.v1.Health"])
+    expect(answer.toString("latin1")).toContain(name);
 });
 
 test.each(paths)("%s refuses a request that would come back in a large answer", async (path) => {

@@ -1,7 +1,7 @@
 /** What each action of a policy is on the wire: every method that needs it, tried and compared with what is stored. */
 import { status } from "@grpc/grpc-js";
 import type { Action } from "../authz/index.js";
-import { policyTopic } from "../authz/index.js";
+import { connectionsTopic, policyTopic } from "../authz/index.js";
 import { defaultTopic, systemTenant } from "../names.js";
 import type { ConsumeResponseOutput } from "../wire/generated/log/v1/ConsumeResponse.js";
 import type { FetchOffsetResponseOutput } from "../wire/generated/log/v1/FetchOffsetResponse.js";
@@ -227,12 +227,15 @@ const remove: readonly Attempt[] = [
 /** The whole policy; a tenant's part is open to who may administer the whole, whatever is stated of the tenant. */
 const isPolicy = ({ topic }: Scene): boolean => topic.tenant === systemTenant && topic.topic === policyTopic;
 
+/** Everybody's connections, for the same reason. */
+const isConnections = ({ topic }: Scene): boolean => topic.tenant === systemTenant && topic.topic === connectionsTopic;
+
 const administer: readonly Attempt[] = [
   {
     method: "Topics.Update",
     needs: "the topic",
     effects: ["changed the settings"],
-    applies: (scene) => !isPolicy(scene),
+    applies: (scene) => !isPolicy(scene) && !isConnections(scene),
     call: ({ caller, topic }) => {
       const request = { ...named(topic), retentionRecords: nextRetention() };
       return once((done) => caller.topics.update(request, callOptions(), done));
@@ -265,6 +268,17 @@ const administerPolicy: readonly Attempt[] = [
   },
 ];
 
+const administerConnections: readonly Attempt[] = [
+  {
+    method: "Connections.List",
+    needs: "the topic",
+    effects: ["nothing"],
+    reads: true,
+    applies: isConnections,
+    call: ({ caller }) => once((done) => caller.connections.list({}, callOptions(), done)),
+  },
+];
+
 /** In the order in which they are tried. */
 export const attemptsOf: Readonly<Record<Action, readonly Attempt[]>> = {
   produce,
@@ -272,7 +286,7 @@ export const attemptsOf: Readonly<Record<Action, readonly Attempt[]>> = {
   describe,
   create,
   delete: remove,
-  admin: [...administer, ...administerPolicy],
+  admin: [...administer, ...administerPolicy, ...administerConnections],
 };
 
 let retentions = 1_000_000_000;

@@ -1,6 +1,7 @@
 /** The principals of the matrix, each on a connection of its own, under its own certificate. */
 import { Channel, type ChannelCredentials } from "@grpc/grpc-js";
-import { LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
+import { ConnectionsStub, LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
+import type { ConnectionsClient } from "../wire/generated/admin/v1/Connections.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
@@ -16,6 +17,7 @@ export class Caller implements Disposable {
   readonly topics: TopicsClient;
   readonly offsets: OffsetsClient;
   readonly policy: PolicyClient;
+  readonly connections: ConnectionsClient;
   readonly #channel: Channel;
 
   constructor(address: string, credentials: ChannelCredentials) {
@@ -25,6 +27,7 @@ export class Caller implements Disposable {
     this.topics = new TopicsStub(address, credentials, options);
     this.offsets = new OffsetsStub(address, credentials, options);
     this.policy = new PolicyStub(address, credentials, options);
+    this.connections = new ConnectionsStub(address, credentials, options);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,5 @@
 /** In which order the cells of a matrix are tried. */
-import { type Action, policyTopic, type StatedCase, type StatedMatrix } from "../authz/index.js";
+import { type Action, connectionsTopic, policyTopic, type StatedCase, type StatedMatrix } from "../authz/index.js";
 import { isSystemName, systemTenant } from "../names.js";
 
 /** The cells of one topic, to be tried one after the other: each of them may change it. */
@@ -23,11 +23,12 @@ export function planLanes({ cases }: StatedMatrix): readonly Lane[] {
 }
 
 /**
- * Whether there is a call that does it. But for administering the policy, what is allowed in the platform's own tenant, or
+ * Whether there is a call that does it. But for administering the policy and asking who is connected, what is allowed in the platform's own tenant, or
  * on topics that only the server makes, has none; what is denied there can be tried like everything else.
  */
 export function isOnTheWire({ tenant, topic, action, decision, rows }: StatedCase): boolean {
-  if (tenant === systemTenant && topic === policyTopic && action === "admin") return true;
+  const isServers = topic === policyTopic || topic === connectionsTopic;
+  if (tenant === systemTenant && isServers && action === "admin") return true;
   const isServersOwn = tenant === systemTenant || isSystemName(topic);
   return !isServersOwn || decision === "deny" || rows.some(({ expected }) => expected === "deny");
 }

@@ -1,7 +1,10 @@
-import { X509Certificate } from "node:crypto";
 import type { Principal } from "../names.js";
 import type { Identity, Presented } from "./identity.js";
-import { principalFromCertificate } from "./principal.js";
+import { certificateFacts, fingerprint256 } from "./certificate.js";
+import { formatName } from "./distinguished-name.js";
+import { requireClient, requireStrength, requireUnderstood } from "./fitness.js";
+import { IdentityRefused } from "./identity.js";
+import { IdentityRules } from "./rules.js";
 
 /** @throws IdentityRefused */
 export function identify(
@@ -9,19 +12,20 @@ export function identify(
   isDeclaredTenant: (name: string) => boolean,
   isBreakGlass?: (principal: Principal) => boolean,
 ): Identity {
-  const principal = principalFromCertificate(leaf, isDeclaredTenant, isBreakGlass);
-  const certificate = new X509Certificate(leaf);
+  const facts = certificateFacts(leaf);
+  requireStrength(facts);
+  requireUnderstood(facts);
+  requireClient(facts);
+  const { principal } = IdentityRules.builtIn.evaluate(facts, []);
+  if (!isDeclaredTenant(principal.tenant) && isBreakGlass?.(principal) !== true) {
+    throw new IdentityRefused("tenant_undeclared", `tenant "${principal.tenant}" is not declared`);
+  }
   return {
     principal,
-    serial: certificate.serialNumber,
-    subject: distinguishedName(certificate.subject),
-    issuer: distinguishedName(certificate.issuer),
-    fingerprint256: certificate.fingerprint256,
-    endsMs: Date.parse(certificate.validTo),
+    serial: facts.serial,
+    subject: formatName(facts.subject),
+    issuer: formatName(facts.issuer),
+    fingerprint256: fingerprint256(leaf),
+    endsMs: facts.notAfterMs,
   };
-}
-
-/** Node gives one RDN a line in the order of the certificate, already escaped by RFC 2253. */
-function distinguishedName(lines: string): string {
-  return lines.replaceAll(" + ", "+").split("\n").reverse().join(",");
 }

@@ -1,5 +1,6 @@
 /** Who is calling: from a peer's certificate to a principal, once per connection. Certificates are the only source. */
 
+export { type CertificateFacts, certificateFacts, fingerprint256 } from "./certificate.js";
 export type { Connection } from "./connection.js";
 export { type ConnectionInfo, Connections } from "./connections.js";
 export { identify } from "./identify.js";
@@ -12,4 +13,4 @@ export {
   type TenantStanding,
   identityProblems,
 } from "./identity.js";
-export { principalFromCertificate } from "./principal.js";
+export { type IdentityRule, IdentityRules, type Named, type RuleStep } from "./rules.js";

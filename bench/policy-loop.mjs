@@ -30,7 +30,10 @@ try {
   });
   const { info, close } = await connected(connections);
   const decide = (request) => {
-    const admitted = admit(request, connections.connectionOf(info), needed, authorizer, { requestId, method: "/log.v1.Log/Produce" });
+    const admitted = admit(request, connections.connectionOf(info), needed, authorizer, {
+      requestId,
+      method: "/log.v1.Log/Produce",
+    });
     if (admitted.error !== undefined) throw admitted.error;
   };
   const topics = Array.from({ length: 200_000 }, (_, at) => requestFor(`orders.${at}`));

@@ -42,6 +42,7 @@ const open = [
   "errors",
   "names",
   "tenant-limits",
+  "tenant-standing",
   "lifecycle",
   "address",
   "buffer-pool",

@@ -1,5 +1,6 @@
 import type { Principal } from "../names.js";
 import type { TenantLimits } from "../tenant-limits.js";
+import type { TenantStanding } from "../tenant-standing.js";
 import type { Action } from "./actions.js";
 
 /** One question to the policy. `tenant` is the tenant whose topic it is, not the caller's. */
@@ -43,6 +44,12 @@ export interface Authorizer {
   /** The declared tenants, sorted. The platform's own `_system` is not among them. */
   readonly tenants: readonly string[];
   isDeclaredTenant(name: string): boolean;
+
+  /** Undefined for a tenant that is not declared. */
+  standingOf(tenant: string): TenantStanding | undefined;
+
+  /** The authorities that tenants are bound to, each with these tenants, sorted: fingerprints `AB:CD:…` and names of files. */
+  readonly boundAuthorities: ReadonlyMap<string, readonly string[]>;
 
   /**
    * Returns if it is allowed; there is no boolean for a caller to forget.

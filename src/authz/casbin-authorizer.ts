@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { OperatorError, PermissionDenied } from "../errors.js";
 import type { TenantLimits } from "../tenant-limits.js";
+import type { TenantStanding } from "../tenant-standing.js";
 import { isTenantName, parsePrincipal, systemTenant } from "../names.js";
 import { type Action, actionPhrases, isAction } from "./actions.js";
 import type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
@@ -49,6 +50,14 @@ export class CasbinAuthorizer implements Authorizer {
 
   isDeclaredTenant(name: string): boolean {
     return this.#policy.isDeclaredTenant(name);
+  }
+
+  standingOf(tenant: string): TenantStanding | undefined {
+    return this.#policy.standingOf(tenant);
+  }
+
+  get boundAuthorities(): ReadonlyMap<string, readonly string[]> {
+    return this.#policy.boundAuthorities;
   }
 
   authorize(request: AccessRequest): void {

@@ -1,6 +1,7 @@
 import { LRUCache } from "lru-cache";
 import { formatPrincipal, isPrincipalName, isTenantName, systemTenant } from "../names.js";
 import { type TenantLimits, defaultTenantLimits } from "../tenant-limits.js";
+import type { TenantStanding } from "../tenant-standing.js";
 import { type Action, isAction } from "./actions.js";
 import type { AccessRequest } from "./authorizer.js";
 import { Pace } from "./breathe.js";
@@ -11,6 +12,7 @@ import type { Model } from "./model-conf.js";
 import type { PolicyRows, Rule } from "./policy-csv.js";
 import { RoleIndex } from "./role-index.js";
 import { RuleIndex } from "./rule-index.js";
+import type { DeclaredTenant } from "./tenants-yaml.js";
 import { coversPattern, isRequestableTopic } from "./topic-pattern.js";
 
 export interface Decision {
@@ -37,7 +39,9 @@ const unspoken = refused("no rule allows it");
 export class CompiledPolicy {
   readonly version: string;
   readonly tenants: readonly string[];
-  readonly #limits: ReadonlyMap<string, TenantLimits>;
+  /** The authorities that tenants are bound to, each with these tenants, sorted. */
+  readonly boundAuthorities: ReadonlyMap<string, readonly string[]>;
+  readonly #declared: ReadonlyMap<string, DeclaredTenant>;
   readonly #enforcer: CasbinEnforcer;
   readonly #isIndexable: boolean;
   readonly #isExact: boolean;
@@ -50,12 +54,13 @@ export class CompiledPolicy {
 
   private constructor(
     version: string,
-    limits: ReadonlyMap<string, TenantLimits>,
+    declared: ReadonlyMap<string, DeclaredTenant>,
     parts: { enforcer: CasbinEnforcer; model: Model; roles: RoleIndex; rules: RuleIndex },
   ) {
     this.version = version;
-    this.tenants = [...limits.keys()].toSorted();
-    this.#limits = limits;
+    this.tenants = [...declared.keys()].toSorted();
+    this.#declared = declared;
+    this.boundAuthorities = boundAuthoritiesOf(declared, this.tenants);
     this.#enforcer = parts.enforcer;
     this.#isIndexable = parts.model.isIndexable;
     this.#isExact = parts.model.isExact === true;
@@ -66,7 +71,7 @@ export class CompiledPolicy {
   static async build(
     version: string,
     model: Model,
-    tenants: ReadonlyMap<string, TenantLimits>,
+    tenants: ReadonlyMap<string, DeclaredTenant>,
     rows: PolicyRows,
   ): Promise<CompiledPolicy> {
     const [roles, rules, pace] = [new RoleIndex(model.isSimple), new RuleIndex(), new Pace()];
@@ -88,11 +93,16 @@ export class CompiledPolicy {
   }
 
   isDeclaredTenant(name: string): boolean {
-    return this.#limits.has(name);
+    return this.#declared.has(name);
+  }
+
+  /** Undefined for a tenant that is not declared. */
+  standingOf(tenant: string): TenantStanding | undefined {
+    return this.#declared.get(tenant)?.standing;
   }
 
   limitsOf(tenant: string): TenantLimits {
-    return this.#limits.get(tenant) ?? defaultTenantLimits;
+    return this.#declared.get(tenant)?.limits ?? defaultTenantLimits;
   }
 
   /** Whether there may be a topic of the tenant that the principal is allowed. */
@@ -205,8 +215,19 @@ export class CompiledPolicy {
 
   /** Whether topics can be the tenant's. */
   #isOwner(tenant: string): boolean {
-    return tenant === systemTenant || this.#limits.has(tenant);
+    return tenant === systemTenant || this.#declared.has(tenant);
   }
+}
+
+function boundAuthoritiesOf(
+  declared: ReadonlyMap<string, DeclaredTenant>,
+  tenants: readonly string[],
+): ReadonlyMap<string, readonly string[]> {
+  const bound = new Map<string, string[]>();
+  for (const tenant of tenants)
+    for (const authority of declared.get(tenant)!.standing.authorities ?? [])
+      bound.set(authority, [...(bound.get(authority) ?? []), tenant]);
+  return bound;
 }
 
 function inOrder(one: Rule, other: Rule): number {

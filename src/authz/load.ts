@@ -1,5 +1,4 @@
 import type { Finding } from "../errors.js";
-import type { TenantLimits } from "../tenant-limits.js";
 import { nameOfRole } from "./columns.js";
 import { CompiledPolicy } from "./compiled-policy.js";
 import { warnOfIdleRules } from "./idle-rules.js";
@@ -11,7 +10,7 @@ import { RoleScopes } from "./role-scopes.js";
 import { checkRoles, warnOfIdleNames, warnOfIdleRoles } from "./roles.js";
 import type { SimpleColumns } from "./simple-model.js";
 import type { SourceFile } from "./source-file.js";
-import { parseTenants } from "./tenants-yaml.js";
+import { type DeclaredTenant, parseTenants } from "./tenants-yaml.js";
 
 /** What a look at a policy folder found. It can come into force if there are no `findings`. */
 export interface PolicyReport {
@@ -38,7 +37,7 @@ export interface LoadedPolicy {
   readonly files: PolicyFiles;
   readonly compiled: CompiledPolicy;
   readonly model: Model;
-  readonly tenants: ReadonlyMap<string, TenantLimits>;
+  readonly tenants: ReadonlyMap<string, DeclaredTenant>;
   readonly rows: PolicyRows;
   readonly matrix: readonly MatrixRow[];
   /** What its lines are like under the simple model; undefined under one with tenants. */

@@ -15,20 +15,33 @@ import {
 } from "yaml";
 import { z } from "zod";
 import { isTenantName, nameRules } from "../names.js";
-import type { TenantLimits } from "../tenant-limits.js";
+import { type TenantLimits, defaultTenantLimits } from "../tenant-limits.js";
+import { type TenantStanding, defaultTenantStanding } from "../tenant-standing.js";
 import { breathe, Pace } from "./breathe.js";
 import { type Findings, type Place, quote } from "./findings.js";
 import { readLimits } from "./limits-yaml.js";
 import type { SourceFile } from "./source-file.js";
+import { readStanding } from "./standing-yaml.js";
 import { didYouMean } from "../suggest.js";
 import { findYamlHazard } from "../yaml-shape.js";
 
 /** What can be said about one tenant. A name alone declares it. */
-const tenantShape = z.strictObject({ limits: z.unknown().optional() }).nullable();
+const anything = z.unknown().optional();
+const tenantShape = z.strictObject({ limits: anything, suspended: anything, ca: anything }).nullable();
 const fileShape = z.strictObject({ tenants: z.record(z.string(), tenantShape) });
 
-/** Reads `tenants.yaml`: the declared tenants, sorted, with what each may use. Names that were refused are left out. */
-export async function parseTenants(file: SourceFile): Promise<ReadonlyMap<string, TenantLimits>> {
+/** What the file says of a tenant. */
+export interface DeclaredTenant {
+  /** What it may use. */
+  readonly limits: TenantLimits;
+  readonly standing: TenantStanding;
+}
+
+/** One about which the file says nothing but its name. */
+export const defaultTenant: DeclaredTenant = { limits: defaultTenantLimits, standing: defaultTenantStanding };
+
+/** Reads `tenants.yaml`: the declared tenants, sorted. Names that were refused are left out. */
+export async function parseTenants(file: SourceFile): Promise<ReadonlyMap<string, DeclaredTenant>> {
   if (file.text === undefined) return new Map();
   const hazard = findYamlHazard(file.text);
   if (hazard !== undefined) {
@@ -80,13 +93,13 @@ class TenantsFile {
     return new TenantsFile(text, lines, documents, findings);
   }
 
-  async read(): Promise<ReadonlyMap<string, TenantLimits>> {
+  async read(): Promise<ReadonlyMap<string, DeclaredTenant>> {
     if (!this.#checkSyntax()) return new Map();
     await breathe();
     this.#checkShape();
     await breathe();
     const tenants = this.#document.get("tenants", true);
-    return isMap(tenants) ? this.#readTenants(tenants) : new Map<string, TenantLimits>();
+    return isMap(tenants) ? this.#readTenants(tenants) : new Map<string, DeclaredTenant>();
   }
 
   /** Whether it can be told what the file says, in spite of what was found. */
@@ -158,14 +171,15 @@ class TenantsFile {
   }
 
   /** From the keys as they are written: an object in between could lose one, such as `__proto__`. */
-  #readTenants(tenants: YAMLMap): ReadonlyMap<string, TenantLimits> {
+  #readTenants(tenants: YAMLMap): ReadonlyMap<string, DeclaredTenant> {
     if (tenants.items.length === 0) this.#findings.error(this.#of(tenants), "at least one tenant must be declared");
-    const read = tenants.items.flatMap(({ key, value }): [string, TenantLimits][] => {
+    const read = tenants.items.flatMap(({ key, value }): [string, DeclaredTenant][] => {
       const name = isScalar(key) ? String(key.value) : "";
-      const limits = isMap(value) ? value.get("limits", true) : undefined;
-      const what = `tenants.${name}.limits`;
-      const limited = readLimits(limits, what, this.#findings, (node) => this.#of(node));
-      if (isTenantName(name)) return [[name, limited]];
+      const said = isMap(value) ? value.get("limits", true) : undefined;
+      const placeOf = (node: unknown): Place => this.#of(node);
+      const limits = readLimits(said, `tenants.${name}.limits`, this.#findings, placeOf);
+      const standing = readStanding(value, `tenants.${name}`, this.#findings, placeOf);
+      if (isTenantName(name)) return [[name, { limits, standing }]];
       this.#findings.error(this.#of(key), `${quote(name)} is not a tenant name: expected ${nameRules.tenant}`);
       return [];
     });

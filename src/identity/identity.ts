@@ -32,12 +32,7 @@ export interface Identity {
  */
 export type Judge = (presented: Presented, isLive?: boolean) => Identity;
 
-/** What the policy in force says of a tenant that it declares. */
-export interface TenantStanding {
-  readonly isSuspended: boolean;
-  /** The authorities that alone vouch for its principals; undefined: any that is bound to no tenant. */
-  readonly authorities: readonly string[] | undefined;
-}
+export type { TenantStanding } from "../tenant-standing.js";
 
 /** Why somebody is nobody here: one word each, to count by. Add, never rename: dashboards and tests go by them. */
 export const identityProblems = [

@@ -6,7 +6,7 @@ import { BreakGlass } from "../authz/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { OperatorError, ShuttingDown } from "../errors.js";
-import { Connections, identify } from "../identity/index.js";
+import { Connections, IdentityRefused, identify } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
 import {
   FileStore,
@@ -99,7 +99,13 @@ export async function startNode(
     const isBreakGlass = (principal: Principal): boolean => judge.isHolder(principal);
     const connections: Connections = closers.add(
       new Connections({
-        judge: (presented) => identify(presented, (name) => authorizer.isDeclaredTenant(name), isBreakGlass),
+        judge: (presented) => {
+          const identity = identify(presented, (name) => authorizer.isDeclaredTenant(name), isBreakGlass);
+          const { principal } = identity;
+          if (authorizer.standingOf(principal.tenant)?.isSuspended === true && !isBreakGlass(principal))
+            throw new IdentityRefused("tenant_suspended", `tenant ${principal.tenant} is suspended`);
+          return identity;
+        },
         limitsOf,
         isBreakGlass,
       }),

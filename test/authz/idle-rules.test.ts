@@ -6,7 +6,7 @@ import { CompiledPolicy } from "../../src/authz/compiled-policy.js";
 import { Findings } from "../../src/authz/findings.js";
 import { warnOfIdleRules } from "../../src/authz/idle-rules.js";
 import { type Assignment, Rule } from "../../src/authz/policy-csv.js";
-import { defaultTenantLimits } from "../../src/tenant-limits.js";
+import { defaultTenant } from "../../src/authz/tenants-yaml.js";
 import { exampleModel } from "./policy-folder.js";
 
 const tenants = ["acme", "globex", "_system"];
@@ -37,7 +37,7 @@ const assignments = fc.uniqueArray(
 );
 
 function compile(kept: readonly Rule[], given: readonly Assignment[]): Promise<CompiledPolicy> {
-  const limits = new Map(tenants.slice(0, 2).map((tenant) => [tenant, defaultTenantLimits]));
+  const limits = new Map(tenants.slice(0, 2).map((tenant) => [tenant, defaultTenant]));
   const model = { text: exampleModel, isIndexable: true, isExact: true };
   return CompiledPolicy.build("1", model, limits, { rules: kept, assignments: given });
 }

@@ -10,7 +10,7 @@ import { RoleScopes } from "../../src/authz/role-scopes.js";
 import { checkRoles, warnOfIdleRoles } from "../../src/authz/roles.js";
 import { type SourceFile, sourceOf } from "../../src/authz/source-file.js";
 import { parseTenants } from "../../src/authz/tenants-yaml.js";
-import { defaultTenantLimits } from "../../src/tenant-limits.js";
+import { defaultTenant } from "../../src/authz/tenants-yaml.js";
 import { exampleModel } from "./policy-folder.js";
 
 const count = 1_000;
@@ -51,7 +51,7 @@ afterEach(() => vi.restoreAllMocks());
 describe("waiting calls have their turn all along while the server", async () => {
   const rows = await parsePolicy(source("policy.csv", roleLines.join("\n")), new Set(declared));
   const scopes = await RoleScopes.of(rows);
-  const tenants = new Map(declared.map((tenant) => [tenant, defaultTenantLimits]));
+  const tenants = new Map(declared.map((tenant) => [tenant, defaultTenant]));
   const model = { text: exampleModel, isIndexable: true, isExact: true };
   const policy = await CompiledPolicy.build("1", model, tenants, rows);
   const stated = numbers.map((number) => `tenant-1/x, tenant-1, topic-${number}, produce, deny\n`).join("");

@@ -6,7 +6,7 @@ import { actions } from "../../src/authz/actions.js";
 import { CompiledPolicy } from "../../src/authz/compiled-policy.js";
 import { isIndexable } from "../../src/authz/matcher-conditions.js";
 import { Rule } from "../../src/authz/policy-csv.js";
-import { defaultTenantLimits } from "../../src/tenant-limits.js";
+import { defaultTenant } from "../../src/authz/tenants-yaml.js";
 import { ask, authorizerFor, exampleModel, outcome } from "./policy-folder.js";
 
 /** More of them for a longer search. */
@@ -103,7 +103,7 @@ function compile(matcher: string, lines: readonly string[]): Promise<CompiledPol
     type === "g" ? [{ line: index + 1, member: member!, role: role!, tenant: tenant! }] : [],
   );
   const model = { text: modelWith(matcher), isIndexable: isIndexable(matcher) };
-  const limits = new Map([...tenants.slice(0, 2)].map((tenant) => [tenant, defaultTenantLimits]));
+  const limits = new Map([...tenants.slice(0, 2)].map((tenant) => [tenant, defaultTenant]));
   return CompiledPolicy.build("1", model, limits, { rules, assignments });
 }
 

@@ -202,6 +202,33 @@ test("a call on a connection that is being ended is refused with the reason, and
   expect(await node.valuesOf("acme", "orders")).toEqual(["before", "queued"]);
 });
 
+test("a tenant that is suspended is cut off, its topics stay, and lifting that lets it in again", async () => {
+  await using node = await start();
+  const suspended = { ...nobody, words: "tenant globex is suspended" };
+  const declare = async (settings: string): Promise<void> => {
+    await node.writePolicy({ "tenants.yaml": `tenants:\n  acme: {}\n  globex: ${settings}\n` });
+    await node.reloadPolicy();
+  };
+  const stream = node.raw("globex/writer").open("ProduceStream");
+  stream.send(produce("stored"));
+  await stream.received(1);
+  const [mine, other] = [follow(node, "globex/reader"), follow(node, "acme/auditor")];
+  await Promise.all([mine.received(2), other.received(2)]);
+  // All its rights stay: nothing but who it is keeps it out.
+  await declare("{ suspended: true }");
+  stream.send(produce("not stored"));
+  expect(await mine.end()).toMatchObject(suspended);
+  expect(await stream.end()).toMatchObject(suspended);
+  expect(await msSinceEnd(node)).toBeLessThan(1_000);
+  expect(await node.raw("globex/writer").call("Produce", [produce("no")])).toMatchObject({ code: "UNAVAILABLE" });
+  expect(node.log.lines.at(-1)).toMatchObject({ reason: "tenant globex is suspended" });
+  await declare("{}");
+  await node.as("globex/writer").produce("again", { tenant: "acme", topic: "orders" });
+  await other.received(3);
+  expect(await node.valuesOf("acme", "orders")).toEqual(["before", "stored", "again"]);
+  other.cancel();
+});
+
 test("at the second in which a certificate ends, so do its streams and its connection", async () => {
   await using node = await start();
   // A certificate says whole seconds.

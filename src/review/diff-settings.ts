@@ -1,5 +1,6 @@
 import { type LoadedPolicy, type MatrixRow, Pace, type PolicyFileName, policyFileNames } from "../authz/index.js";
 import type { TenantLimits } from "../tenant-limits.js";
+import { defaultTenantStanding } from "../tenant-standing.js";
 import { matcherAsWritten } from "./diff-model.js";
 
 /** A line that one of the policies has and the other has not. */
@@ -17,11 +18,23 @@ export interface LimitChange {
   readonly new: number;
 }
 
+/** Of a tenant whose principals are let in otherwise: `suspended`, or the authorities that it is bound to. */
+export interface StandingChange {
+  readonly tenant: string;
+  readonly setting: "suspended" | "ca";
+  readonly old: string;
+  readonly new: string;
+  /** Whether somebody may be let in whom the old policy kept out. */
+  readonly widens: boolean;
+}
+
 /** What the files say otherwise, beside who may do what. */
 export interface SettingChanges {
   readonly tenants: { readonly declared: readonly string[]; readonly undeclared: readonly string[] };
   /** Of tenants that both policies declare; of one that is declared anew, where it is not the default. */
   readonly limits: readonly LimitChange[];
+  /** The same of who its principals are. */
+  readonly standings: readonly StandingChange[];
   readonly matcher: { readonly old: string; readonly new: string } | undefined;
   readonly matrix: readonly ChangedLine[];
 }
@@ -35,13 +48,12 @@ export async function settingChanges(
   const concerns = (tenant: string): boolean => only === undefined || tenant === only;
   const absent = (from: LoadedPolicy, { tenants }: LoadedPolicy): string[] =>
     [...from.tenants.keys()].filter((tenant) => !tenants.has(tenant) && concerns(tenant)).sort();
+  const concerned = [...newer.tenants.keys()].filter(concerns).sort();
   const [old, now] = [matcherAsWritten(older), matcherAsWritten(newer)];
   return {
     tenants: { declared: absent(newer, older), undeclared: absent(older, newer) },
-    limits: [...newer.tenants.keys()]
-      .filter(concerns)
-      .sort()
-      .flatMap((tenant) => limitChanges(older, newer, tenant)),
+    limits: concerned.flatMap((tenant) => limitChanges(older, newer, tenant)),
+    standings: concerned.flatMap((tenant) => standingChanges(older, newer, tenant)),
     matcher: old === now || only !== undefined ? undefined : { old, new: now },
     matrix: [
       ...(await rowsBeyond(older, newer, "old", concerns)),
@@ -57,10 +69,10 @@ export function differInTextAlone(
   settings: SettingChanges,
   hasChangedLines: boolean,
 ): PolicyFileName[] {
-  const { tenants, limits, matcher, matrix } = settings;
+  const { tenants, limits, standings, matcher, matrix } = settings;
   const saysOtherwise: Record<PolicyFileName, boolean> = {
     "model.conf": matcher !== undefined,
-    "tenants.yaml": tenants.declared.length + tenants.undeclared.length + limits.length > 0,
+    "tenants.yaml": tenants.declared.length + tenants.undeclared.length + limits.length + standings.length > 0,
     "policy.csv": hasChangedLines,
     "matrix.csv": matrix.length > 0,
   };
@@ -76,6 +88,25 @@ function limitChanges(older: LoadedPolicy, newer: LoadedPolicy, tenant: string):
   return (Object.keys(after) as (keyof TenantLimits)[])
     .filter((limit) => before[limit] !== after[limit])
     .map((limit) => ({ tenant, limit, old: before[limit], new: after[limit] }));
+}
+
+function standingChanges(older: LoadedPolicy, newer: LoadedPolicy, tenant: string): StandingChange[] {
+  const isAnew = !older.tenants.has(tenant);
+  const before = older.compiled.standingOf(tenant) ?? defaultTenantStanding;
+  const after = newer.compiled.standingOf(tenant)!;
+  const changes: StandingChange[] = [];
+  if (before.isSuspended !== after.isSuspended) {
+    const [old, now] = [`${before.isSuspended}`, `${after.isSuspended}`];
+    changes.push({ tenant, setting: "suspended", old, new: now, widens: before.isSuspended });
+  }
+  const [old, now] = [before, after].map(({ authorities = ["any"] }) => authorities.toSorted().join(", "));
+  if (old !== now) {
+    const isNarrower =
+      before.authorities === undefined ||
+      after.authorities?.every((each) => before.authorities?.includes(each)) === true;
+    changes.push({ tenant, setting: "ca", old: old!, new: now!, widens: !isAnew && !isNarrower });
+  }
+  return changes;
 }
 
 async function rowsBeyond(

@@ -28,9 +28,13 @@ export function diffAsMarkdown(diff: PolicyDiff): string {
 }
 
 /** `access widens: 4 principals gain, 1 loses` */
-export function verdictOn({ widens, incomplete, counts, changes }: PolicyDiff): string {
+export function verdictOn({ widens, incomplete, counts, changes, standings }: PolicyDiff): string {
   if (incomplete !== undefined) return `not complete, so take it that access widens: ${incomplete}`;
-  if (changes.length === 0) return "no change in effect: nobody gains or loses access";
+  if (standings.some((each) => each.widens)) return "access widens: of some tenant more certificates are let in";
+  if (changes.length === 0) {
+    if (standings.length > 0) return "access narrows: of some tenant fewer certificates are let in";
+    return "no change in effect: nobody gains or loses access";
+  }
   const losing = `${counts.losing === 1 ? "1 principal loses" : `${counts.losing} principals lose`} access, nobody gains`;
   if (!widens) return `access narrows: ${losing}`;
   const gaining = counts.gaining === 1 ? "1 principal gains" : `${counts.gaining} principals gain`;
@@ -47,7 +51,7 @@ function versionsOf({ oldVersion, newVersion }: PolicyDiff): string {
 }
 
 function sectionsOf(diff: PolicyDiff): Section[] {
-  const { tenants, limits, matcher, matrix, withoutEffect, textOnly } = diff;
+  const { tenants, limits, standings, matcher, matrix, withoutEffect, textOnly } = diff;
   const lineOf = ({ side, place, text }: (typeof matrix)[number]): string =>
     `${side === "new" ? "+" : "-"} ${place}: ${text}`;
   const sections = [
@@ -58,6 +62,11 @@ function sectionsOf(diff: PolicyDiff): Section[] {
       lines: [
         ...first(tenants.declared, most.lines, (tenant) => `+ ${tenant} is declared`),
         ...first(tenants.undeclared, most.lines, (tenant) => `- ${tenant} is no longer declared`),
+        ...first(
+          standings,
+          most.lines,
+          ({ tenant, setting, old, new: now }) => `${tenant}: ${setting} ${old} → ${now}`,
+        ),
       ],
     },
     {

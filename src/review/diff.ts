@@ -81,7 +81,7 @@ export async function diffPolicies(
   return {
     oldVersion: older.files.version,
     newVersion: newer.files.version,
-    widens: found.gaining > 0 || work.exceeded !== undefined,
+    widens: found.gaining > 0 || work.exceeded !== undefined || settings.standings.some(({ widens }) => widens),
     incomplete: work.exceeded,
     changes,
     ...settings,

@@ -247,6 +247,28 @@ test("topics that are known are named beside a pattern", async () => {
   expect(diffAsText(diff)).toContain("\n        known topics: acme/orders.eu, acme/orders.us, acme/orders.asia\n");
 });
 
+const oneTenant = (settings: string) => policyOf("", { "tenants.yaml": `tenants:\n  acme: ${settings}\n` });
+test.each([
+  ["{}", "{ suspended: true }", "acme: suspended false → true", false],
+  ["{ suspended: true }", "{}", "acme: suspended true → false", true],
+  ["{}", "{ ca: a.crt }", "acme: ca any → a.crt", false],
+  ["{ ca: a.crt }", "{}", "acme: ca a.crt → any", true],
+  ["{ ca: [b.crt, a.crt] }", "{ ca: b.crt }", "acme: ca a.crt, b.crt → b.crt", false],
+  ["{ ca: a.crt }", "{ ca: [b.crt, a.crt] }", "acme: ca a.crt → a.crt, b.crt", true],
+  ["{ ca: a.crt }", "{ ca: b.crt }", "acme: ca a.crt → b.crt", true],
+])("from %s to %s is told as a change of who is let in: %s", async (before, after, words, widens) => {
+  const diff = await diffPolicies(await oneTenant(before), await oneTenant(after));
+  expect(diff).toMatchObject({ widens, textOnly: [], changes: [] });
+  expect(diffAsText(diff)).toMatch(`Tenants\n  ${words}\n`);
+  const verdict = widens ? /: access widens: of some tenant more/ : /: access narrows: of some tenant fewer/;
+  expect(diffAsText(diff)).toMatch(verdict);
+});
+
+test("the order of a tenant's authorities is no change", async () => {
+  const diff = await diffPolicies(await oneTenant("{ ca: [a.crt, b.crt] }"), await oneTenant("{ ca: [b.crt, a.crt] }"));
+  expect(diff).toMatchObject({ standings: [], textOnly: ["tenants.yaml"] });
+});
+
 test("asked about one tenant, it says nothing of another", async () => {
   const older = await policyOf("old", { "policy.csv": everything, "matrix.csv": "acme/a, globex, x, consume, deny" });
   const secrets = ["g, globex/secret, role:root, globex", "p, globex/secret, globex, hidden, produce, allow"];

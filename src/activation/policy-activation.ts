@@ -1,5 +1,3 @@
-import { basename } from "node:path";
-import { setImmediate } from "node:timers/promises";
 import {
   type Authorizer,
   CasbinAuthorizer,
@@ -8,26 +6,20 @@ import {
   PolicyFiles,
   type PolicyReport,
   loadPolicy,
-  policyFileNames,
 } from "../authz/index.js";
-import {
-  type Finding,
-  OperatorError,
-  PolicyFilesEdited,
-  PolicyMoved,
-  PolicyRefused,
-  PolicyVersionDamaged,
-  ShuttingDown,
-} from "../errors.js";
+import { OperatorError, PolicyMoved, PolicyRefused } from "../errors.js";
 import { isSystemError } from "../log/durable-files.js";
-import { type Endings, endingsOf, refuseCutFiles } from "./endings.js";
+import { Changes } from "./changes.js";
+import { refuseEdited } from "./edited-files.js";
 import { FolderWatch } from "./folder-watch.js";
 import type { HistoryEntry, PolicyVersion } from "./history.js";
-import type { ActivationObserver } from "./observer.js";
+import { asRefusal, entryOf, load, unusable } from "./loading.js";
 import { finishPending, replaceFiles } from "./pending-change.js";
-import { type FoundFiles, hasSameBytes, readFolder, stateOf } from "./policy-folder.js";
+import { type FoundFiles, readFolder, stateOf } from "./policy-folder.js";
 import { PolicyStore } from "./policy-store.js";
+import { RefusedChanges } from "./refused-changes.js";
 import { Replacement } from "./replacement.js";
+import type { ActivateOptions, ActivationOptions, PolicyStatus } from "./terms.js";
 
 /** Whoever changed the files, as the history names him. */
 const filesAuthor = "files";
@@ -35,40 +27,6 @@ const filesAuthor = "files";
 /** How long policy files must not have changed before a running server takes them. */
 const defaultSettleMs = 2_000;
 const defaultPollMs = 500;
-
-export interface ActivationOptions {
-  /** Where administrators keep the files. */
-  readonly policyDir: string;
-  /** The data directory: this process has it to itself, except for `refuseFirstStart`. */
-  readonly dataDir: string;
-  readonly observer: ActivationObserver;
-  /** Resolves when all that the policy before had let in is done, such as batches on their way to the disk. */
-  readonly settled: () => Promise<void>;
-  readonly settleMs?: number;
-  readonly pollMs?: number;
-}
-
-export interface ActivateOptions {
-  /** The version that the change was made from. */
-  readonly basedOn: string;
-  /** Who asks, as in `ops/root`. */
-  readonly author: string;
-  /** Asked before anything is changed, since the request may have waited for others. @throws what then refuses it */
-  readonly judgeAgain?: () => void;
-  /** Replaces the files also where they are not those in force: what somebody is editing there is lost. */
-  readonly overwrite?: boolean;
-}
-
-/** What is in force, and what of the files is not. */
-export interface PolicyStatus {
-  readonly active: PolicyVersion;
-  /** Of the files, as they were read last. Another version than the active one was refused. */
-  readonly filesVersion: string;
-  /** Why the files are not what is in force; with the names of the files alone. Empty: they are. */
-  readonly refused: readonly Finding[];
-  /** Since when they are refused, in milliseconds since 1970. */
-  readonly refusedMs?: number;
-}
 
 /**
  * The policy in force, always a whole one. Another comes into force when it has been read, built and tried in full, and kept
@@ -80,21 +38,22 @@ export class PolicyActivation implements AsyncDisposable {
   readonly #authorizer: CasbinAuthorizer;
   readonly #watch: FolderWatch;
   #filesVersion: string;
-  #refused: { readonly findings: readonly Finding[]; readonly ms: number } | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #refused: RefusedChanges;
+  readonly #changes: Changes;
   #validation: Promise<unknown> = Promise.resolve();
-  #isClosed = false;
 
   private constructor(options: ActivationOptions, store: PolicyStore, authorizer: CasbinAuthorizer, found: FoundFiles) {
     const { policyDir, observer, settleMs = defaultSettleMs, pollMs = defaultPollMs } = options;
     this.#options = options;
+    this.#changes = new Changes(options.settled);
+    this.#refused = new RefusedChanges(options);
     this.#store = store;
     this.#authorizer = authorizer;
     this.#filesVersion = found.files.version;
     // What was in doubt is looked at again, though it may not change any more.
     const state = found.doubts.length > 0 ? "" : found.state;
     const take = async (settled: string): Promise<boolean> => {
-      const outcome = await this.#inTurn(() => this.#reload({ isAsked: false, settled }));
+      const outcome = await this.#changes.inTurn(() => this.#reload({ isAsked: false, settled }));
       return outcome !== "in doubt";
     };
     this.#watch = new FolderWatch(policyDir, state, { settleMs, pollMs }, take, observer.onProblem);
@@ -144,7 +103,7 @@ export class PolicyActivation implements AsyncDisposable {
       new CasbinAuthorizer(kept.policy.compiled, observer),
       found,
     );
-    activation.#refuse(findings, { isAsked: true, atStart: true });
+    activation.#refused.note(findings, { isAsked: true, atStart: true, inForce: inForce.version });
     return activation;
   }
 
@@ -154,13 +113,7 @@ export class PolicyActivation implements AsyncDisposable {
   }
 
   status(): PolicyStatus {
-    const refused = this.#refused;
-    return {
-      active: this.#inForce,
-      filesVersion: this.#filesVersion,
-      refused: (refused?.findings ?? []).map(withoutFolder),
-      ...(refused && { refusedMs: refused.ms }),
-    };
+    return { active: this.#inForce, filesVersion: this.#filesVersion, ...this.#refused.status };
   }
 
   /** Newest first. Every version in it is kept. */
@@ -199,7 +152,7 @@ export class PolicyActivation implements AsyncDisposable {
    * @throws AggregateError when it is in force, but not every open call could be judged again
    */
   async activate(bytes: PolicyBytes, options: ActivateOptions): Promise<PolicyVersion> {
-    return this.#inTurnUntilSettled(async () => {
+    return this.#changes.inTurnUntilSettled(async () => {
       this.#refuseMoved(options);
       return this.#replace(await PolicyFiles.of(this.#options.policyDir, bytes), "activate", options);
     });
@@ -207,7 +160,7 @@ export class PolicyActivation implements AsyncDisposable {
 
   /** The same with a version that is kept. @throws PolicyVersionUnknown, PolicyVersionDamaged, and what `activate` does */
   async rollback(version: string, options: ActivateOptions): Promise<PolicyVersion> {
-    return this.#inTurnUntilSettled(async () => {
+    return this.#changes.inTurnUntilSettled(async () => {
       this.#refuseMoved(options);
       return this.#replace(await this.#store.read(version, this.#options.policyDir), "rollback", options);
     });
@@ -219,19 +172,18 @@ export class PolicyActivation implements AsyncDisposable {
    * @throws AggregateError as `activate` does
    */
   async reload(): Promise<{ readonly changed: boolean; readonly version: string }> {
-    return this.#inTurnUntilSettled(async () => {
+    return this.#changes.inTurnUntilSettled(async () => {
       const outcome = await this.#reload({ isAsked: true });
       if (outcome === "changed" || outcome === "unchanged")
         return { changed: outcome === "changed", version: this.#inForce.version };
-      throw unusable(this.#options.policyDir, this.#refused!.findings, this.#inForce.version);
+      throw unusable(this.#options.policyDir, this.#refused.findings, this.#inForce.version);
     });
   }
 
   /** Takes no more changes, and resolves when the one under way is done. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#watch[Symbol.asyncDispose]();
-    this.#isClosed = true;
-    await this.#turn;
+    await this.#changes[Symbol.asyncDispose]();
   }
 
   get #inForce(): HistoryEntry {
@@ -244,7 +196,7 @@ export class PolicyActivation implements AsyncDisposable {
 
   async #load(version: string, source: string): Promise<LoadedPolicy> {
     const { policy, report } = await loadPolicy(await this.#store.read(version, source), () => Promise.resolve());
-    if (policy === undefined) throw new PolicyRefused(version, report.findings.map(withoutFolder));
+    if (policy === undefined) throw new PolicyRefused(version, this.#refused.withoutFolders(report.findings));
     return policy;
   }
 
@@ -258,22 +210,23 @@ export class PolicyActivation implements AsyncDisposable {
   }): Promise<"changed" | "unchanged" | "refused" | "in doubt"> {
     const { policyDir, dataDir, observer } = this.#options;
     const stuck = await finishPending(this.#store, policyDir);
+    const inForce = this.#inForce.version;
     const { files, state, doubts } = await readFolder(policyDir);
     if (settled !== undefined && state !== settled) return "in doubt";
     this.#filesVersion = files.version;
     const isInForce = files.sha256 === this.#inForce.sha256;
     if (stuck.length === 0 && isInForce && this.#authorizer.version === files.version) {
-      this.#refused = undefined;
+      this.#refused.clear();
       if (isAsked) observer.onUnchanged(this.#inForce);
       return "unchanged";
     }
     if (stuck.length + doubts.length > 0) {
-      this.#refuse([...stuck, ...doubts], { isAsked });
+      this.#refused.note([...stuck, ...doubts], { isAsked, inForce });
       return "in doubt";
     }
     const { policy, report } = await load(files, this.#inForce.endings);
     if (policy === undefined) {
-      this.#refuse(report.findings, { isAsked });
+      this.#refused.note(report.findings, { isAsked, inForce });
       return "refused";
     }
     // A change that was cut short, and is finished now, is in the history already.
@@ -283,9 +236,8 @@ export class PolicyActivation implements AsyncDisposable {
       await this.#store.commit(entry);
     } catch (error) {
       if (!isSystemError(error)) throw error;
-      this.#refuse([{ source: dataDir, problem: `the policy cannot be kept: ${(error as Error).message}` }], {
-        isAsked,
-      });
+      const problem = `the policy cannot be kept: ${(error as Error).message}`;
+      this.#refused.note([{ source: dataDir, problem }], { isAsked, inForce });
       return "in doubt";
     }
     this.#swap(policy, entry);
@@ -299,11 +251,11 @@ export class PolicyActivation implements AsyncDisposable {
   ): Promise<PolicyVersion> {
     const { policyDir } = this.#options;
     const { policy, report } = await load(files);
-    if (policy === undefined) throw new PolicyRefused(report.version, report.findings.map(withoutFolder));
+    if (policy === undefined) throw new PolicyRefused(report.version, this.#refused.withoutFolders(report.findings));
     if (this.#store.pending !== undefined) await this.#reload({ isAsked: true });
     this.#refuseMoved({ basedOn });
     const found = await readFolder(policyDir);
-    if (!overwrite) await this.#refuseEdited(found, files);
+    if (!overwrite) await refuseEdited(this.#store, found, files);
     const replacement = await Replacement.prepare(policyDir, found.files, files);
     const isSame = files.sha256 === this.#inForce.sha256;
     const entry = isSame ? this.#inForce : entryOf(files, how, author, this.#inForce);
@@ -312,36 +264,20 @@ export class PolicyActivation implements AsyncDisposable {
       await this.#store.keep(files);
       // What was written while these were prepared.
       if (!overwrite && (await stateOf(policyDir)) !== found.state)
-        await this.#refuseEdited(await readFolder(policyDir), files);
+        await refuseEdited(this.#store, await readFolder(policyDir), files);
       await replaceFiles(this.#store, policyDir, replacement, found.files, { entry, overwrite });
     } finally {
       await replacement.abandon();
     }
     this.#filesVersion = files.version;
-    if (isSame) this.#refused = undefined;
+    if (isSame) this.#refused.clear();
     else this.#swap(policy, entry);
     return entry;
   }
 
-  /** @throws PolicyFilesEdited when somebody has written to the files what is neither in force nor about to be */
-  async #refuseEdited({ files, doubts }: FoundFiles, target: PolicyFiles): Promise<void> {
-    const { version } = this.#inForce;
-    if (doubts.length > 0)
-      throw new PolicyFilesEdited(
-        doubts.map(({ source }) => basename(source)),
-        version,
-      );
-    if (files.sha256 === this.#inForce.sha256 || files.sha256 === target.sha256) return;
-    const inForce = await this.#store.read(version, "");
-    const edited = policyFileNames.filter(
-      (name) => !hasSameBytes(files, inForce, name) && !hasSameBytes(files, target, name),
-    );
-    if (edited.length > 0) throw new PolicyFilesEdited(edited, version);
-  }
-
   /** What the entry says is on disk already. */
   #swap(policy: LoadedPolicy, entry: HistoryEntry): void {
-    this.#refused = undefined;
+    this.#refused.clear();
     const { observer } = this.#options;
     try {
       this.#authorizer.activate(policy.compiled);
@@ -352,61 +288,4 @@ export class PolicyActivation implements AsyncDisposable {
       observer.onActivated(entry);
     }
   }
-
-  #refuse(findings: readonly Finding[], { isAsked, atStart = false }: { isAsked: boolean; atStart?: boolean }): void {
-    const isKnown = JSON.stringify(findings) === JSON.stringify(this.#refused?.findings);
-    if (!isKnown) this.#refused = { findings, ms: Date.now() };
-    if (isAsked || !isKnown) this.#options.observer.onRefused({ findings, inForce: this.#inForce.version, atStart });
-  }
-
-  /** One by one: otherwise a slow reading of older files could replace a newer policy. */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(() => {
-      if (this.#isClosed) throw new ShuttingDown();
-      return work();
-    });
-    this.#turn = result.catch(() => undefined);
-    return result;
-  }
-
-  /** What was allowed before and was on its way is over when it resolves. Others need not wait for that to take their turn. */
-  async #inTurnUntilSettled<T>(work: () => Promise<T>): Promise<T> {
-    const result = await this.#inTurn(work);
-    await this.#options.settled();
-    // An answer that was decided on before, a list for one, is handed over within the turn of the event loop.
-    await setImmediate();
-    return result;
-  }
-}
-
-/** @param inForce how files have to end at least */
-async function load(files: PolicyFiles, inForce: Endings = {}): ReturnType<typeof loadPolicy> {
-  refuseCutFiles(files, inForce);
-  return loadPolicy(files);
-}
-
-function entryOf(
-  files: PolicyFiles,
-  how: PolicyVersion["how"],
-  author: string,
-  before: HistoryEntry | undefined,
-): HistoryEntry {
-  const { version, sha256 } = files;
-  const basedOn = before?.version;
-  return Object.freeze({ version, sha256, activatedMs: Date.now(), author, how, basedOn, endings: endingsOf(files) });
-}
-
-/** What is damaged is for whoever runs the server to mend, at a start. */
-function asRefusal(error: unknown): never {
-  if (!(error instanceof PolicyVersionDamaged)) throw error;
-  throw new OperatorError(`${error.location}: ${error.message}`, [], { cause: error });
-}
-
-function unusable(directory: string, findings: readonly Finding[], inForce?: string): OperatorError {
-  const stays = inForce === undefined ? "" : `; version ${inForce} stays in force`;
-  return new OperatorError(`the policy in ${directory} cannot be used${stays}`, findings);
-}
-
-function withoutFolder(finding: Finding): Finding {
-  return { ...finding, source: basename(finding.source) };
 }

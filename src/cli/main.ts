@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { addBackup } from "./backup.js";
 import { addCerts } from "./certs.js";
 import { addCompletion } from "./completion.js";
+import { addConnections } from "./connections.js";
 import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
 import { inWords, reportFailure } from "./failure.js";
@@ -26,6 +27,7 @@ const commands = [
   addImport,
   addTopics,
   addOffsets,
+  addConnections,
   addCerts,
   addPolicy,
   addMatrix,

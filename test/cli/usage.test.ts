@@ -23,6 +23,7 @@ const commands = [
   ["offsets", "fetch"],
   ["offsets", "commit"],
   ["offsets", "delete"],
+  ["connections"],
   ["certs"],
   ["certs", "init"],
   ["certs", "issue"],

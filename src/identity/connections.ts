@@ -30,6 +30,8 @@ interface ConnectionsOptions {
   readonly isBreakGlass?: (principal: Principal) => boolean;
   /** The wall clock, by which certificates end. */
   readonly now?: () => number;
+  /** Told of each connection that is let in. */
+  readonly onAdmitted?: (connection: Connection) => void;
 }
 
 /** Told of connections whose peers are nobody any more. They let no message in from before it is called. Must not throw. */
@@ -101,6 +103,7 @@ export class Connections implements AsyncDisposable {
     socket.once("close", () => {
       if (this.#live.get(key) === connection) this.#live.delete(key);
     });
+    this.#options.onAdmitted?.(connection);
     return principal;
   }
 

@@ -13,6 +13,8 @@ import {
   isInternal,
 } from "../transport/index.js";
 
+import type { ExpiryWarning } from "./expiry-warnings.js";
+
 type Refusal = Parameters<RefusalObserver>[1];
 
 /** The codes that tell of something wrong here. */
@@ -41,6 +43,13 @@ export function logRefusedRequest(logger: Logger, call: StartedCall, { code, det
 
 function lineOf({ requestId, method, peer, principal }: StartedCall, code: number, details: string) {
   return { requestId, method, peer, principal: principal && formatPrincipal(principal), code: status[code], details };
+}
+
+/** Of a client's certificate, while there is time to renew it. */
+export function logExpiry(logger: Logger, { connection: { identity, peer }, withinDays }: ExpiryWarning): void {
+  const { principal, serial, fingerprint256, endsMs } = identity;
+  const names = { principal: formatPrincipal(principal), peer, serial, fingerprint: fingerprint256 };
+  logger.warn({ ...names, ends: new Date(endsMs).toISOString(), withinDays }, "a client's certificate ends soon");
 }
 
 /** What a caller has no part in, with what led to it. */

@@ -24,6 +24,7 @@ import { TenantLogs } from "../tenancy/tenant-logs.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { GrpcServer, OpenCalls, authorize, breakGlassMethods, methodAccess, servicesOf } from "../transport/index.js";
 import { AdminServer } from "./admin-server.js";
+import type { ExpiryWarnings } from "./expiry-warnings.js";
 import { Maintenance } from "./maintenance.js";
 import { Observation } from "./observation.js";
 import { Health, Reflection } from "./standard-services.js";
@@ -108,9 +109,13 @@ export async function startNode(
         },
         limitsOf,
         isBreakGlass,
+        onAdmitted: (connection) => expiry.note(connection),
       }),
     );
     connections.onEnded(() => openCalls.judgeAgain());
+    const expiry: ExpiryWarnings = closers.add(
+      observation.watchClients(connections, config.metricsTenants ? authorizer : undefined),
+    );
     const shutdown = new AbortController();
     // Every stream that is open listens, and Node would take the eleventh for a leak.
     setMaxListeners(0, shutdown.signal);

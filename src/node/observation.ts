@@ -3,14 +3,18 @@ import type { Logger } from "pino";
 import type { ActivationObserver } from "../activation/index.js";
 import { type AccessRequest, type Action, type Authorizer, type Denial, Refusals } from "../authz/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
+import type { Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
 import type { Traffic } from "../service/index.js";
 import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
+import { ClientCertificates } from "./client-certificates.js";
+import { ExpiryWarnings } from "./expiry-warnings.js";
 import {
   logActivated,
   logCalls,
   logClockJump,
   logEnded,
+  logExpiry,
   logInternal,
   logRecovery,
   logRefusedFiles,
@@ -43,6 +47,15 @@ export class Observation {
   /** From now on metrics name tenants. */
   nameTenants(store: LogStore, authorizer: Authorizer): void {
     this.#tenants = new TenantMetrics(this.metrics.instruments, store, authorizer);
+  }
+
+  /**
+   * From now on metrics and warnings tell how long the certificates are good that clients are connected with.
+   * @param tenants whose are counted by name; undefined: nobody's
+   */
+  watchClients(connections: Connections, tenants: Pick<Authorizer, "isDeclaredTenant"> | undefined): ExpiryWarnings {
+    new ClientCertificates(this.metrics.instruments, connections, tenants);
+    return new ExpiryWarnings(connections, (warning) => logExpiry(this.#logger, warning));
   }
 
   readonly onDenied = (denial: Denial): void => {

@@ -11,6 +11,8 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_call_duration_seconds: ["HISTOGRAM", "method", "code"],
   aclog_certificate_remaining_seconds: ["GAUGE", "certificate"],
   aclog_checkpoint_duration_seconds: ["HISTOGRAM"],
+  aclog_client_certificate_remaining_seconds: ["GAUGE"],
+  aclog_client_certificates: ["GAUGE", "ends_within"],
   aclog_clock_jumps_total: ["COUNTER"],
   aclog_connections: ["GAUGE"],
   aclog_break_glass_total: ["COUNTER"],
@@ -45,6 +47,8 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_waiting_readers: ["GAUGE"],
 };
 const tenantFamilies: typeof families = {
+  aclog_tenant_client_certificate_remaining_seconds: ["GAUGE", "tenant"],
+  aclog_tenant_client_certificates: ["GAUGE", "tenant", "ends_within"],
   aclog_tenant_denials_total: ["COUNTER", "tenant"],
   aclog_tenant_record_bytes_total: ["COUNTER", "tenant", "direction"],
   aclog_tenant_records_total: ["COUNTER", "tenant", "direction"],

@@ -27,6 +27,7 @@ export interface CertificateContent {
 export interface Extension {
   /** The content of its octet string. */
   readonly value: Buffer;
+  readonly isCritical: boolean;
   /** With its identifier and whether it is critical. */
   readonly whole: Buffer;
 }
@@ -92,7 +93,8 @@ const attributeOids = { CN: "2.5.4.3", O: "2.5.4.10" } as const;
 
 function extensionIn({ whole }: Element): [string, Extension] {
   const parts = childrenOf(whole);
-  return [readOid(parts[0]!.content), { value: parts.at(-1)!.content, whole }];
+  const isCritical = parts.length > 2 && parts[1]!.content[0] !== 0;
+  return [readOid(parts[0]!.content), { value: parts.at(-1)!.content, isCritical, whole }];
 }
 
 /** Sixteen bytes, of which 126 bits are random: the top bit clear for a positive number, the next set for a full length. */

@@ -32,6 +32,7 @@ const commands = [
   ["certs", "crl"],
   ["certs", "list"],
   ["certs", "inspect"],
+  ["certs", "check"],
   ["policy"],
   ["policy", "check"],
   ["policy", "test"],

@@ -1,0 +1,75 @@
+/** `aclog certs check`: whether a certificate will be of use here, before it fails in production. */
+import { type Command, Option } from "commander";
+import { stat } from "node:fs/promises";
+import type { CheckFinding, Role } from "../pki/index.js";
+import { naming, readCertificateFile } from "./certs-flags.js";
+import { print } from "./output.js";
+import { counted } from "./units.js";
+
+interface CheckFlags {
+  readonly for?: Role;
+  readonly host?: string;
+  readonly ca?: string;
+  readonly crl?: string;
+  readonly key?: string;
+  readonly json?: true;
+}
+
+const purpose = "cannot check";
+
+export function addCheckCertificate(certs: Command): void {
+  certs
+    .command("check")
+    .summary("say whether a certificate will be of use here, and if not what to do")
+    .description(
+      "Look for everything that keeps a certificate, of whatever origin, from being of use here as that of a client or a server: " +
+        "dates, key, signature, usages, names, what leads to its authority. Exits with 1 if anything does. Whom the server takes " +
+        "its bearer for, `aclog identity` shows.",
+    )
+    .argument("<FILE>", "PEM, with what leads to its authority behind it; or DER")
+    .addOption(new Option("--for <ROLE>", "as whose; else what its usages say").choices(["client", "server"]))
+    .option("--host <NAME>", "a DNS name or an address by which clients reach the server")
+    .option("--ca <FILE>", "who is trusted by the other side")
+    .option("--crl <FILE>", "revocation lists, PEM or DER")
+    .option("--key <FILE>", "its key")
+    .option("--json", "print one object")
+    .addHelpText(
+      "after",
+      "\nExamples:\n" +
+        "  aclog certs check billing.crt --ca certs/ca.crt\n" +
+        "  aclog certs check server.crt --for server --host log.example --ca certs/ca.crt --key server.key",
+    )
+    .action(run);
+}
+
+async function run(path: string, flags: CheckFlags): Promise<void> {
+  const { checkCertificate } = await import("../pki/index.js");
+  const file = await readCertificateFile(path, purpose);
+  const [authorities, lists, key] = await Promise.all(
+    [flags.ca, flags.crl, flags.key].map((each) =>
+      each === undefined ? undefined : readCertificateFile(each, purpose),
+    ),
+  );
+  const options = { role: flags.for, host: flags.host, authorities, lists, key };
+  const { roles, findings } = await naming(path, purpose, () => checkCertificate(file, options));
+  const all = [...findings, ...(flags.key === undefined ? [] : await findingsOfMode(flags.key))];
+  const errors = all.filter(({ severity }) => severity === "error").length;
+  if (errors > 0) process.exitCode = 1;
+  if (flags.json) return print(`${JSON.stringify({ ok: errors === 0, roles, findings: all })}\n`);
+  const role = roles.join(" and ");
+  const verdict = errors === 0 ? `good for use as ${role}` : `of no use as ${role}: ${counted(errors, "error")}`;
+  const warnings = all.length - errors;
+  const more = warnings === 0 ? "" : `, ${counted(warnings, "warning")}`;
+  await print(all.map(linesOf).join("") + `${path}: ${verdict}${more}\n`);
+}
+
+function linesOf({ severity, problem, remedy }: CheckFinding): string {
+  return `${severity}: ${problem}\n  ${remedy}\n`;
+}
+
+async function findingsOfMode(path: string): Promise<CheckFinding[]> {
+  const mode = (await stat(path)).mode & 0o777;
+  if ((mode & 0o077) === 0) return [];
+  const problem = `others than its owner may get at the key (mode ${mode.toString(8)})`;
+  return [{ severity: "warning", problem, remedy: `chmod 600 ${path}` }];
+}

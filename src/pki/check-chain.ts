@@ -1,0 +1,144 @@
+import type { X509Certificate } from "node:crypto";
+import { OperatorError } from "../errors.js";
+import { isIssuedBy } from "./authorities.js";
+import { type CertificateParts, partsOf } from "./certificate.js";
+import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
+import type { CheckOptions } from "./check.js";
+import { childrenOf, tags } from "./der.js";
+import { oids } from "./extensions.js";
+import { distinguishedName, inspectCertificate } from "./inspect.js";
+import { weaknessOf } from "./keys.js";
+import { listsOf } from "./lists.js";
+import { certificatesOf } from "./pem.js";
+import { isSignedBy, type RevocationList } from "./revocation-list.js";
+
+/** The server takes no longer ones, counted from the certificate to the authority. */
+const longestChain = 5;
+
+/** Whether it leads to somebody who is trusted, over what lies beside it, and whether nobody on the way has been revoked. */
+export function checkChain(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  { authorities, lists }: CheckOptions,
+): CheckFinding[] {
+  const trusted = authorities === undefined ? [] : certificatesOf(authorities);
+  const chain = chainFrom(leaf, others, trusted);
+  const top = chain.at(-1)!;
+  const isTrusted = trusted.some((each) => each.raw.equals(top.raw));
+  return [
+    ...(authorities === undefined ? [untried(top)] : isTrusted ? [] : [untrusted(top, trusted)]),
+    ...(chain.length > longestChain
+      ? [
+          problem(
+            `${chain.length} certificates lead to its authority, and ${longestChain} are the most`,
+            "issue it nearer to it",
+          ),
+        ]
+      : []),
+    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, below)),
+    ...others
+      .filter((each) => !chain.includes(each))
+      .map((each) => warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out")),
+    ...(lists === undefined ? [] : checkRevocation(chain, readLists(lists))),
+  ];
+}
+
+/** From the leaf upwards, as far as it goes; each one once. */
+function chainFrom(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  trusted: readonly X509Certificate[],
+): X509Certificate[] {
+  const chain = [leaf];
+  for (;;) {
+    const at = chain.at(-1)!;
+    if (trusted.some((each) => each.raw.equals(at.raw))) return chain;
+    const above = [...trusted, ...others].find((each) => !chain.includes(each) && isIssuedBy(at, each));
+    if (above === undefined) return chain;
+    chain.push(above);
+  }
+}
+
+/** @param below how many authorities there are between it and the leaf */
+function checkAuthority(authority: X509Certificate, below: number): CheckFinding[] {
+  const name = nameOf(authority);
+  const { isCa, keyUsage, notAfter, notBefore } = inspectCertificate(authority.raw);
+  const parts = partsOf(authority);
+  const remedy = "have it made anew by whoever runs that authority";
+  const weakness = weaknessOf(authority.publicKey);
+  const isRoot = isIssuedBy(authority, authority);
+  const findings: CheckFinding[] = [];
+  if (!isCa) findings.push(problem(`${name} has issued it, and is no authority`, "have an authority issue it"));
+  if (keyUsage !== undefined && !keyUsage.includes("keyCertSign")) {
+    findings.push(problem(`${name} has issued it, and its key usage lacks keyCertSign`, remedy));
+  }
+  const most = pathLengthOf(parts);
+  if (below > most) findings.push(problem(`${name} may have ${most} authorities below it, and has ${below}`, remedy));
+  if (notAfter.getTime() <= Date.now()) findings.push(problem(`${name} ended on ${notAfter.toISOString()}`, remedy));
+  if (notBefore.getTime() > Date.now()) findings.push(problem(`${name} is not valid yet`, remedy));
+  if (weakness !== undefined) findings.push(problem(`of ${name}: ${weakness}`, remedy));
+  // What a root says of itself nobody takes from its signature.
+  if (!isRoot && !isStrong(parts.signatureOid)) findings.push(problem(`${name} is signed by a weak algorithm`, remedy));
+  return findings;
+}
+
+/** How many authorities there may be between this one and a leaf. */
+function pathLengthOf({ extensions }: CertificateParts): number {
+  const constraints = extensions.get(oids.basicConstraints);
+  const length = constraints && childrenOf(constraints.value).find(({ tag }) => tag === tags.integer);
+  return length === undefined ? Infinity : Number(`0x${length.content.toString("hex")}`);
+}
+
+function checkRevocation(chain: readonly X509Certificate[], lists: readonly RevocationList[]): CheckFinding[] {
+  return chain.slice(0, -1).flatMap((certificate, index) => {
+    const issuer = chain[index + 1]!;
+    const name = partsOf(issuer).subject;
+    const own = lists.filter((list) => list.issuer.equals(name) && isSignedBy(list, issuer));
+    const findings: CheckFinding[] = [];
+    if (own.some((list) => list.revoked.some(({ serial }) => serial === certificate.serialNumber))) {
+      findings.push(problem(`${nameOf(certificate)} was revoked by ${nameOf(issuer)}`, "have another one issued"));
+    }
+    if (own.some(({ nextUpdate }) => nextUpdate !== undefined && nextUpdate.getTime() <= Date.now())) {
+      findings.push(
+        problem(`the revocation list of ${nameOf(issuer)} has ended`, "get the new one: `aclog certs crl` writes ours"),
+      );
+    }
+    if (own.length === 0) {
+      findings.push(warning(`there is no revocation list of ${nameOf(issuer)}`, "give its list, too, if it has one"));
+    }
+    return findings;
+  });
+}
+
+function untrusted(top: X509Certificate, trusted: readonly X509Certificate[]): CheckFinding {
+  const issuer = distinguishedName(top.issuer);
+  if (trusted.some(({ subject }) => subject === top.issuer)) {
+    return problem(
+      `an authority of the name ${issuer} is trusted, but it was signed with another key`,
+      "give the right authority with --ca, or have that one issue it",
+    );
+  }
+  return problem(
+    `nobody who is trusted has issued it: it ends at ${issuer}`,
+    `put the certificate of ${issuer} behind it in the file, if a trusted authority issued that, or name the right --ca`,
+  );
+}
+
+function untried(top: X509Certificate): CheckFinding {
+  return warning(
+    `whether anybody trusts ${distinguishedName(top.issuer)}, who issued it, was not looked at`,
+    "name the authorities of the other side with --ca",
+  );
+}
+
+function readLists(bytes: Buffer): RevocationList[] {
+  try {
+    return listsOf(bytes);
+  } catch (error) {
+    throw new OperatorError("this is no revocation list in PEM or DER", [], { cause: error });
+  }
+}
+
+function nameOf(certificate: X509Certificate): string {
+  return distinguishedName(certificate.subject);
+}

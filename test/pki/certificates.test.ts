@@ -205,11 +205,7 @@ describe("a made set", () => {
     await issueCertificate(directory, billing, { force: true });
     const after = await contents(directory);
     const changed = Object.keys(after).filter((path) => after[path] !== before[path]);
-    expect(changed.sort()).toEqual([
-      "clients/acme/billing.crt",
-      "clients/acme/billing.key",
-      "index.txt",
-    ]);
+    expect(changed.sort()).toEqual(["clients/acme/billing.crt", "clients/acme/billing.key", "index.txt"]);
   });
 
   test("is left as it is without --force, and the refusal says where and how much is in the way", async () => {

@@ -68,13 +68,21 @@ export class IdentityRefused extends Unauthenticated {
   }
 }
 
-/** Undefined when the peer showed no certificate. Only while the socket is open. */
+/**
+ * Undefined when the peer showed no certificate. Only while the socket is open.
+ *
+ * Node puts authorities of ours behind what was shown, as far as they carry the chain on. That is no harm: what stands here
+ * is only what may lead to somebody who is trusted, and anybody can show a certificate that is not his own.
+ */
 export function presentedBy(socket: TLSSocket): Presented | undefined {
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return undefined;
+  // Not getPeerX509Certificate(): in Node 20 it takes the certificates that were shown away from the connection, so that
+  // nobody finds them any more and their memory is never given back.
+  let at = socket.getPeerCertificate(true);
+  // Without a certificate it is an empty object, whatever its type says.
+  const leaf = at.raw as Buffer | undefined;
+  if (leaf === undefined) return undefined;
   const others: Buffer[] = [];
   // At its root a chain names itself as its issuer.
-  let at = socket.getPeerCertificate(true);
   const seen = new Set([at]);
   while (at.issuerCertificate as unknown) {
     at = at.issuerCertificate;
@@ -82,5 +90,5 @@ export function presentedBy(socket: TLSSocket): Presented | undefined {
     seen.add(at);
     others.push(at.raw);
   }
-  return { leaf: certificate.raw, others };
+  return { leaf, others };
 }

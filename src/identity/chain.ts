@@ -1,0 +1,191 @@
+import { X509Certificate, createHash, type KeyObject } from "node:crypto";
+import { type CertificateFacts, certificateFacts, fingerprint256, readCertificate } from "./certificate.js";
+import { formatName } from "./distinguished-name.js";
+import { IdentityRefused, type Presented } from "./identity.js";
+
+/** A certificate with what has been found out about it. */
+export class Certificate {
+  readonly der: Buffer;
+  readonly facts: CertificateFacts;
+  /** By the key of an issuer: whether it has signed this. That never changes. */
+  readonly #signedBy = new Map<string, boolean>();
+  #fingerprint256: string | undefined;
+  #keyId: string | undefined;
+  #key: KeyObject | undefined;
+
+  constructor(der: Buffer, facts: CertificateFacts) {
+    this.der = der;
+    this.facts = facts;
+  }
+
+  /** SHA-256, as `AB:CD:…`. */
+  get fingerprint256(): string {
+    return (this.#fingerprint256 ??= fingerprint256(this.der));
+  }
+
+  /** As RFC 4514 writes it. */
+  get subject(): string {
+    return formatName(this.facts.subject);
+  }
+
+  get issuer(): string {
+    return formatName(this.facts.issuer);
+  }
+
+  /** The same for all certificates with this public key. */
+  get keyId(): string {
+    return (this.#keyId ??= createHash("sha256")
+      .update(this.publicKey.export({ type: "spki", format: "der" }))
+      .digest("hex"));
+  }
+
+  /** @throws Error for a key that OpenSSL does not know */
+  get publicKey(): KeyObject {
+    return (this.#key ??= new X509Certificate(this.der).publicKey);
+  }
+
+  /** Whether the other one has its issuer's name and the key that signed it. */
+  isIssuedBy(issuer: Certificate): boolean {
+    if (!this.facts.issuerBytes.equals(issuer.facts.subjectBytes)) return false;
+    try {
+      const known = this.#signedBy.get(issuer.keyId);
+      if (known !== undefined) return known;
+      const isSigned = new X509Certificate(this.der).verify(issuer.publicKey);
+      this.#signedBy.set(issuer.keyId, isSigned);
+      return isSigned;
+    } catch {
+      // A key or an algorithm that OpenSSL does not know.
+      return false;
+    }
+  }
+}
+
+/** An authority that somebody has put among ours. */
+export class Authority extends Certificate {
+  /** The file that it came from. */
+  readonly source: string;
+
+  constructor(der: Buffer, facts: CertificateFacts, source: string) {
+    super(der, facts);
+    this.source = source;
+  }
+
+  /** @throws DerError */
+  static of(der: Buffer, source: string): Authority {
+    return new Authority(der, readCertificate(der), source);
+  }
+}
+
+/** From a leaf to an authority of ours, each one signed by the next. Nothing else is judged yet. */
+export type Chain = readonly [Certificate, ...Certificate[]];
+
+/** In all, with the leaf and the authority. */
+export const maxChain = 5;
+/** What somebody may show, however little of it is of use. */
+const maxShown = 10;
+/** More ways than these are not tried. */
+const maxChains = 16;
+
+/** What a peer showed, read once. */
+export class Shown {
+  readonly leaf: Certificate;
+  readonly others: readonly Certificate[];
+  static readonly #known = new WeakMap<Presented, Shown>();
+
+  /** @throws IdentityRefused ("malformed", "chain_too_long") */
+  private constructor({ leaf, others }: Presented) {
+    if (others.length >= maxShown) {
+      throw new IdentityRefused(
+        "chain_too_long",
+        `${others.length + 1} certificates were shown, and ${maxShown} may be`,
+      );
+    }
+    this.leaf = new Certificate(leaf, certificateFacts(leaf));
+    this.others = others.map((der) => new Certificate(der, certificateFacts(der, "a certificate of the chain")));
+  }
+
+  /** The same one each time: reading and checking signatures is nine tenths of what a judgement costs. */
+  static of(presented: Presented): Shown {
+    const known = this.#known.get(presented);
+    if (known !== undefined) return known;
+    const shown = new Shown(presented);
+    this.#known.set(presented, shown);
+    return shown;
+  }
+}
+
+/** Finds those of a name at once. */
+export class Authorities implements Iterable<Authority> {
+  readonly #byName = new Map<string, Authority[]>();
+  readonly #all: readonly Authority[];
+
+  constructor(authorities: readonly Authority[]) {
+    this.#all = authorities;
+    for (const authority of authorities) {
+      const name = nameKey(authority.facts.subjectBytes);
+      const named = this.#byName.get(name);
+      if (named === undefined) this.#byName.set(name, [authority]);
+      else named.push(authority);
+    }
+  }
+
+  named(subjectBytes: Buffer): readonly Authority[] {
+    return this.#byName.get(nameKey(subjectBytes)) ?? [];
+  }
+
+  [Symbol.iterator](): Iterator<Authority> {
+    return this.#all[Symbol.iterator]();
+  }
+}
+
+/** For maps: bytes as they are. */
+export function nameKey(bytes: Buffer): string {
+  return bytes.toString("latin1");
+}
+
+/**
+ * Every way from the leaf to an authority of ours by certificates that were shown, shortest first at each step. An authority
+ * need not be its own issuer: whoever puts an intermediate among ours trusts it by itself.
+ *
+ * @throws IdentityRefused ("untrusted", "chain_too_long") when there is none
+ */
+export function findChains(shown: Shown, authorities: Authorities): readonly Chain[] {
+  const chains: Chain[] = [];
+  const tooLong: Chain[] = [];
+  const extend = (path: Chain): void => {
+    const last = path.at(-1)!;
+    for (const authority of authorities.named(last.facts.issuerBytes)) {
+      if (chains.length >= maxChains) return;
+      if (!last.isIssuedBy(authority)) continue;
+      if (path.length < maxChain) chains.push([...path, authority]);
+      else tooLong.push(path);
+    }
+    if (path.length > maxChain) return;
+    for (const other of shown.others) {
+      if (chains.length >= maxChains) return;
+      if (!path.includes(other) && last.isIssuedBy(other)) extend([...path, other]);
+    }
+  };
+  extend([shown.leaf]);
+  if (chains.length > 0) return chains;
+  if (tooLong.length > 0) {
+    const most = `${maxChain} certificates, with its own and the authority's`;
+    throw new IdentityRefused("chain_too_long", `the certificate's chain is longer than ${most}`);
+  }
+  throw new IdentityRefused("untrusted", whyUntrusted(shown, authorities));
+}
+
+function whyUntrusted({ leaf, others }: Shown, authorities: Authorities): string {
+  if (leaf.isIssuedBy(leaf)) return "the certificate is self-signed";
+  // As far as it leads.
+  const path = [leaf];
+  const next = (): Certificate | undefined =>
+    others.find((other) => !path.includes(other) && path.at(-1)!.isIssuedBy(other));
+  for (let found = next(); found !== undefined; found = next()) path.push(found);
+  const last = path.at(-1)!;
+  const what = last === leaf ? "the certificate" : `the certificate of ${last.subject}, which was shown with it,`;
+  if (authorities.named(last.facts.issuerBytes).length > 0) {
+    return `${what} is not signed by the authority that it names, ${last.issuer}: another has the same name`;
+  }
+  return `${what} was issued by ${last.issuer}, which is not among the authorities`;
+}

@@ -1,0 +1,80 @@
+import { type Certificate, nameKey } from "./chain.js";
+import type { RevocationList } from "./revocation-list.js";
+
+/** Which list says what about an issuer's certificates. */
+export class RevocationLists {
+  readonly #byIssuer = new Map<string, RevocationList[]>();
+  /** By the issuer's key and name. */
+  readonly #found = new Map<string, readonly RevocationList[]>();
+
+  constructor(lists: readonly RevocationList[]) {
+    for (const list of lists) {
+      const issuer = nameKey(list.issuerBytes);
+      const named = this.#byIssuer.get(issuer);
+      if (named === undefined) this.#byIssuer.set(issuer, [list]);
+      else named.push(list);
+    }
+  }
+
+  /**
+   * The lists that this authority has signed, the newest for each scope. By its key, not by its certificate: an authority
+   * that is certified anew has the same lists, and one that has only the same name has others.
+   */
+  of(issuer: Certificate): readonly RevocationList[] {
+    const named = this.#byIssuer.get(nameKey(issuer.facts.subjectBytes));
+    if (named === undefined) return [];
+    const id = `${issuer.keyId} ${nameKey(issuer.facts.subjectBytes)}`;
+    const known = this.#found.get(id);
+    if (known !== undefined) return known;
+    const found = maySignLists(issuer) ? newest(named.filter((list) => isSignedBy(list, issuer))) : [];
+    this.#found.set(id, found);
+    return found;
+  }
+}
+
+/** Without the extension an authority may sign everything. */
+export function maySignLists({ facts }: Certificate): boolean {
+  return facts.keyUsage?.has("cRLSign") ?? true;
+}
+
+/** Whether the key of an authority has signed a list. That never changes, and is asked again with each reload. */
+const signatures = new WeakMap<RevocationList, Map<string, boolean>>();
+
+/** As `isSignedBy`, which then knows; elsewhere than on the event loop. @throws Error for a key that OpenSSL does not know */
+export async function checkSignedBy(list: RevocationList, issuer: Certificate): Promise<boolean> {
+  const known = knownOf(list);
+  const isSigned = known.get(issuer.keyId) ?? (await list.checkSignedBy(issuer.publicKey));
+  known.set(issuer.keyId, isSigned);
+  return isSigned;
+}
+
+/** Of an intermediate, which nobody knows before somebody shows it, only the first one to show it is asked. */
+function isSignedBy(list: RevocationList, issuer: Certificate): boolean {
+  const known = knownOf(list);
+  const isSigned = known.get(issuer.keyId) ?? list.isSignedBy(issuer.publicKey);
+  known.set(issuer.keyId, isSigned);
+  return isSigned;
+}
+
+function knownOf(list: RevocationList): Map<string, boolean> {
+  const known = signatures.get(list) ?? new Map<string, boolean>();
+  signatures.set(list, known);
+  return known;
+}
+
+/** RFC 5280, 5.2.3: the greater number is the newer list; without numbers, the time decides. */
+function newest(lists: readonly RevocationList[]): readonly RevocationList[] {
+  const byScope = new Map<string, RevocationList>();
+  for (const list of lists) {
+    const scope = nameKey(list.scope);
+    const other = byScope.get(scope);
+    if (other === undefined || isNewer(list, other)) byScope.set(scope, list);
+  }
+  return [...byScope.values()];
+}
+
+function isNewer(list: RevocationList, other: RevocationList): boolean {
+  if (list.number !== undefined && other.number !== undefined && list.number !== other.number)
+    return list.number > other.number;
+  return list.thisUpdateMs > other.thisUpdateMs;
+}

@@ -2,6 +2,7 @@ import { open, readFile, readdir, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock, unlock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
+import { Closers } from "../lifecycle.js";
 import { makeDirectory } from "../make-directory.js";
 import {
   asRefusal,
@@ -72,8 +73,7 @@ export class DataDirectory implements AsyncDisposable {
       });
       return new DataDirectory(path, await find(path), lock, formatLock);
     } catch (error) {
-      await formatLock?.close();
-      await lock.close();
+      await release([lock, formatLock]).catch(() => undefined);
       throw error;
     }
   }
@@ -103,12 +103,21 @@ export class DataDirectory implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const file of [this.#formatLock, this.#lock]) {
-      if (file === undefined) continue;
-      unlock(file.fd);
-      await file.close();
-    }
+    await release([this.#lock, this.#formatLock]);
   }
+}
+
+/** Every one of them, last first, also where a disk that fails lets none be closed without an error. */
+async function release(files: readonly (FileHandle | undefined)[]): Promise<void> {
+  const closers = new Closers();
+  for (const file of files) {
+    if (file === undefined) continue;
+    closers.defer(() => {
+      unlock(file.fd);
+      return file.close();
+    });
+  }
+  await closers[Symbol.asyncDispose]();
 }
 
 /** Opens a file of the directory and locks it. @throws OperatorError when another process has it locked */

@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { type FileHandle, constants, open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { JournalFailed } from "../errors.js";
+import { Closers } from "../lifecycle.js";
 import { syncDirectory, writeFully } from "./durable-files.js";
 import {
   type Sequence,
@@ -200,14 +201,20 @@ export class Journal implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.fail(new Error("the journal is closed"));
+    const file = this.#file;
+    this.#file = undefined;
+    const closers = new Closers();
+    closers.defer(() => file?.close());
     for (const spare of this.#spares.splice(0)) {
-      await spare.then(
-        ({ handle }) => handle.close(),
-        () => undefined,
+      closers.defer(() =>
+        spare.then(
+          ({ handle }) => handle.close(),
+          () => undefined,
+        ),
       );
     }
-    await this.#file?.close();
-    this.#file = undefined;
+    // Every one of them, also where a disk that fails lets none be closed without an error.
+    await closers[Symbol.asyncDispose]();
   }
 
   async #write(group: Buffer): Promise<void> {

@@ -1,6 +1,7 @@
 import { type FileHandle, constants, open } from "node:fs/promises";
 import { BufferPool } from "../buffer-pool.js";
 import { LogClosed } from "../errors.js";
+import { Closers } from "../lifecycle.js";
 import { hasCode } from "./durable-files.js";
 import { CheckedCommits } from "./checked-commits.js";
 
@@ -87,11 +88,11 @@ export class OpenFiles implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     if (this.#users > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve));
-    for (const file of [...this.#files.values()]) {
-      this.#files.delete(file.path);
-      const handle = await file.handle.catch(() => undefined);
-      await handle?.close();
-    }
+    const closers = new Closers();
+    for (const { handle } of this.#files.values())
+      closers.defer(async () => (await handle.catch(() => undefined))?.close());
+    this.#files.clear();
+    await closers[Symbol.asyncDispose]();
   }
 
   async #lend<T>(path: string, flags: number, use: (file: OpenFile) => Promise<T>): Promise<T> {

@@ -36,3 +36,8 @@ test("a quota that is used up only pauses writing, as a full disk does, although
   const segment = await tried("write segment 2 EDQUOT once", /^write of segment /);
   expect(segment.ended).toBe(false);
 });
+
+test("a start that a failing disk refuses lets go of everything, although no file is closed without an error", async () => {
+  await tried("close any 2 EIO on", /^close of directory .*\/journal$/);
+  await tried("any any 41 EIO on", /^\w+ of /);
+});

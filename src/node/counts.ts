@@ -1,5 +1,5 @@
 import { identityProblems } from "../identity/index.js";
-import type { RefusalKind } from "../transport/index.js";
+import { refusalKinds } from "../transport/index.js";
 import { type Instruments, callBuckets, diskBuckets } from "./instruments.js";
 
 /** All that is counted when it happens; what happens at every call is in `Tallies`, what is looked up at each scrape in `Metrics`. */
@@ -34,7 +34,7 @@ export function makeCounts(make: Instruments) {
     accepted: make.counter("aclog_connections_accepted_total", "Connections whose peer proved to be a principal."),
     refused: make.counter(
       "aclog_connections_refused_total",
-      "Connections that were refused before HTTP/2, by reason: full, handshake, identity, system.",
+      "Connections that were refused before HTTP/2, by reason, such as untrusted, expired, protocol, timeout or full.",
       ["reason"],
     ),
     ended: make.counter(
@@ -75,8 +75,7 @@ export function makeCounts(make: Instruments) {
     ),
   };
   // What has not happened yet is 0 and not missing: a rate needs a first value.
-  for (const reason of ["full", "handshake", "identity", "system"] satisfies RefusalKind[])
-    counts.refused.inc({ reason }, 0);
+  for (const reason of refusalKinds) counts.refused.inc({ reason }, 0);
   for (const reason of identityProblems) counts.ended.inc({ reason }, 0);
   for (const result of ["changed", "unchanged", "refused"]) counts.policyReloads.inc({ result }, 0);
   return counts;

@@ -6,7 +6,7 @@ import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
 import type { Traffic } from "../service/index.js";
-import { type CallObserver, type GrpcServerOptions, type RefusalKind, traceCall } from "../transport/index.js";
+import { type CallObserver, type GrpcServerOptions, traceCall } from "../transport/index.js";
 import { ClientCertificates } from "./client-certificates.js";
 import { ExpiryWarnings } from "./expiry-warnings.js";
 import {
@@ -23,10 +23,8 @@ import {
   logTopicFailure,
 } from "./log-lines.js";
 import { type Asked, Metrics } from "./metrics.js";
+import { RefusedLines } from "./refused-lines.js";
 import { TenantMetrics } from "./tenant-metrics.js";
-
-/** Refusals of this kind come by the thousand when they come: they are logged together, once in so long. */
-const fullLogMs = 10_000;
 
 /** All that tells operators what the server does: its metrics, its log, its spans. */
 export class Observation {
@@ -35,12 +33,13 @@ export class Observation {
   readonly refusals = new Refusals();
   readonly #logger: Logger;
   #tenants: TenantMetrics | undefined;
-  #full = { loggedAt: -Infinity, count: 0 };
+  readonly #refused: RefusedLines;
   #maintenanceProblem: string | undefined;
   #policyProblem: string | undefined;
 
   constructor(logger: Logger, asked: Asked) {
     this.#logger = logger;
+    this.#refused = new RefusedLines(logger);
     this.metrics = new Metrics(asked);
   }
 
@@ -173,7 +172,10 @@ export class Observation {
         counts.accepted.inc();
         this.#logger.debug(event, "connected");
       },
-      onRefused: (event) => this.#noteRefused(event),
+      onRefused: (event) => {
+        counts.refused.inc({ reason: event.kind });
+        this.#refused.note(event);
+      },
       onEnded: (connection) => {
         counts.ended.inc({ reason: connection.ended!.problem });
         logEnded(this.#logger, connection);
@@ -192,17 +194,5 @@ export class Observation {
         logStray(this.#logger, { ...event, code });
       },
     };
-  }
-
-  #noteRefused(event: { peer: string; kind: RefusalKind; reason: string }): void {
-    this.metrics.counts.refused.inc({ reason: event.kind });
-    if (event.kind !== "full") {
-      this.#logger.warn(event, "connection refused");
-      return;
-    }
-    this.#full.count++;
-    if (performance.now() - this.#full.loggedAt < fullLogMs) return;
-    this.#logger.warn({ ...event, count: this.#full.count }, "connections refused");
-    this.#full = { loggedAt: performance.now(), count: 0 };
   }
 }

@@ -151,7 +151,7 @@ export class GrpcServer implements AsyncDisposable {
     const server = new GrpcServer(options);
     const { server: tls } = server.#listener;
     await listenOn(tls, options.listen);
-    tls.on("error", ({ message }: Error) => options.onRefused({ peer: "unknown", kind: "system", reason: message }));
+    tls.on("error", ({ message }: Error) => options.onRefused({ peer: "unknown", kind: "other", reason: message }));
     return server;
   }
 

@@ -1,28 +1,114 @@
 import type { TLSSocket } from "node:tls";
+import { type IdentityProblem, identityProblems } from "../identity/index.js";
 
-/** Why a handshake failed, in words for the server's log. The caller learns nothing but that it failed. */
-export function whyHandshakeFailed(error: Error, socket: TLSSocket): string {
+/**
+ * Why a connection was refused, in one word to count by. Beside those of identity: `full`: the process has all the connections
+ * that it may; `handshakes`: too many handshakes were under way, and this was the oldest; `timeout`: it took too long;
+ * `protocol`: no TLS that is spoken here; `gave_up`: the client broke it off; `other`: see the reason.
+ */
+export type RefusalKind = IdentityProblem | "full" | "handshakes" | "timeout" | "protocol" | "gave_up" | "other";
+
+export const refusalKinds: readonly RefusalKind[] = [
+  ...identityProblems,
+  "full",
+  "handshakes",
+  "timeout",
+  "protocol",
+  "gave_up",
+  "other",
+];
+
+export interface HandshakeFailure {
+  readonly kind: RefusalKind;
+  /** In words for the server's log. The caller learns nothing but that it failed. */
+  readonly reason: string;
+}
+
+/** Why a handshake failed. */
+export function whyHandshakeFailed(error: Error, socket: TLSSocket): HandshakeFailure {
   // What OpenSSL found wrong with the certificate. Node then closes the socket, and reports only that it was closed.
   // The types say that it is an Error; it is a code, or nothing.
-  const code = socket.authorizationError as unknown;
-  if (typeof code === "string") return certificateProblems[code] ?? `the certificate was not accepted: ${code}`;
-  if ("code" in error && error.code === "ECONNRESET") {
-    return "the client gave up the handshake; perhaps it does not trust the server's certificate";
+  const found = socket.authorizationError as unknown;
+  if (typeof found === "string") {
+    const [kind, reason] = certificateProblems[found] ?? ["untrusted", `the certificate was not accepted: ${found}`];
+    return { kind, reason };
   }
-  // OpenSSL's whole message has addresses of its memory and of its source.
+  const code = "code" in error && typeof error.code === "string" ? error.code : "";
+  const [kind, reason] = handshakeProblems[code] ?? [kindOf(code), wordsOf(error)];
+  return { kind, reason };
+}
+
+/** What a client that breaks a handshake off says with it. */
+const alert = /^ERR_SSL_(?:TLSV1_ALERT|SSLV3_ALERT|TLSV13_ALERT|TLSV1_UNRECOGNIZED)_/;
+/** What comes of bytes that are no message of a handshake. */
+const malformed =
+  /^ERR_SSL_(?:.*(?:LENGTH|RECORD|MESSAGE|DIGEST|VERSION|PROTOCOL|CIPHER|GROUP|EXTENSION|PACKET|COMPRESSION).*)$/;
+const tooWeak = /^ERR_SSL_(?:EE|CA)_(?:KEY|MD)_TOO_/;
+
+function kindOf(code: string): RefusalKind {
+  if (tooWeak.test(code)) return "weak";
+  if (alert.test(code)) return "gave_up";
+  return malformed.test(code) ? "protocol" : "other";
+}
+
+/** OpenSSL's whole message has addresses of its memory and of its source. */
+function wordsOf(error: Error): string {
   return "reason" in error && typeof error.reason === "string" ? error.reason : error.message.trim();
 }
 
+type Explained = Readonly<Record<string, readonly [kind: RefusalKind, reason: string]>>;
+
+const untrusted = ["untrusted", "the certificate's authority is not trusted here"] as const;
+const gaveUp = "the client gave up the handshake; perhaps it does not trust the server's certificate";
+
 /** Source: OpenSSL, X509_STORE_CTX_get_error; Node's names for them. */
-const certificateProblems: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: "the certificate has expired",
-  CERT_NOT_YET_VALID: "the certificate is not valid yet",
-  CERT_SIGNATURE_FAILURE: "the certificate is not signed by the authority that it names: another has the same name",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
-  INVALID_CA: "the certificate was issued by one that is no authority",
-  INVALID_PURPOSE: "the certificate lacks the clientAuth usage",
-  SELF_SIGNED_CERT_IN_CHAIN: "the certificate's authority is not trusted here",
-  UNABLE_TO_GET_ISSUER_CERT: "the certificate's authority is not trusted here",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is not trusted here",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's authority is not trusted here",
+const certificateProblems: Explained = {
+  CA_KEY_TOO_SMALL: ["weak", "an authority of the certificate has a key that is too small"],
+  CA_MD_TOO_WEAK: ["weak", "the certificate or one of its authorities is signed by a digest that is too weak"],
+  CERT_CHAIN_TOO_LONG: ["chain_too_long", "too many certificates lead to the authority"],
+  CERT_HAS_EXPIRED: ["expired", "the certificate has expired"],
+  CERT_NOT_YET_VALID: ["not_yet_valid", "the certificate is not valid yet"],
+  CERT_REVOKED: ["revoked", "the certificate was revoked"],
+  CERT_SIGNATURE_FAILURE: [
+    "untrusted",
+    "the certificate is not signed by the authority that it names: another has the same name",
+  ],
+  DEPTH_ZERO_SELF_SIGNED_CERT: ["untrusted", "the certificate is self-signed"],
+  EE_KEY_TOO_SMALL: ["weak", "the certificate's key is too small"],
+  INVALID_CA: ["untrusted", "the certificate was issued by one that is no authority"],
+  INVALID_PURPOSE: ["wrong_usage", "the certificate lacks the clientAuth usage"],
+  PATH_LENGTH_EXCEEDED: ["chain_too_long", "more certificates lead to the authority than one of them allows"],
+  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT: untrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
+};
+
+/** Source: Node's names for the reasons of OpenSSL; each was seen with such a client. */
+const handshakeProblems: Explained = {
+  ECONNRESET: ["gave_up", gaveUp],
+  EPIPE: ["gave_up", gaveUp],
+  ERR_SSL_HTTP_REQUEST: ["protocol", "the client speaks HTTP without TLS"],
+  ERR_SSL_HTTPS_PROXY_REQUEST: ["protocol", "the client takes the server for an HTTP proxy"],
+  ERR_SSL_WRONG_VERSION_NUMBER: ["protocol", "the client speaks no TLS, but HTTP/2 in the clear or something else"],
+  ERR_SSL_UNSUPPORTED_PROTOCOL: ["protocol", "the client's protocol is too old: it offers no TLS 1.3"],
+  ERR_SSL_NO_SHARED_CIPHER: ["protocol", "the client offers no cipher that is allowed here"],
+  ERR_SSL_NO_APPLICATION_PROTOCOL: [
+    "protocol",
+    "the client has no application protocol in common with the server: it offers no HTTP/2 (h2)",
+  ],
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: ["no_certificate", "the client did not return a certificate"],
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: [
+    "gave_up",
+    "the client does not know the authority of the server's certificate, and gave up",
+  ],
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: [
+    "gave_up",
+    "the client does not accept the server's certificate, and gave up",
+  ],
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: ["gave_up", "the client does not accept the server's certificate, and gave up"],
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: [
+    "gave_up",
+    "to the client the server's certificate has expired, and it gave up; perhaps its clock is wrong",
+  ],
 };

@@ -10,4 +10,5 @@ export { breakGlassMethods } from "./policy-access.js";
 export { methodAccess, servicesOf } from "./services.js";
 export { isInternal } from "./status.js";
 export { traceCall } from "./tracing.js";
-export type { RefusalKind, TlsMaterial } from "./tls-listener.js";
+export { type RefusalKind, refusalKinds } from "./handshake-failure.js";
+export type { RefusedConnection, TlsMaterial } from "./tls-listener.js";

@@ -4,10 +4,9 @@ import { type Server as TlsServer, type TLSSocket, createServer } from "node:tls
 import { formatAddress } from "../address.js";
 import { IdentityRefused, type Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
-import { whyHandshakeFailed } from "./handshake-failure.js";
-
-/** A handshake that is not finished by then is cut. */
-const handshakeTimeoutMs = 10_000;
+import { type HandshakeFailure, whyHandshakeFailed } from "./handshake-failure.js";
+import { type CutReason, Handshakes, handshakeMs, maxHandshakes } from "./handshakes.js";
+import { type ShownCertificate, ShownCertificates } from "./shown-certificates.js";
 
 /** PEM. */
 export interface TlsMaterial {
@@ -16,19 +15,17 @@ export interface TlsMaterial {
   readonly key: Buffer;
 }
 
-/**
- * `full`: the process has all the connections that it may; `handshake`: TLS failed; `identity`: the certificate makes nobody
- * a principal, or its tenant has all the connections that it may; `system`: the operating system gave none.
- */
-export type RefusalKind = "full" | "handshake" | "identity" | "system";
+/** A caller who was not let in, and why; the certificate as far as one was shown. */
+export interface RefusedConnection extends HandshakeFailure, Partial<ShownCertificate> {
+  readonly peer: string;
+}
 
 export interface TlsListenerOptions {
   readonly tls: TlsMaterial;
   readonly connections: Connections;
   readonly maxConnections: number;
   readonly onConnection: (event: { peer: string; principal: string }) => void;
-  /** A caller who was not let in, and why. */
-  readonly onRefused: (event: { peer: string; kind: RefusalKind; reason: string }) => void;
+  readonly onRefused: (event: RefusedConnection) => void;
 }
 
 export interface TlsListener {
@@ -39,24 +36,30 @@ export interface TlsListener {
 
 /** A TLS server that is not listening yet, and that gives `accept` the connections of principals alone. */
 export function createTlsListener(options: TlsListenerOptions, accept: (socket: TLSSocket) => void): TlsListener {
-  const { connections, onConnection, onRefused } = options;
+  const { connections, maxConnections, onConnection, onRefused } = options;
   const server = createServer({
     ...options.tls,
     minVersion: "TLSv1.3",
     requestCert: true,
     rejectUnauthorized: true,
     ALPNProtocols: ["h2"],
-    handshakeTimeout: handshakeTimeoutMs,
     // A ticket would outlive the revocation of the certificate that it was given for.
     secureOptions: constants.SSL_OP_NO_TICKET,
   });
+  const shown = new ShownCertificates(server);
+  const cut = new WeakSet<Socket>();
+  const handshakes = new Handshakes(Math.min(maxHandshakes, maxConnections), (socket, why) => {
+    cut.add(socket);
+    onRefused({ peer: peerOf(socket), kind: why, reason: cutReasons[why] });
+  });
   // Beyond it a connection is closed by Node at once: nothing is read from it, and TLS never begins.
-  server.maxConnections = options.maxConnections;
+  server.maxConnections = maxConnections;
   server.on("drop", (dropped?: DropArgument) => {
     const peer = peerOf(dropped ?? {});
-    onRefused({ peer, kind: "full", reason: `the server has ${options.maxConnections} connections already` });
+    onRefused({ peer, kind: "full", reason: `the server has ${maxConnections} connections already` });
   });
   server.on("secureConnection", (socket: TLSSocket) => {
+    handshakes.end(socket);
     const peer = peerOf(socket);
     try {
       const principal = connections.admit(socket);
@@ -64,26 +67,31 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
       accept(socket);
     } catch (error) {
       socket.destroy();
-      const reason = error instanceof IdentityRefused ? error.message : String(error);
-      onRefused({ peer, kind: "identity", reason });
+      const kind = error instanceof IdentityRefused ? error.problem : "other";
+      const reason = error instanceof Error ? error.message : String(error);
+      onRefused({ peer, kind, reason, ...shown.of(socket) });
     }
   });
   server.on("tlsClientError", (error, socket) => {
     const raw = rawSocketOf(socket);
-    onRefused({ peer: peerOf(raw), kind: "handshake", reason: whyHandshakeFailed(error, socket) });
-    // Node reports a handshake that took too long, and leaves the connection open.
+    // One that was cut is reported already, and what comes of that is no failure of its own.
+    if (!cut.has(raw)) onRefused({ peer: peerOf(raw), ...whyHandshakeFailed(error, socket), ...shown.of(socket) });
     socket.destroy();
     raw.destroy();
   });
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     sockets.add(socket);
-    // A socket remembers what it was asked while it was open.
-    peerOf(socket);
+    handshakes.begin(socket);
     socket.once("close", () => sockets.delete(socket));
   });
   return { server, sockets };
 }
+
+const cutReasons: Readonly<Record<CutReason, string>> = {
+  timeout: `the handshake was not finished within ${handshakeMs / 1000} seconds`,
+  handshakes: "too many handshakes were under way, and this was the oldest",
+};
 
 /** Beneath TLS: a TLS socket whose handshake failed has forgotten its peer. Node keeps it to itself. */
 function rawSocketOf(socket: TLSSocket): Socket {

@@ -24,6 +24,10 @@ interface Stranger {
   readonly keys: () => ConnectionOptions;
   /** What the server's log says. */
   readonly says: RegExp;
+  /** The word that it is counted by. */
+  readonly kind: string;
+  /** As the log has it; null: it never came so far that a certificate was shown. */
+  readonly subject?: string | null;
 }
 
 function issued(authority: () => TestAuthority, options: IssueOptions): () => ConnectionOptions {
@@ -37,16 +41,30 @@ const ours = (options: IssueOptions) => issued(() => node.authority, { principal
 const longAgo = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: new Date(Date.now() - 86_400_000) };
 
 const strangers: Readonly<Record<string, Stranger>> = {
-  "no certificate": { keys: () => ({}), says: /did not return a certificate/ },
-  "another authority's": { keys: issued(() => other, { principal }), says: /authority is not trusted/ },
+  "no certificate": {
+    keys: () => ({}),
+    says: /did not return a certificate/,
+    kind: "no_certificate",
+    subject: null,
+  },
+  "another authority's": {
+    keys: issued(() => other, { principal }),
+    says: /authority is not trusted/,
+    kind: "untrusted",
+  },
   "that of an authority of the same name": {
     keys: issued(() => namesake, { principal }),
     says: /same name|not trusted/,
+    kind: "untrusted",
   },
-  "one for servers only": { keys: ours({ usages: ["serverAuth"] }), says: /clientAuth/ },
-  "one without usages": { keys: ours({ usages: "none" }), says: /usage/ },
-  "an expired one": { keys: ours(longAgo), says: /has expired/ },
-  "one that is not valid yet": { keys: ours({ notBefore: new Date(Date.now() + 3_600_000) }), says: /not valid yet/ },
+  "one for servers only": { keys: ours({ usages: ["serverAuth"] }), says: /clientAuth/, kind: "wrong_usage" },
+  "one without usages": { keys: ours({ usages: "none" }), says: /usage/, kind: "wrong_usage" },
+  "an expired one": { keys: ours(longAgo), says: /has expired/, kind: "expired" },
+  "one that is not valid yet": {
+    keys: ours({ notBefore: new Date(Date.now() + 3_600_000) }),
+    says: /not valid yet/,
+    kind: "not_yet_valid",
+  },
   "one with two common names": {
     keys: ours({
       subject: [
@@ -56,20 +74,40 @@ const strangers: Readonly<Record<string, Stranger>> = {
       ],
     }),
     says: /CN/,
+    kind: "no_name",
+    subject: "CN=billing,CN=root,O=acme",
   },
-  "one of a tenant that is not declared": { keys: ours({ principal: "initech/root" }), says: /initech/ },
-  "one of the platform": { keys: ours({ principal: "_system/root" }), says: /_system|not a/ },
-  "a TLS 1.2 client's": { keys: () => ({ ...node.keysOf(principal), maxVersion: "TLSv1.2" }), says: /protocol/i },
+  "one of a tenant that is not declared": {
+    keys: ours({ principal: "initech/root" }),
+    says: /initech/,
+    kind: "tenant_undeclared",
+    subject: "CN=root,O=initech",
+  },
+  "one of the platform": {
+    keys: ours({ principal: "_system/root" }),
+    says: /_system|not a/,
+    kind: "no_name",
+    subject: "CN=root,O=_system",
+  },
+  "a TLS 1.2 client's": {
+    keys: () => ({ ...node.keysOf(principal), maxVersion: "TLSv1.2" }),
+    says: /no TLS 1\.3/,
+    kind: "protocol",
+    subject: null,
+  },
   "a client's that speaks no HTTP/2": {
     keys: () => ({ ...node.keysOf(principal), ALPNProtocols: ["http/1.1"] }),
     says: /no application protocol/,
+    kind: "protocol",
+    subject: null,
   },
 };
 
 describe("whoever shows a certificate that makes no principal never reaches HTTP/2", () => {
-  for (const [name, { keys, says }] of Object.entries(strangers)) {
+  for (const [name, { keys, says, kind, subject = "CN=root,O=acme" }] of Object.entries(strangers)) {
     test(name, async () => {
-      const refused = await node.metric("aclog_connections_refused_total");
+      const counter = `aclog_connections_refused_total{reason="${kind}"}`;
+      const refused = await node.metric(counter);
       const before = node.log.lines.length;
       const socket = connectTls({
         host: "127.0.0.1",
@@ -80,10 +118,13 @@ describe("whoever shows a certificate that makes no principal never reaches HTTP
         ...keys(),
       });
       expect(await bytesUntilClosed(socket)).toBe(0);
-      await node.metricReaches("aclog_connections_refused_total", refused + 1);
+      await node.metricReaches(counter, refused + 1);
       const line = node.log.lines.slice(before).find(({ msg }) => msg === "connection refused");
       expect(line).toMatchObject({ level: 40, peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) as string });
       expect(line!["reason"]).toMatch(says);
+      const serial = subject === null ? undefined : (expect.stringMatching(/^[0-9A-F]{32}$/) as string);
+      expect(line).toMatchObject({ kind, ...(subject !== null && { subject, serial }) });
+      expect("subject" in line!, "whether a certificate was shown").toBe(subject !== null);
       await node.as(principal).produce("v", { topic: "a" });
     });
   }
@@ -123,37 +164,74 @@ test("a session cannot be resumed", async () => {
   second.destroy();
 });
 
-const garbage: Readonly<Record<string, Buffer>> = {
-  "HTTP/1 in the clear": Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"),
-  "HTTP/2 in the clear": Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-  zeros: Buffer.alloc(4096),
-  "a handshake that is none": Buffer.concat([Buffer.from([0x16, 3, 1, 0x40, 0]), Buffer.alloc(0x4000, 0xff)]),
+const garbage: Readonly<Record<string, readonly [bytes: Buffer, says: RegExp]>> = {
+  "HTTP/1 in the clear": [Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), /HTTP without TLS/],
+  "HTTP/2 in the clear": [Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), /no TLS/],
+  zeros: [Buffer.alloc(4096), /no TLS/],
+  "a handshake that is none": [Buffer.concat([Buffer.from([0x16, 3, 1, 0x40, 0]), Buffer.alloc(0x4000, 0xff)]), /./],
 };
-test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async (_name, bytes) => {
-  const refused = await node.metric("aclog_connections_refused_total");
+test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async (_name, [bytes, says]) => {
+  const before = node.log.lines.length;
+  const counter = 'aclog_connections_refused_total{reason="protocol"}';
+  const refused = await node.metric(counter);
   const socket = connectTcp(node.port, "127.0.0.1");
   socket.on("error", () => undefined);
   socket.resume();
   socket.write(bytes);
   await once(socket, "close");
-  await node.metricReaches("aclog_connections_refused_total", refused + 1);
+  await node.metricReaches(counter, refused + 1);
+  const line = node.log.lines.slice(before).find(({ msg }) => msg === "connection refused");
+  expect(line).toMatchObject({ kind: "protocol", reason: expect.stringMatching(says) as string });
   await node.as(principal).produce("v", { topic: "a" });
 });
 
-test("a connection that never begins its handshake is cut after ten seconds", async () => {
-  const socket = connectTcp(node.port, "127.0.0.1");
-  socket.on("error", () => undefined);
-  socket.resume();
-  await once(socket, "close");
-  expect(node.log.lines.at(-1)).toMatchObject({
-    msg: "connection refused",
-    reason: expect.stringMatching(/timeout/) as string,
+test("a client that gives up, or does not know the server's authority, is told apart from one that is refused", async () => {
+  const before = node.log.lines.length;
+  const socket = connectTls({ host: "127.0.0.1", port: node.port, ca: other.caPem, ALPNProtocols: ["h2"] });
+  expect(await bytesUntilClosed(socket)).toBe(0);
+  const gone = connectTcp(node.port, "127.0.0.1");
+  await once(gone, "connect");
+  gone.destroy();
+  const isGivenUp = ({ kind }: { kind?: unknown }): boolean => kind === "gave_up";
+  while (node.log.lines.slice(before).filter(isGivenUp).length < 2) await new Promise(setImmediate);
+  const reasons = node.log.lines
+    .slice(before)
+    .filter(isGivenUp)
+    .map(({ reason }) => reason);
+  expect(reasons).toEqual(expect.arrayContaining([expect.stringMatching(/does not know the authority|gave up/)]));
+});
+
+test("a connection that does not finish its handshake is cut after ten seconds, also one of which bytes trickle in", async () => {
+  const before = node.log.lines.length;
+  const counter = 'aclog_connections_refused_total{reason="timeout"}';
+  const refused = await node.metric(counter);
+  const started = performance.now();
+  const ends = [false, true].map(async (trickles) => {
+    const socket = connectTcp(node.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.resume();
+    // A handshake's first record, as long as they get: a byte now and then.
+    if (trickles) socket.write(Buffer.from([0x16, 3, 1, 0x3f, 0xff]));
+    const trickle = setInterval(() => trickles && socket.write(Buffer.from([1])), 500);
+    await once(socket, "close");
+    clearInterval(trickle);
+    return performance.now() - started;
   });
+  for (const tookMs of await Promise.all(ends)) expect(Math.abs(tookMs - 10_250)).toBeLessThan(500);
+  // Each once, although Node tells of their end too.
+  await node.as(principal).produce("v", { topic: "a" });
+  expect(await node.metric(counter)).toBe(refused + 2);
+  const lines = node.log.lines.slice(before).filter(({ kind }) => kind === "timeout");
+  const reason = "the handshake was not finished within 10 seconds";
+  expect(lines).toMatchObject([
+    { kind: "timeout", reason },
+    { kind: "timeout", reason },
+  ]);
 });
 
 test("what is no HTTP/2 behind a good handshake ends that connection alone", async () => {
   const options = { host: "127.0.0.1", servername: "localhost", port: node.port, ALPNProtocols: ["h2"] };
-  for (const [name, bytes] of Object.entries(garbage)) {
+  for (const [name, [bytes]] of Object.entries(garbage)) {
     // That is how HTTP/2 begins, and may be quiet afterwards.
     if (name.startsWith("HTTP/2")) continue;
     const socket = connectTls({ ...options, ...node.keysOf("acme/nobody") });

@@ -8,19 +8,21 @@ const windowMs = 10_000;
 const bytesForAFrame = 1_024;
 
 /**
- * Calls `onFlood` when a peer sends more pings and settings than any client needs: each costs its sender 17 bytes and must
+ * Calls `onFlood` once, in the midst of what Node has just read, when a peer sends more pings and settings than any client needs: each costs its sender 17 bytes and must
  * be answered at once. grpc-js answers as many as come.
  */
 export function watchControlFrames(session: ServerHttp2Session, onFlood: () => void): void {
   let frames = 0;
   let since = performance.now();
   let sentBefore = 0;
+  let isFlood = false;
   const count = (): void => {
     frames++;
-    if (frames < framesAtATime || session.destroyed) return;
+    if (frames < framesAtATime || isFlood || session.destroyed) return;
     const now = performance.now();
     const sent = session.socket.bytesWritten;
-    if (now - since < windowMs && sent - sentBefore < frames * bytesForAFrame) onFlood();
+    isFlood = now - since < windowMs && sent - sentBefore < frames * bytesForAFrame;
+    if (isFlood) onFlood();
     frames = 0;
     since = now;
     sentBefore = sent;

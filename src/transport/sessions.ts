@@ -69,7 +69,8 @@ export class Sessions implements CallRegister {
     watchControlFrames(session, () => {
       this.#onFlood(session);
       session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      this.#destroy(live);
+      // Node is handing out what it has read. A session that is destroyed within that may write, and read, within itself.
+      setImmediate(() => this.#destroy(live));
     });
     this.#limitAge(live);
     this.#limitIdleness(live);
@@ -101,7 +102,8 @@ export class Sessions implements CallRegister {
     const { session, calls } = live;
     session.goaway();
     live.isLeaving = true;
-    if (calls.size === 0) this.#close(live);
+    // Whoever brings this about may be in the midst of what Node has read from this session.
+    if (calls.size === 0) setImmediate(() => this.#close(live));
     const late = setTimeout(() => {
       for (const call of [...calls]) call.sendStatus(toStatus(error));
       this.#close(live);

@@ -11,7 +11,7 @@ import type { Connection as ConnectionMessage } from "../wire/generated/admin/v1
 import type { ListConnectionsResponse } from "../wire/generated/admin/v1/ListConnectionsResponse.js";
 
 /** What a list tells of a connection. */
-export type ListedConnection = Pick<Connection, "id" | "peer" | "since" | "identity" | "socket">;
+export type ListedConnection = Pick<Connection, "id" | "peer" | "since" | "identity" | "ended" | "socket">;
 
 /** Where a list of connections comes from. */
 export interface ConnectionSources {
@@ -69,7 +69,8 @@ function asks(request: ListConnectionsRequest): (connection: ListedConnection) =
   const { tenant, principal, endsWithinMs } = request;
   const name = principal.slice(tenant.length + 1);
   const endsBefore = Date.now() + endsWithinMs;
-  return ({ identity }) =>
+  return ({ identity, ended }) =>
+    ended === undefined &&
     (tenant === "" || identity.principal.tenant === tenant) &&
     (principal === "" || identity.principal.name === name) &&
     identity.endsMs < endsBefore;

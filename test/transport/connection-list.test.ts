@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type TLSSocket, connect, createServer } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { IdentityRefused } from "../../src/identity/index.js";
 import { type ListedConnection, listConnections } from "../../src/transport/connection-list.js";
 import { type ListConnectionsRequest, readListConnectionsRequest } from "../../src/wire/admin-requests.js";
 import { connectionsServiceDefinition } from "../../src/wire/definition.js";
@@ -38,6 +39,7 @@ function connectionsOf(count: number, random: Random): ListedConnection[] {
       peer: "10.0.0.1:40000",
       since: new Date(),
       socket,
+      ended: undefined,
       identity: {
         principal,
         serial: "4F".repeat(16),
@@ -97,6 +99,12 @@ test("one answer has 250 connections at most, of as many as there are", async ()
   const answer = await listConnections(sources, request, new AbortController().signal);
   expect(answer.connections).toHaveLength(250);
   expect(connectionsServiceDefinition.List.responseSerialize(answer).length).toBeLessThan(128 * 1024);
+});
+
+test("a connection whose peer is nobody any more is not named while it is being closed", async () => {
+  const [first, second] = connectionsOf(2, new Random(1)) as [ListedConnection, ListedConnection];
+  const ended = new IdentityRefused("revoked", "the certificate was revoked");
+  expect(await idsOf([first, { ...second, ended }], {})).toEqual([first.id]);
 });
 
 test("looking through many lets others go on, and ends with its caller", async () => {

@@ -74,8 +74,8 @@ function openCalls({ calls }: ConnectionInfo): string {
   return calls.map(({ method, count }) => `${count} ${method.slice(method.lastIndexOf("/") + 1)}`).join(", ");
 }
 
-function toJson({ sinceMs, certificate: { endsMs, ...names }, ...rest }: ConnectionInfo): string {
+function toJson({ id, principal, peer, sinceMs, certificate: { endsMs, ...names }, ...rest }: ConnectionInfo): string {
   const since = new Date(sinceMs).toISOString();
   const certificate = { ...names, ends: new Date(endsMs).toISOString() };
-  return visibleJson(JSON.stringify({ ...rest, since, certificate }));
+  return visibleJson(JSON.stringify({ id, principal, peer, since, certificate, ...rest }));
 }

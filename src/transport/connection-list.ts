@@ -111,8 +111,8 @@ function messageOf({ id, peer, since, identity, socket }: ListedConnection, call
     sinceMs: since.getTime(),
     certificate: {
       serial: serial.slice(0, maxSerialLength),
-      subject: shortened(subject),
-      issuer: shortened(issuer),
+      subject: nameIn(subject),
+      issuer: nameIn(issuer),
       fingerprint: fingerprint256,
       endsMs,
     },
@@ -123,10 +123,15 @@ function messageOf({ id, peer, since, identity, socket }: ListedConnection, call
   } satisfies ConnectionMessage;
 }
 
-/** By whole characters: half of one would be no UTF-8. */
-function shortened(name: string): string {
-  if (name.length <= maxNameLength) return name;
-  return `${Array.from(name.slice(0, 2 * maxNameLength))
-    .slice(0, maxNameLength - 1)
-    .join("")}…`;
+/** Whoever signs certificates can put anything into a name. None of it must move the cursor of whoever reads it. */
+function nameIn(name: string): string {
+  // Half a character would be no UTF-8, so it is cut by whole ones.
+  const cut = Array.from(name.slice(0, 2 * maxNameLength)).slice(0, maxNameLength);
+  const visible = cut.join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, asHex);
+  return cut.join("").length < name.length ? `${visible}…` : visible;
+}
+
+/** As RFC 4514 writes any character: each byte of its UTF-8. */
+function asHex(character: string): string {
+  return Buffer.from(character).toString("hex").toUpperCase().replace(/../g, "\\$&");
 }

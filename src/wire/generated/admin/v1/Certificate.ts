@@ -10,7 +10,8 @@ export interface Certificate {
    */
   'serial'?: (string);
   /**
-   * As RFC 4514 writes it, such as `CN=billing,O=acme`; cut to 200 characters. Not what the principal was read from.
+   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in visible characters; of a longer one the first 200 and `…`. Not what
+   * the principal was read from.
    */
   'subject'?: (string);
   /**
@@ -36,7 +37,8 @@ export interface CertificateOutput {
    */
   'serial': (string);
   /**
-   * As RFC 4514 writes it, such as `CN=billing,O=acme`; cut to 200 characters. Not what the principal was read from.
+   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in visible characters; of a longer one the first 200 and `…`. Not what
+   * the principal was read from.
    */
   'subject': (string);
   /**

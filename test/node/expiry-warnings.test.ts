@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { EventEmitter, once } from "node:events";
 import { beforeAll, expect, test } from "vitest";
 import type { Connection } from "../../src/identity/index.js";
 import { type ExpiryWarning, ExpiryWarnings } from "../../src/node/expiry-warnings.js";
@@ -59,6 +60,15 @@ test("several connections under one certificate, and those that come later, are 
   expect(given).toEqual([{ connection: first, withinDays: 7 }]);
   warnings.note(connected(365), nowMs);
   expect(given).toHaveLength(2);
+});
+
+test("those that stay are looked at again every now and then", async () => {
+  const stays = connected(365);
+  const warned = new EventEmitter();
+  const warning = once(warned, "warning");
+  const warnings = new ExpiryWarnings([stays], ({ connection }) => warned.emit("warning", connection), 1);
+  expect(await warning).toEqual([stays]);
+  await warnings[Symbol.asyncDispose]();
 });
 
 test("what is kept of certificates is bounded, and what was forgotten is not warned of again at every look", async () => {

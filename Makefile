@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
+.PHONY: help build check test run matrix certs certs-issue certs-renew certs-revoke certs-list certs-check generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -32,6 +32,21 @@ test: check ## everything CI runs: install, build, check, all tests
 
 certs: build ## make a CA, a server and example client certificates in ./certs
 	@./aclog certs init
+
+certs-issue: build ## make one more client's certificate (NAME=acme/shipping CERTS="--days 90")
+	@./aclog certs issue $(NAME) $(CERTS)
+
+certs-renew: build ## make a certificate anew, or all that end within 30 days (NAME=acme/billing CERTS="--revoke-old")
+	@./aclog certs renew $(or $(NAME),--expiring-within 30) $(CERTS)
+
+certs-revoke: build ## revoke somebody's certificates; without NAME, write the revocation lists anew (NAME=acme/billing CERTS="--reason keyCompromise")
+	@./aclog certs $(if $(NAME),revoke $(NAME),crl) $(CERTS)
+
+certs-list: build ## what was issued, until when, and what is revoked (CERTS="--expiring-within 30")
+	@./aclog certs list $(CERTS)
+
+certs-check: build ## whether a certificate will be of use here (FILE=certs/server.crt CERTS="--host log.example")
+	@./aclog certs check $(or $(FILE),certs/server.crt) --ca certs/ca.crt $(CERTS)
 
 generate: .make/installed ## write the types of proto/ to src/wire/generated
 	@scripts/generate.sh

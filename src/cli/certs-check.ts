@@ -45,11 +45,7 @@ export function addCheckCertificate(certs: Command): void {
 async function run(path: string, flags: CheckFlags): Promise<void> {
   const { checkCertificate } = await import("../pki/index.js");
   const file = await readCertificateFile(path, purpose);
-  const [authorities, lists, key] = await Promise.all(
-    [flags.ca, flags.crl, flags.key].map((each) =>
-      each === undefined ? undefined : readCertificateFile(each, purpose),
-    ),
-  );
+  const [authorities, lists, key] = [await given(flags.ca), await given(flags.crl), await given(flags.key)];
   const options = { role: flags.for, host: flags.host, authorities, lists, key };
   const { roles, findings } = await naming(path, purpose, () => checkCertificate(file, options));
   const all = [...findings, ...(flags.key === undefined ? [] : await findingsOfMode(flags.key))];
@@ -61,6 +57,10 @@ async function run(path: string, flags: CheckFlags): Promise<void> {
   const warnings = all.length - errors;
   const more = warnings === 0 ? "" : `, ${counted(warnings, "warning")}`;
   await print(all.map(linesOf).join("") + `${path}: ${verdict}${more}\n`);
+}
+
+async function given(path: string | undefined): Promise<Buffer | undefined> {
+  return path === undefined ? undefined : readCertificateFile(path, purpose);
 }
 
 function linesOf({ severity, problem, remedy }: CheckFinding): string {

@@ -19,6 +19,7 @@ interface RenewFlags {
   readonly bits?: "2048" | "3072";
   readonly days?: number;
   readonly ca?: string;
+  readonly issuedBy?: string;
   readonly revokeOld?: true;
   readonly json?: true;
 }
@@ -41,6 +42,7 @@ export function addRenew(certs: Command): void {
     .addOption(bitsOption())
     .option("--days <N>", "how long it lasts; as long as the one before unless told", parseDays)
     .option("--ca <NAME>", "NAME.crt signs; else the authority that signed before")
+    .option("--issued-by <NAME>", "with --all or --expiring-within: only what NAME.crt has issued")
     .option("--revoke-old", "revoke the one before at once")
     .option("--json", "print one object")
     .addHelpText(
@@ -66,8 +68,10 @@ async function run(principal: Principal | undefined, flags: RenewFlags): Promise
   const options: RenewOptions = { sameKey, days, ca, revokeOld, bits: bitsOf(flags.bits) };
   const { renewCertificate, renewExpiring } = await import("../pki/index.js");
   if (within !== undefined) {
-    return printAll(dir, await writing(dir, renewExpiring(dir, within, options)), json);
+    const { issuedBy } = flags;
+    return printAll(dir, await writing(dir, renewExpiring(dir, within, { ...options, issuedBy })), json);
   }
+  if (flags.issuedBy !== undefined) throw new UsageError("--issued-by goes with --all and --expiring-within");
   const renewal = await writing(dir, renewCertificate(dir, which[0]!, options));
   await printIssued(dir, renewal, json);
   if (!json) await print(`${ofTheOld(renewal)}\n`);
@@ -85,13 +89,16 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
     }));
     return print(`${JSON.stringify({ renewed })}\n`);
   }
-  const lines = outcomes.map((outcome) => {
+  for (const outcome of outcomes) {
     const path = join(dir, outcome.holding.file!);
-    return "problem" in outcome
-      ? `not renewed: ${path}: ${outcome.problem}\n`
-      : `renewed ${path}, good until ${shownTime(outcome.renewal.notAfter)}\n`;
-  });
-  await print(lines.join("") || "nothing to renew\n");
+    if ("problem" in outcome) {
+      // Cron sends what is printed here, and throws the rest away.
+      process.stderr.write(`not renewed: ${path}: ${outcome.problem}\n`);
+    } else {
+      await print(`renewed ${path}, good until ${shownTime(outcome.renewal.notAfter)}\n`);
+    }
+  }
+  if (outcomes.length === 0) await print("nothing to renew\n");
 }
 
 function ofTheOld({ before, revocation }: Renewal): string {

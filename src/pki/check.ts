@@ -46,16 +46,16 @@ export function checkCertificate(
   options: CheckOptions,
 ): { readonly roles: readonly Role[]; readonly findings: readonly CheckFinding[] } {
   const [leaf, ...others] = certificatesOf(file);
-  const summary = inspectCertificate(leaf!.raw);
+  const summary = inspectCertificate(leaf.raw);
   const roles = options.role === undefined ? rolesOf(summary) : [options.role];
   const findings = [
     ...checkDates(summary),
-    ...checkStrength(leaf!),
+    ...checkStrength(leaf),
     ...checkUsage(summary, roles),
-    ...(roles.includes("server") ? checkNames(leaf!, summary, options.host) : []),
-    ...checkExtensions(leaf!),
-    ...checkChain(leaf!, others, options),
-    ...checkKey(leaf!, options.key),
+    ...(roles.includes("server") ? checkNames(leaf, summary, options.host) : []),
+    ...checkExtensions(leaf),
+    ...checkChain(leaf, others, options),
+    ...checkKey(leaf, options.key),
   ];
   const isError = ({ severity }: CheckFinding) => severity === "error";
   return { roles, findings: [...findings.filter(isError), ...findings.filter((each) => !isError(each))] };

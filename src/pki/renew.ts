@@ -2,7 +2,7 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
-import { authoritiesIn, isIssuedBy, issuerOf, type Signer, signersIn } from "./authorities.js";
+import { authoritiesIn, isIssuedBy, issuerOf, issuingBelow, type Signer, signersIn } from "./authorities.js";
 import { partsOf } from "./certificate.js";
 import { readIndex } from "./certificate-index.js";
 import { renewedExtensions } from "./extensions.js";
@@ -56,11 +56,22 @@ export async function renewCertificate(directory: string, which: Renewed, option
 /**
  * Renews what ends within so many days, and what has ended, each on its own: one that cannot be renewed holds up no other.
  * @param days Infinity for everything
+ * @param options.issuedBy only what this authority, NAME.crt, or the one below it has issued, and the one that is to follow
+ *   has not issued already
  */
-export async function renewExpiring(directory: string, days: number, options: RenewOptions): Promise<RenewalOutcome[]> {
+export async function renewExpiring(
+  directory: string,
+  days: number,
+  options: RenewOptions & { readonly issuedBy?: string | undefined },
+): Promise<RenewalOutcome[]> {
   await refuseMissing(directory);
+  const { authorities, certificates } = await holdingsIn(directory);
+  const leaves = certificates.filter(
+    ({ serial }) => !authorities.some((each) => each.certificate.serialNumber === serial),
+  );
+  const chosen = expiring(leaves, days).filter(await isOfAuthority(directory, options));
   const outcomes: RenewalOutcome[] = [];
-  for (const each of expiring((await holdingsIn(directory)).certificates, days)) {
+  for (const each of chosen) {
     try {
       const renewal = await holding(directory, () => renewAt(directory, each.file!.replace(/\.crt$/, ""), options));
       outcomes.push({ holding: each, renewal });
@@ -145,6 +156,19 @@ async function signerOf(
       ? `the key of the authority that issued ${path} is not in ${directory}`
       : `no authority of ${directory} has issued ${path}: --ca NAME has one of them issue it from now on`,
   );
+}
+
+async function isOfAuthority(
+  directory: string,
+  { issuedBy, ca }: RenewOptions & { readonly issuedBy?: string | undefined },
+): Promise<(holding: Holding) => boolean> {
+  if (issuedBy === undefined) return () => true;
+  checkAuthorityName(issuedBy);
+  const stems = [issuedBy, issuingBelow(issuedBy)];
+  const names = (await authoritiesIn(directory)).filter(({ stem }) => stems.includes(stem)).map(({ name }) => name);
+  if (names.length === 0) throw new OperatorError(`${directory} has no certificate authority ${issuedBy}`);
+  const next = ca === undefined ? undefined : (await issuerOf(directory, ca)).name;
+  return ({ issuer }) => names.includes(issuer) && issuer !== next;
 }
 
 /** The usual place, or wherever the index says that the newest of his lies. */

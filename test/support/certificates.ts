@@ -3,6 +3,7 @@ import {
   generateKeyPairSync,
   type KeyObject,
   type KeyPairKeyObjectResult,
+  X509Certificate,
   randomBytes,
   sign,
 } from "node:crypto";
@@ -125,6 +126,16 @@ export class TestAuthority {
       keyPem: keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
       der: certificate,
     };
+  }
+
+  /** A certificate for a key that somebody else has, such as another authority's. */
+  certify(publicKey: KeyObject, options: IssueOptions): X509Certificate {
+    const validity = [
+      options.notBefore ?? new Date(Date.now() - hourMs),
+      options.notAfter ?? new Date(Date.now() + 24 * hourMs),
+    ] as const;
+    const subject = nameOf(options.subject ?? subjectOf(options.principal));
+    return new X509Certificate(this.#sign(subject, validity, publicKey, extensionsOf(options)));
   }
 
   /** A server's certificate for localhost, 127.0.0.1 and ::1. */

@@ -1,0 +1,187 @@
+import { X509Certificate, generateKeyPairSync } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { OperatorError } from "../../src/errors.js";
+import {
+  type IssueOptions,
+  holdingsIn,
+  initAuthority,
+  initCertificates,
+  inspectCertificate,
+  issueCertificate,
+} from "../../src/pki/index.js";
+import { certificatesIn } from "../../src/pki/pem.js";
+import { Workplace } from "../cli/command.js";
+import { CertificateFolder } from "../support/certificate-folder.js";
+import { extension, TestAuthority } from "../support/certificates.js";
+import { der, derTag } from "../support/der.js";
+import { ecKey, requestFor } from "../support/requests.js";
+
+const shop = { tenant: "acme", name: "shop" };
+
+test("a request brings nothing but its key: who it is for and what for, the authority says", async () => {
+  await using folder = await CertificateFolder.make();
+  const key = ecKey();
+  const { made } = await issueCertificate(folder.path, shop, { force: false, request: requestFor(key) });
+  expect(made).toEqual(["clients/acme/shop.crt"]);
+  const certificate = await folder.certificate(made[0]!);
+  expect(certificate.checkPrivateKey(key)).toBe(true);
+  expect(inspectCertificate(certificate.raw)).toMatchObject({
+    subject: "CN=shop,O=acme",
+    keyUsage: ["digitalSignature"],
+    extendedKeyUsage: ["clientAuth"],
+    isCa: false,
+  });
+});
+
+const p256 = ecKey();
+const weakRsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
+const badRequests = {
+  "signed with another key than its own": [requestFor(p256, { signer: ecKey() }), "not signed with its own key"],
+  "with an RSA key of 1024 bits": [requestFor(weakRsa, { algorithm: "rsa" }), "1024 bits"],
+  "with a key on a curve that TLS 1.3 has no signatures on": [requestFor(ecKey("secp256k1")), "secp256k1"],
+  "signed with SHA-1": [requestFor(weakRsa, { algorithm: "sha1" }), "weak or not known"],
+  "that is a certificate": [Buffer.from((await TestAuthority.create()).caPem), "not a request"],
+  "that is empty": [Buffer.alloc(0), "not a request"],
+  "that is cut off": [
+    Buffer.from("-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----"),
+    "not a request",
+  ],
+} as const;
+for (const [what, [request, problem]] of Object.entries(badRequests)) {
+  test(`a request ${what} is refused, and nothing is made`, async () => {
+    await using folder = await CertificateFolder.make();
+    await expect(issueCertificate(folder.path, shop, { force: false, request })).rejects.toThrow(problem);
+    expect(await folder.files()).toEqual(["ca.crt", "ca.key"]);
+  });
+}
+
+test("a certificate is not put beside a key that is not its own", async () => {
+  await using folder = await CertificateFolder.make();
+  await folder.issue("acme/shop");
+  const request = requestFor(ecKey());
+  await expect(issueCertificate(folder.path, shop, { force: true, request })).rejects.toThrow(
+    "is not the key of this request",
+  );
+  expect(await folder.fits("clients/acme/shop")).toBe(true);
+});
+
+test("names of every kind are in it, and a server's first name is its common name", async () => {
+  await using folder = await CertificateFolder.make();
+  const names = { dns: ["log.example", "*.log.example"], ip: ["10.0.0.7", "fd00::1"] };
+  await issueCertificate(folder.path, "server", { force: false, names, request: requestFor(ecKey()) });
+  const server = await folder.certificate("server.crt");
+  expect(server.checkHost("eu.log.example")).toBe("*.log.example");
+  expect([server.checkIP("10.0.0.7"), server.checkIP("fd00::1")]).toEqual(["10.0.0.7", "fd00::1"]);
+  expect(inspectCertificate(server.raw)).toMatchObject({ subject: "CN=log.example", extendedKeyUsage: ["serverAuth"] });
+  const client = await folder.issue("acme/shop", {
+    names: { uri: ["spiffe://prod.example/ns/acme/sa/shop"], email: ["shop@acme.example"] },
+  });
+  expect(client.subjectAltName).toBe("email:shop@acme.example, URI:spiffe://prod.example/ns/acme/sa/shop");
+});
+
+const badNames: readonly IssueOptions["names"][] = [
+  ...[
+    "",
+    "a..b",
+    "-a.example",
+    "a b",
+    "a,b",
+    "*",
+    "*.example",
+    "a.*.example",
+    "10.0.0.1",
+    "ü.example",
+    `${"a".repeat(64)}.b`,
+  ].map((name) => ({ dns: [name] })),
+  ...["10.0.0", "fe80::1%eth0", "localhost"].map((address) => ({ ip: [address] })),
+  ...["shop", "a@b@c", "a b@c.example", "@c.example", "a@*.c.example"].map((address) => ({ email: [address] })),
+  ...[
+    "http://prod.example/a",
+    "spiffe://Prod.example/a",
+    "spiffe:///a",
+    "spiffe://prod.example/",
+    "spiffe://prod.example/a//b",
+    "spiffe://prod.example/a/../b",
+    "spiffe://prod.example/a?b",
+    "spiffe://prod.example/a%2Fb",
+    "spiffe://u@prod.example/a",
+    "spiffe://prod.example:80/a",
+    `spiffe://prod.example/${"a".repeat(2048)}`,
+  ].map((id) => ({ uri: [id] })),
+  { uri: ["spiffe://prod.example/a", "spiffe://prod.example/b"] },
+];
+test.each(badNames)("the name %j is refused before anything is made", async (names) => {
+  await using folder = await CertificateFolder.make();
+  const work = issueCertificate(folder.path, shop, { force: false, names, request: requestFor(p256) });
+  await expect(work).rejects.toBeInstanceOf(OperatorError);
+  expect(await folder.files()).toEqual(["ca.crt", "ca.key"]);
+});
+
+for (const place of ["../x", "clients/../../x", "/etc/x", ".hidden", "a//b", "ca", "CA", "x\0y"]) {
+  test(`nothing is put at ${JSON.stringify(place)}`, async () => {
+    await using folder = await CertificateFolder.make();
+    const work = issueCertificate(folder.path, shop, { force: true, place, request: requestFor(p256) });
+    await expect(work).rejects.toBeInstanceOf(OperatorError);
+    expect(await folder.files()).toEqual(["ca.crt", "ca.key"]);
+  });
+}
+
+test("an authority's name and key identifier are taken over as they are, of whatever strings and length", async () => {
+  const root = await TestAuthority.create();
+  const authority = root.issue({
+    subject: [
+      [
+        { type: "O", value: Buffer.from("Sp\xf3\u0142ka", "latin1"), tag: derTag.teletexString },
+        { type: "CN", value: "authority", tag: derTag.printableString },
+      ],
+    ],
+    isCa: true,
+    extensions: [extension("2.5.29.14", der(derTag.octetString, Buffer.from("our own identifier")))],
+  });
+  await using folder = await CertificateFolder.make(authority);
+  const issued = await folder.issue("acme/shop");
+  const ca = new X509Certificate(authority.certPem);
+  expect([issued.checkIssued(ca), issued.verify(ca.publicKey)]).toEqual([true, true]);
+  expect(issued.raw.includes("our own identifier")).toBe(true);
+});
+
+test("a tenant's own authority signs for its principals, and for nobody else", async () => {
+  await using folder = await CertificateFolder.make();
+  const made = await initAuthority(folder.path, { tenant: "acme" }, { force: false });
+  expect(made).toEqual(["acme-ca.key", "acme-ca.crt", "acme-ca.crl", "index.txt"]);
+  const own = await folder.certificate("acme-ca.crt");
+  expect((await folder.issue("acme/shop")).checkIssued(own)).toBe(true);
+  expect((await folder.issue("globex/shop")).checkIssued(own)).toBe(false);
+  expect((await folder.issue("acme/other", { ca: "ca" })).checkIssued(own)).toBe(false);
+  const lists = await folder.lists("acme-ca.crl", "acme-ca.crt");
+  expect(lists.map(({ revoked }) => revoked)).toEqual([[]]);
+  for (const ca of ["../ca", "", ".x", "a/b", "nosuch"]) {
+    await expect(folder.issue("acme/third", { ca })).rejects.toBeInstanceOf(OperatorError);
+  }
+});
+
+test("below a root whose key is put away, the issuing authority signs, and leaves bring it along", async () => {
+  await using place = await Workplace.make();
+  await initCertificates(place.path, { principals: [], force: false, intermediate: true, bits: 3072, days: 90 });
+  const read = (name: string) => readFile(join(place.path, name), "latin1");
+  const [leaf, above, ...others] = certificatesIn(await read("server.crt")).map((pem) => new X509Certificate(pem));
+  const [root, issuing] = [
+    new X509Certificate(await read("ca.crt")),
+    new X509Certificate(await read("ca-issuing.crt")),
+  ];
+  expect([
+    leaf!.checkIssued(issuing),
+    issuing.checkIssued(root),
+    above!.raw.equals(issuing.raw),
+    others.length,
+  ]).toEqual([true, true, true, 0]);
+  expect(inspectCertificate(leaf!.raw)).toMatchObject({ keyBits: 3072, daysLeft: 89 });
+  const { authorities, certificates } = await holdingsIn(place.path);
+  expect(authorities.map(({ list }) => list?.revoked)).toEqual([0, 0]);
+  expect(certificates.map(({ file, state }) => [file, state])).toEqual([
+    ["ca-issuing.crt", "valid"],
+    ["server.crt", "valid"],
+  ]);
+});

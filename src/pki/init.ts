@@ -6,7 +6,7 @@ import { firstAuthority, issuingBelow, listFileOf, type Signer, tenantAuthority 
 import { makeCertificate, nameOf, partsOf } from "./certificate.js";
 import { type IndexEntry, indexFile, readIndex } from "./certificate-index.js";
 import { authorityExtensions } from "./extensions.js";
-import { type NewFile, refuseExisting, writeSet } from "./files.js";
+import { isInterrupted, type NewFile, refuseExisting, writeSet } from "./files.js";
 import { holding } from "./hold.js";
 import { distinguishedName } from "./inspect.js";
 import { makeRsaKey, type RsaBits } from "./keys.js";
@@ -102,7 +102,8 @@ async function makeAuthoritySet(
   const authorityStems = options.intermediate ? [stem, issuingBelow(stem)] : [stem];
   const paths = [...authorityStems, ...stems].flatMap((each) => [`${each}.key`, `${each}.crt`]);
   const refuse = () => (force ? Promise.resolve() : refuseExisting(directory, [...paths, listFileOf(stem)]));
-  await refuse();
+  // What a killed run had made ready is there once the folder is held.
+  if (!(await isInterrupted(directory))) await refuse();
   await makeDirectory(directory);
   return holding(directory, async () => {
     await refuse();

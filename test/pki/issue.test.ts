@@ -1,5 +1,5 @@
 import { X509Certificate, generateKeyPairSync } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { OperatorError } from "../../src/errors.js";
@@ -10,9 +10,9 @@ import {
   initCertificates,
   inspectCertificate,
   issueCertificate,
+  revokeCertificates,
 } from "../../src/pki/index.js";
-import { certificatesIn } from "../../src/pki/pem.js";
-import { Workplace } from "../cli/command.js";
+import { certificatesOf } from "../../src/pki/pem.js";
 import { CertificateFolder } from "../support/certificate-folder.js";
 import { extension, TestAuthority } from "../support/certificates.js";
 import { der, derTag } from "../support/der.js";
@@ -162,26 +162,30 @@ test("a tenant's own authority signs for its principals, and for nobody else", a
   }
 });
 
-test("below a root whose key is put away, the issuing authority signs, and leaves bring it along", async () => {
-  await using place = await Workplace.make();
-  await initCertificates(place.path, { principals: [], force: false, intermediate: true, bits: 3072, days: 90 });
-  const read = (name: string) => readFile(join(place.path, name), "latin1");
-  const [leaf, above, ...others] = certificatesIn(await read("server.crt")).map((pem) => new X509Certificate(pem));
-  const [root, issuing] = [
-    new X509Certificate(await read("ca.crt")),
-    new X509Certificate(await read("ca-issuing.crt")),
-  ];
-  expect([
-    leaf!.checkIssued(issuing),
-    issuing.checkIssued(root),
-    above!.raw.equals(issuing.raw),
-    others.length,
-  ]).toEqual([true, true, true, 0]);
-  expect(inspectCertificate(leaf!.raw)).toMatchObject({ keyBits: 3072, daysLeft: 89 });
-  const { authorities, certificates } = await holdingsIn(place.path);
-  expect(authorities.map(({ list }) => list?.revoked)).toEqual([0, 0]);
+test("below a root whose key is put away, the issuing authority signs and revokes, and leaves bring it along", async () => {
+  const options = { principals: [], force: false, intermediate: true, bits: 3072, days: 90 } as const;
+  await using folder = await CertificateFolder.make();
+  await Promise.all(["ca.crt", "ca.key"].map((file) => rm(join(folder.path, file))));
+  await initCertificates(folder.path, options);
+  await rm(join(folder.path, "ca.key"));
+  const shop = await folder.issue("acme/shop");
+  await revokeCertificates(folder.path, { serial: shop.serialNumber }, { reason: "superseded" });
+
+  const [root, issuing] = [await folder.certificate("ca.crt"), await folder.certificate("ca-issuing.crt")];
+  expect(issuing.checkIssued(root) && issuing.verify(root.publicKey)).toBe(true);
+  for (const file of ["server.crt", "clients/acme/shop.crt"]) {
+    const [leaf, ...above] = certificatesOf(await folder.read(file));
+    expect(leaf.checkIssued(issuing) && leaf.verify(issuing.publicKey)).toBe(true);
+    expect(above.map(({ raw }) => raw)).toEqual([issuing.raw]);
+  }
+  const server = inspectCertificate(await folder.read("server.crt"));
+  expect(server).toMatchObject({ keyBits: 3072, daysLeft: 89 });
+  const lists = await folder.lists("ca.crl", "ca-issuing.crt");
+  expect(lists.map(({ revoked }) => revoked.map(({ serial }) => serial))).toEqual([[], [shop.serialNumber]]);
+  const { certificates } = await holdingsIn(folder.path);
   expect(certificates.map(({ file, state }) => [file, state])).toEqual([
     ["ca-issuing.crt", "valid"],
     ["server.crt", "valid"],
+    ["clients/acme/shop.crt", "revoked"],
   ]);
 });

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { renewLists } from "../../src/pki/index.js";
+import { initCertificates, renewLists } from "../../src/pki/index.js";
 import { CertificateFolder } from "../support/certificate-folder.js";
 
 const built = new URL("../../dist/pki/index.js", import.meta.url).href;
@@ -53,6 +55,19 @@ test("a renewal that is killed at any step leaves a folder in which the next run
   // Two at a time, until a run gets through.
   for (let step = 1; (await Promise.all([tryStep(step), tryStep(step + 1)])).every(Boolean); step += 2);
   expect(killed).toBeGreaterThan(20);
+});
+
+test("what an init had made ready when it was killed, the next one completes and then finds", async () => {
+  await using folder = await CertificateFolder.make();
+  await Promise.all(["ca.crt", "ca.key"].map((file) => rm(join(folder.path, file))));
+  // By then every file is written, and some are in place.
+  const init = "await pki.initCertificates(folder, { principals: [], force: false });";
+  expect(await child(folder, init, 15)).toBe("SIGKILL");
+  expect((await folder.files()).length).toBeGreaterThan(6);
+  const again = initCertificates(folder.path, { principals: [], force: false });
+  await expect(again).rejects.toThrow("has 5 of these 5 files already");
+  expect(await folder.files()).toEqual(["ca.crl", "ca.crt", "ca.key", "index.txt", "server.crt", "server.key"]);
+  expect([await folder.fits("ca"), await folder.fits("server")]).toEqual([true, true]);
 });
 
 test("processes that issue at the same time all find their way into the index, each with a serial number of its own", async () => {

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import type { Finding } from "../errors.js";
 import type { ActivationObserver } from "./observer.js";
 import type { ActivationOptions, PolicyStatus } from "./terms.js";
@@ -14,10 +14,12 @@ interface Occasion {
 /** Why the files are not what is in force: told to the observer once for each distinct problem, and kept until it is over. */
 export class RefusedChanges {
   readonly #observer: ActivationObserver;
+  readonly #folders: readonly string[];
   #refused: { readonly findings: readonly Finding[]; readonly ms: number } | undefined;
 
-  constructor({ observer }: Pick<ActivationOptions, "observer">) {
+  constructor({ observer, policyDir, dataDir }: Pick<ActivationOptions, "observer" | "policyDir" | "dataDir">) {
     this.#observer = observer;
+    this.#folders = [policyDir, dataDir];
   }
 
   /** As an administrator of the machine finds them: with folders. */
@@ -41,8 +43,12 @@ export class RefusedChanges {
     this.#refused = undefined;
   }
 
-  /** The same with the names of the files alone. */
+  /** The same with the names of the files alone, also where one finding speaks of another file. */
   withoutFolders(findings: readonly Finding[]): Finding[] {
-    return findings.map((finding) => ({ ...finding, source: basename(finding.source) }));
+    return findings.map(({ source, problem, ...place }) => ({
+      source: this.#folders.includes(source) ? "policy" : basename(source),
+      ...place,
+      problem: this.#folders.reduce((text, folder) => text.replaceAll(join(folder, "/"), ""), problem),
+    }));
   }
 }

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, open, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { PolicyRefused } from "../../src/errors.js";
 import { ActivationPlace, allowed, bytesOf, policyOf } from "./activation-place.js";
 
 const [a, b, c] = [policyOf("orders"), policyOf("returns"), policyOf("orders", "returns")];
@@ -142,6 +143,28 @@ test("what is wrong with the files is told once, is there to be asked for, and i
   await place.until(() => place.activated.length === 1);
   expect(activation.status().refused).toEqual([]);
   expect(place.refused).toHaveLength(2);
+});
+
+test("who asks what is wrong from elsewhere is not told where the files are, also where one speaks of another", async () => {
+  await using place = await ActivationPlace.create("orders");
+  const activation = await place.open(quick);
+  const { version } = activation.status().active;
+  const unstated = { ...b, "matrix.csv": "acme/billing, acme, returns, produce, deny\n# cases\n" };
+  await place.folder.write(unstated);
+  await place.until(() => place.refused.length === 1);
+  const { refused } = activation.status();
+  expect(refused[0]!.problem).toMatch(/expected deny, got allow by policy\.csv:1$/);
+  expect(JSON.stringify(refused)).not.toContain(place.folder.path);
+  // For whoever reads the log of the machine it is of use.
+  expect(place.refused[0]!.findings[0]!.problem).toContain(place.folder.path);
+  await place.folder.write(policyOf("orders"));
+  const error = await activation
+    .activate(bytesOf(unstated), { basedOn: version, author })
+    .catch((each: unknown) => each);
+  expect(error).toMatchObject({ reason: "POLICY_REFUSED" });
+  expect(JSON.stringify([(error as PolicyRefused).message, (error as PolicyRefused).violations])).not.toContain(
+    place.folder.path,
+  );
 });
 
 test("a server whose files went bad while it was down starts with what was in force last, and takes good ones again", async () => {

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
 import { type Finding, PolicyFilesUnwritable, PolicyVersionDamaged } from "../errors.js";
 import { syncDirectory } from "../log/durable-files.js";
+import { EditLocks } from "./edit-locks.js";
 import type { PendingChange } from "./history.js";
 import { hasSameBytes } from "./policy-folder.js";
 import type { PolicyStore } from "./policy-store.js";
@@ -48,6 +49,7 @@ async function putBack(store: PolicyStore, directory: string, before: PolicyFile
 export async function finishPending(store: PolicyStore, directory: string): Promise<readonly Finding[]> {
   const { pending, inForce } = store;
   await Replacement.removeLeftovers(directory);
+  await EditLocks.removeLeftovers(directory);
   if (pending === undefined || inForce === undefined) return [];
   const current = await PolicyFiles.read(directory);
   const earlier = await store.read(inForce.version, directory);

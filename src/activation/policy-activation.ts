@@ -7,9 +7,10 @@ import {
   type PolicyReport,
   loadPolicy,
 } from "../authz/index.js";
-import { OperatorError, PolicyMoved, PolicyRefused } from "../errors.js";
+import { OperatorError, PolicyFilesEdited, PolicyMoved, PolicyRefused } from "../errors.js";
 import { isSystemError } from "../log/durable-files.js";
 import { Changes } from "./changes.js";
+import { EditLocks } from "./edit-locks.js";
 import { refuseEdited } from "./edited-files.js";
 import { FolderWatch } from "./folder-watch.js";
 import type { HistoryEntry, PolicyVersion } from "./history.js";
@@ -262,6 +263,10 @@ export class PolicyActivation implements AsyncDisposable {
     try {
       judgeAgain?.();
       await this.#store.keep(files);
+      await using locks = await EditLocks.take(policyDir, replacement.names);
+      if (!overwrite && locks.heldByOthers.length > 0) {
+        throw new PolicyFilesEdited(locks.heldByOthers, this.#inForce.version);
+      }
       // What was written while these were prepared.
       if (!overwrite && (await stateOf(policyDir)) !== found.state)
         await refuseEdited(this.#store, await readFolder(policyDir), files);

@@ -9,6 +9,7 @@ import { hasSameBytes } from "./policy-folder.js";
 const newFileMode = 0o644;
 
 interface Prepared {
+  readonly name: PolicyFileName;
   readonly temporary: string;
   readonly path: string;
 }
@@ -38,7 +39,7 @@ export class Replacement {
       if (names.length > 0 && (await lstat(directory)).isSymbolicLink())
         throw new PolicyFilesUnwritable("their folder is a link, and whoever placed it would place it again");
       for (const name of names) {
-        const pair = { temporary: temporaryPath(directory, name), path: join(directory, name) };
+        const pair = { name, temporary: temporaryPath(directory, name), path: join(directory, name) };
         const like = await lookAt(name, pair.path);
         prepared.push(pair);
         await writeLike(like, pair.temporary, target.files[name].bytes!);
@@ -54,6 +55,11 @@ export class Replacement {
   /** Removes what a crash has left of files that never took their places. */
   static async removeLeftovers(folder: string): Promise<void> {
     for (const name of policyFileNames) await rm(temporaryPath(folder, name), { force: true }).catch(() => undefined);
+  }
+
+  /** What is to be replaced. */
+  get names(): readonly PolicyFileName[] {
+    return this.#prepared.map(({ name }) => name);
   }
 
   /** Whether there is nothing to replace. */

@@ -1,8 +1,10 @@
+import { watch } from "node:fs";
 import { chmod, mkdir, readFile, readdir, rename, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { PolicyActivation } from "../../src/activation/index.js";
 import { PolicyFiles } from "../../src/authz/index.js";
+import { replaceFile } from "../../src/authoring/index.js";
 import { ActivationPlace, allowed, bytesOf, policyOf } from "./activation-place.js";
 
 const [a, b, c] = [policyOf("orders"), policyOf("returns"), policyOf("orders", "returns")];
@@ -125,6 +127,44 @@ test("files that someone is editing are not overwritten, but where he has writte
   await place.folder.write({ "policy.csv": c["policy.csv"] });
   await activation.activate(bytesOf(c), { basedOn: await versionOf(b), author });
   expect(await place.texts()).toEqual(c);
+});
+
+test("of an activation and a grant at the same time neither undoes what the other has done", async () => {
+  await using place = await ActivationPlace.create("orders");
+  const path = join(place.folder.path, "policy.csv");
+  const grant = { path, before: Buffer.from(a["policy.csv"]), after: `${a["policy.csv"]}# granted\n` };
+  const activation = await place.open();
+  const { version: basedOn } = activation.status().active;
+  // The command is between its look at the file and its change.
+  await writeFile(join(place.folder.path, ".policy.csv.lock"), "");
+  await expect(activation.activate(bytesOf(b), { basedOn, author })).rejects.toMatchObject({
+    reason: "POLICY_FILES_EDITED",
+    facts: { files: "policy.csv" },
+  });
+  await rm(join(place.folder.path, ".policy.csv.lock"));
+  expect(await place.texts()).toEqual(a);
+  // The server is between its look at the files and their change.
+  const folder = watch(place.folder.path);
+  const isLocked = new Promise<void>((resolve) =>
+    folder.on("change", (_, name) => {
+      if (name === ".policy.csv.lock") resolve();
+    }),
+  );
+  const granting = isLocked.then(() => replaceFile(grant));
+  const results = await Promise.allSettled([activation.activate(bytesOf(b), { basedOn, author }), granting]);
+  folder.close();
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  expect(await place.texts()).toEqual(b);
+  await expect(replaceFile(grant)).rejects.toThrow(/has changed meanwhile/);
+});
+
+test("a lock that a killed server has left is gone with the next start, and that of a command is not", async () => {
+  await using place = await ActivationPlace.create("orders");
+  await symlink("held-by-aclog-serve", join(place.folder.path, ".policy.csv.lock"));
+  await writeFile(join(place.folder.path, ".matrix.csv.lock"), "");
+  await place.open();
+  const left = (await readdir(place.folder.path)).filter((name) => name.endsWith(".lock"));
+  expect(left).toEqual([".matrix.csv.lock"]);
 });
 
 test("only files that differ are replaced, and they keep their modes", async () => {

@@ -6,6 +6,7 @@ import fsModule, {
   readdirSync,
   readlinkSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import type * as fs from "node:fs/promises";
@@ -30,6 +31,8 @@ interface File {
   durable: Buffer;
   /** 1 for each byte that a failed sync has lost, though reads show it; until it is written again. */
   lost?: Uint8Array;
+  /** Of a symbolic link, where it leads to: that is on disk when its name is. */
+  readonly link?: string;
 }
 
 /** What a failing disk is asked to do. */
@@ -114,7 +117,7 @@ export class DiskModel {
 
   /** What a kill leaves: everything that was done. */
   copyAfterKill(target: string): void {
-    cpSync(this.#root!, target, { recursive: true });
+    cpSync(this.#root!, target, { recursive: true, verbatimSymlinks: true });
   }
 
   /** What a power cut leaves at worst: names and bytes that were synced, and nothing else. */
@@ -139,6 +142,12 @@ export class DiskModel {
           const entry = this.#parent(from).live.get(basename(from))!;
           this.#parent(from).live.delete(basename(from));
           this.#parent(to).live.set(basename(to), entry);
+        }),
+      symlink: (link: string, path: string) =>
+        this.#act(path, `symlink ${path}`, async () => {
+          await real.symlink(link, path);
+          if (!this.#owns(path)) return;
+          this.#parent(path).live.set(basename(path), { kind: "file", durable: Buffer.alloc(0), link });
         }),
       unlink: (path: string) =>
         this.#act(path, `unlink ${path}`, async () => {
@@ -319,7 +328,11 @@ function treeOf(path: string, durablePath: string): Directory {
     const at = join(path, entry.name);
     const durableAt = join(durablePath, entry.name);
     const isDurable = existsSync(durableAt);
-    const file = (): File => ({ kind: "file", durable: isDurable ? readFileSync(durableAt) : Buffer.alloc(0) });
+    const file = (): File => ({
+      kind: "file",
+      durable: isDurable ? readFileSync(durableAt) : Buffer.alloc(0),
+      ...(entry.isSymbolicLink() && { link: readlinkSync(at) }),
+    });
     // What a directory holds may be on disk, though the directory's own name is not.
     const node = entry.isDirectory() ? treeOf(at, isDurable ? durableAt : at) : file();
     live.set(entry.name, node);
@@ -332,6 +345,7 @@ function materialise(directory: Directory, target: string): void {
   mkdirSync(target);
   for (const [name, entry] of directory.durable) {
     if (entry.kind === "directory") materialise(entry, join(target, name));
+    else if (entry.link !== undefined) symlinkSync(entry.link, join(target, name));
     else writeFileSync(join(target, name), entry.durable);
   }
 }

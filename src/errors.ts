@@ -35,6 +35,7 @@ export type Reason =
   | "CONNECTION_TOO_OLD"
   | "DECISION_UNKNOWN"
   | "POLICY_BUSY"
+  | "UPLOAD_IDLE"
   | "POLICY_MOVED"
   | "POLICY_REFUSED"
   | "POLICY_FILES_EDITED"
@@ -363,6 +364,15 @@ export class PolicyBusy extends ServiceError {
   /** @param asker whose work is under way */
   constructor(asker: string) {
     super(`the policy is being looked at or changed for ${asker} already`, { asker });
+  }
+}
+
+/** An upload did not go on for so long that its sender is taken for gone; nothing was done. */
+export class UploadIdle extends ServiceError {
+  readonly reason = "UPLOAD_IDLE";
+
+  constructor(idleMs: number) {
+    super(`no message of the upload came for ${idleMs} ms`, { idle_ms: `${idleMs}` });
   }
 }
 

@@ -8,7 +8,7 @@ import type {
   handleServerStreamingCall,
   handleUnaryCall,
 } from "@grpc/grpc-js";
-import { Cancelled, ShuttingDown } from "../errors.js";
+import { Cancelled, ShuttingDown, UploadIdle } from "../errors.js";
 import { type Admitted, type Listing, Refusal } from "./admission.js";
 import type { OpenCalls } from "./open-calls.js";
 import { requestIdOf } from "./request-id.js";
@@ -83,6 +83,7 @@ export function serverStream<R extends Admitted, Response>(
  * A use case that reads requests as they come and answers by itself; a throw ends the stream behind its answers.
  *
  * @param shutdown when it aborts, no more requests are taken, and the answers that are due are still given
+ * @param idleMs it ends when no request comes for so long; for ever unless given
  */
 export function duplexStream<R extends Admitted, Response>(
   report: ReportInternal,
@@ -92,10 +93,11 @@ export function duplexStream<R extends Admitted, Response>(
     call: ServerDuplexStream<R | Refusal, Response>,
     signal: AbortSignal,
   ) => Promise<void>,
+  idleMs?: number,
 ): handleBidiStreamingCall<R | Refusal, Response> {
   return (call: ServerDuplexStream<R | Refusal, Response>) => {
     const run = async (): Promise<void> => {
-      await useCase(requestsOf<R>(call, shutdown), call, abortOnCancel(call));
+      await useCase(requestsOf<R>(call, shutdown, idleMs), call, abortOnCancel(call));
       call.end();
     };
     run().catch((error: unknown) => endWith(call, error, report));
@@ -106,14 +108,16 @@ export function duplexStream<R extends Admitted, Response>(
  * A use case that reads requests as they come and has one answer.
  *
  * @param shutdown as for `duplexStream`
+ * @param idleMs as for `duplexStream`
  */
 export function clientStream<R extends Admitted, Response>(
   report: ReportInternal,
   shutdown: AbortSignal,
   useCase: (requests: AsyncIterable<R | Refusal>, signal: AbortSignal) => Promise<Response>,
+  idleMs?: number,
 ): handleClientStreamingCall<R | Refusal, Response> {
   return (call: ServerReadableStream<R | Refusal, Response>, answer) => {
-    const run = async (): Promise<Response> => useCase(requestsOf<R>(call, shutdown), abortOnCancel(call));
+    const run = async (): Promise<Response> => useCase(requestsOf<R>(call, shutdown, idleMs), abortOnCancel(call));
     run().then(
       (response) => answer(null, response),
       (error: unknown) => {
@@ -125,23 +129,31 @@ export function clientStream<R extends Admitted, Response>(
   };
 }
 
-/** The requests until the signal aborts. @throws ShuttingDown then, also in the middle of waiting for one */
+/**
+ * The requests until the signal aborts.
+ *
+ * @throws ShuttingDown then, also in the middle of waiting for one
+ * @throws UploadIdle when none came for so long
+ */
 async function* requestsOf<R extends Admitted>(
   call: ServerReadableStream<R | Refusal, unknown> | ServerDuplexStream<R | Refusal, unknown>,
   shutdown: AbortSignal,
+  idleMs?: number,
 ): AsyncGenerator<R | Refusal, void, undefined> {
   // Leaving the loop must not destroy the stream: the status is still to be sent.
   const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<R | Refusal>;
-  let interrupt: () => void = () => undefined;
-  const onShutdown = (): void => interrupt();
+  let interrupt: (why: Error) => void = () => undefined;
+  const onShutdown = (): void => interrupt(new ShuttingDown());
+  const onIdle = (): void => interrupt(new UploadIdle(idleMs!));
   shutdown.addEventListener("abort", onShutdown);
   try {
     for (;;) {
+      const idle = idleMs === undefined ? undefined : setTimeout(onIdle, idleMs);
       const result = await new Promise<IteratorResult<R | Refusal>>((resolve, reject) => {
-        interrupt = () => reject(new ShuttingDown());
-        if (shutdown.aborted) interrupt();
+        interrupt = reject;
+        if (shutdown.aborted) onShutdown();
         else requests.next().then(resolve, reject);
-      });
+      }).finally(() => clearTimeout(idle));
       if (result.done === true) return;
       result.value.onTaken();
       yield result.value;

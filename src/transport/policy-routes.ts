@@ -59,6 +59,9 @@ export const policyRoutesDefinition: ServiceDefinition = {
 /** Questions that are worked on at a time, each of another tenant's: 100,000 lines take a second and 50 MiB. */
 const maxQuestions = 4;
 
+/** For how long an upload may not go on; longer than a part takes over a slow line. */
+const maxIdleMs = 30_000;
+
 /** What a part of a report may have unwritten, in bytes. */
 const maxUnwrittenBytes = 1024 * 1024;
 
@@ -71,24 +74,34 @@ export function policyRoutes(
   const { activation } = sources;
   const questions = new PolicyQuestions(sources);
   const asked = new Turns(maxQuestions);
-  // Of each principal's, and of none but those: nobody who asks can keep another from mending the policy.
+  // Of each principal's, and of none but those: nobody who asks can keep another from mending the policy. Nor does an
+  // upload that its sender has left keep him himself from it: what changes takes its turn when it is there as a whole.
+  const looking = new Turns(Infinity);
+  const uploading = new Turns(Infinity);
   const changing = new Turns(Infinity);
   const inTurn = <T>({ access }: Admitted, work: () => Promise<T>): Promise<T> =>
     asked.take(access.principal.tenant, work);
-  const inOwnTurn = <T>({ access }: Admitted, work: () => Promise<T>): Promise<T> =>
-    changing.take(formatPrincipal(access.principal), work);
+  const ofOwn =
+    (turns: Turns) =>
+    <T>({ access }: Admitted, work: () => Promise<T>): Promise<T> =>
+      turns.take(formatPrincipal(access.principal), work);
+  const [toLook, toUpload, toChange] = [ofOwn(looking), ofOwn(uploading), ofOwn(changing)];
 
   /** Several messages in, one report out. */
   const reviewed = <R extends UploadRequest>(
     answer: (upload: Upload<R>, signal: AbortSignal) => Promise<object>,
   ): ReturnType<typeof duplexStream> =>
-    duplexStream<Admitted<R>, Report>(report, shutdown, (requests, call, signal) =>
-      onFirst(requests, inOwnTurn, async (all) => {
-        const upload = await readUpload(all);
-        upload.first.judgeAgain();
-        const answered = await inTurn(upload.first, () => answer(upload, signal));
-        await sendReport(call, answered, signal);
-      }),
+    duplexStream<Admitted<R>, Report>(
+      report,
+      shutdown,
+      (requests, call, signal) =>
+        onFirst(requests, toLook, async (all) => {
+          const upload = await readUpload(all);
+          upload.first.judgeAgain();
+          const answered = await inTurn(upload.first, () => answer(upload, signal));
+          await sendReport(call, answered, signal);
+        }),
+      maxIdleMs,
     );
 
   return {
@@ -102,27 +115,40 @@ export function policyRoutes(
       async function* (admitted: Admitted<FilesRequest>) {
         const { version } = admitted.request;
         const inForce = activation.status().active.version;
-        yield* filesOf(await inOwnTurn(admitted, () => activation.load(version === "" ? inForce : version)));
+        yield* filesOf(await toLook(admitted, () => activation.load(version === "" ? inForce : version)));
       },
     ),
-    Validate: clientStream<Admitted<UploadRequest>, ValidateResponse>(report, shutdown, (requests) =>
-      onFirst(requests, inOwnTurn, async (all) => {
-        const { first, files } = await readUpload(all);
-        first.judgeAgain();
-        return validationOf(await activation.validate(files ?? {}));
-      }),
+    Validate: clientStream<Admitted<UploadRequest>, ValidateResponse>(
+      report,
+      shutdown,
+      (requests) =>
+        onFirst(requests, toLook, async (all) => {
+          const { first, files } = await readUpload(all);
+          first.judgeAgain();
+          return validationOf(await activation.validate(files ?? {}));
+        }),
+      maxIdleMs,
     ),
-    Activate: clientStream<Admitted<ActivateRequest>, ActivateResponse>(report, shutdown, (requests) =>
-      onFirst(requests, inOwnTurn, async (all) => {
-        const { first, files } = await readUpload(all);
-        // Whoever has lost the right meanwhile is not told either which version is in force.
-        first.judgeAgain();
-        if (first.request.basedOn === "") throw new InvalidField("based_on", "a version is needed");
-        return { active: versionOf(await activation.activate(files ?? {}, changeOf(first))) };
-      }),
+    Activate: clientStream<Admitted<ActivateRequest>, ActivateResponse>(
+      report,
+      shutdown,
+      async (requests) => {
+        const { first, files } = await onFirst<ActivateRequest, Upload<ActivateRequest>>(
+          requests,
+          toUpload,
+          readUpload,
+        );
+        return toChange(first, async () => {
+          // Whoever has lost the right meanwhile is not told either which version is in force.
+          first.judgeAgain();
+          if (first.request.basedOn === "") throw new InvalidField("based_on", "a version is needed");
+          return { active: versionOf(await activation.activate(files ?? {}, changeOf(first))) };
+        });
+      },
+      maxIdleMs,
     ),
     Rollback: unary(report, (admitted: Admitted<RollbackRequest>): Promise<RollbackResponse> =>
-      inOwnTurn(admitted, async () => {
+      toChange(admitted, async () => {
         admitted.judgeAgain();
         const { version } = admitted.request;
         return { active: versionOf(await activation.rollback(version, changeOf(admitted))) };

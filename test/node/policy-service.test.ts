@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { CallError } from "../../src/client/index.js";
 import { policyServiceDefinition } from "../../src/wire/definition.js";
 import { encoded } from "../support/messages.js";
@@ -389,6 +389,30 @@ describe("uploads", () => {
     stranger.send(part("policy.csv", "#"));
     // It ends although its sender has not.
     expect(await stranger.end()).toMatchObject({ code: "PERMISSION_DENIED" });
+  });
+
+  test("that are left unfinished keep their sender from no other change, and end when nothing comes for long", async () => {
+    await using own = await startTestNode({ policy });
+    const admin = own.as("ops/root").policy;
+    const { version, files } = await admin.files();
+    const ping = () => own.raw("ops/root").call("/grpc.health.v1.Health/Check", [Buffer.alloc(0)]);
+    onTestFinished(() => void vi.useRealTimers());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const [looking, changing] = ["Validate", "Activate"].map((method) =>
+      own.raw("ops/root").open(`/policy.v1.Policy/${method}`),
+    );
+    looking!.send(part("policy.csv", "#"));
+    changing!.send(encoded("policy.v1.ActivateRequest", { basedOn: version, part: { name: "policy.csv" } }));
+    await ping();
+    expect(await admin.rollback(version, { basedOn: version })).toMatchObject({ version });
+    await vi.advanceTimersByTimeAsync(29_999);
+    await ping();
+    await vi.advanceTimersByTimeAsync(1);
+    const idle = { code: "DEADLINE_EXCEEDED", reason: "UPLOAD_IDLE" };
+    expect([await looking!.end(), await changing!.end()]).toMatchObject([idle, idle]);
+    vi.useRealTimers();
+    expect(await admin.activate(files, { basedOn: version })).toMatchObject({ version });
+    expect((await admin.validate(files)).findings).toEqual([]);
   });
 
   test("that wait while their sender loses the right to them change nothing", async () => {

@@ -89,7 +89,7 @@ export async function loadPolicy(
       modelFile.findings.error({}, `Casbin cannot evaluate this policy: ${cause}`);
     }
   }
-  await policyFile.findings.placeFields(policyFile.text ?? "");
+  for (const file of [policyFile, matrixFile]) await file.findings.placeFields(file.text ?? "");
   const report: PolicyReport = {
     version,
     model: simple === undefined ? "tenants" : "simple",

@@ -1,6 +1,6 @@
 import { type Action, actions } from "./actions.js";
 import { Pace } from "./breathe.js";
-import { Columns, type Effect, isRepeated, wildcard } from "./columns.js";
+import { type Check, Columns, type Effect, isRepeated, isTooLong, wildcard } from "./columns.js";
 import type { CompiledPolicy } from "./compiled-policy.js";
 import type { Findings } from "./findings.js";
 import { entry } from "./role-index.js";
@@ -19,6 +19,15 @@ export interface MatrixRow {
 }
 
 const matrixColumns = ["principal", "tenant", "topic", "action", "allow or deny"];
+const matrixChecks: readonly Check[] = [
+  (columns, principal) => columns.principal(principal),
+  (columns, tenant) => columns.tenant(tenant),
+  (columns, topic) => columns.topicOrWildcard(topic),
+  (columns, action) => columns.action(action),
+  (columns, expected) => columns.effect(expected),
+];
+/** Of a mismatch, what stands out: the column that says what was expected. */
+const expectedField = 4;
 
 /** Reads `matrix.csv`, as strictly as `policy.csv`. */
 export async function parseMatrix(
@@ -32,21 +41,14 @@ export async function parseMatrix(
   for (const row of readRows(file.text ?? "")) {
     if (file.findings.isFull) break;
     await pace.step();
+    if (isTooLong(row, file.findings)) continue;
     if (isMatrixRow(row, columns) && !isRepeated(row, seen, file.findings)) matrix.push(toMatrixRow(row));
   }
   return matrix;
 }
 
 function isMatrixRow(row: Row, columns: Columns): boolean {
-  if (!columns.count(row, "a line", matrixColumns)) return false;
-  const [principal, tenant, topic, action, expected] = row.fields;
-  return [
-    columns.principal(principal!),
-    columns.tenant(tenant!),
-    columns.topicOrWildcard(topic!),
-    columns.action(action!),
-    columns.effect(expected!),
-  ].every(Boolean);
+  return columns.check(row, "a line", matrixColumns, matrixChecks);
 }
 
 function toMatrixRow(row: Row): MatrixRow {
@@ -92,7 +94,7 @@ export async function runMatrix(
       if (failures++ === 0) failure = `${principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`;
     }
     const more = failures > 1 ? ` (and ${failures - 1} more of this line)` : "";
-    if (failures > 0) findings.error({ line: row.line }, `${failure}${more}`);
+    if (failures > 0) findings.error({ line: row.line, field: expectedField }, `${failure}${more}`);
     if (findings.isFull) return;
   }
 }

@@ -1,5 +1,5 @@
 import { Pace } from "./breathe.js";
-import { Columns, isRepeated } from "./columns.js";
+import { type Check, Columns, isRepeated, isTooLong } from "./columns.js";
 import { quote } from "./findings.js";
 import { readRows, type Row } from "./rows.js";
 import { Rule } from "./rule.js";
@@ -35,7 +35,19 @@ export interface Lines {
 }
 
 const ruleColumns = ["p", "subject", "tenant", "topic", "action", "effect"];
+const ruleChecks: readonly Check[] = [
+  (columns, subject) => columns.principalOrRole(subject),
+  (columns, tenant) => columns.tenant(tenant),
+  (columns, pattern) => columns.topicPattern(pattern),
+  (columns, action) => columns.action(action),
+  (columns, effect) => columns.effect(effect),
+];
 const assignmentColumns = ["g", "principal or role", "role", "tenant"];
+const assignmentChecks: readonly Check[] = [
+  (columns, member) => columns.principalOrRole(member),
+  (columns, role) => columns.role(role),
+  (columns, tenant) => columns.tenant(tenant),
+];
 
 /**
  * Reads `policy.csv`. Stands in for Casbin's own reader, which takes what it does not understand for nothing: there, a
@@ -57,6 +69,7 @@ export async function parsePolicy(
     if (file.findings.isFull) break;
     await pace.step();
     const type = row.fields[0]!;
+    if (isTooLong(row, file.findings)) continue;
     if (type.text === "p") {
       if (lines.isRule(row) && !isRepeated(row, seen, file.findings)) {
         rules.push(new lines.Rule(file.source, row.line, words.of(lines.ruleCells(row))));
@@ -85,23 +98,11 @@ class FullLines implements Lines {
   }
 
   isRule(row: Row): boolean {
-    if (!this.#columns.count(row, "a p line", ruleColumns)) return false;
-    const [, subject, tenant, pattern, action, effect] = row.fields;
-    return [
-      this.#columns.principalOrRole(subject!),
-      this.#columns.tenant(tenant!),
-      this.#columns.topicPattern(pattern!),
-      this.#columns.action(action!),
-      this.#columns.effect(effect!),
-    ].every(Boolean);
+    return this.#columns.check(row, "a p line", ruleColumns, ruleChecks);
   }
 
   isAssignment(row: Row): boolean {
-    if (!this.#columns.count(row, "a g line", assignmentColumns)) return false;
-    const [, member, role, tenant] = row.fields;
-    return [this.#columns.principalOrRole(member!), this.#columns.role(role!), this.#columns.tenant(tenant!)].every(
-      Boolean,
-    );
+    return this.#columns.check(row, "a g line", assignmentColumns, assignmentChecks);
   }
 
   ruleCells(row: Row): string[] {

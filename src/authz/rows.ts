@@ -11,9 +11,14 @@ export interface Row {
   readonly fields: readonly Field[];
   /** How many columns the line has. */
   readonly columns: number;
+  /** Whether it is longer than `maxLineLength`; then it is cut there. */
+  readonly isTooLong: boolean;
 }
 
 const maxFields = 8;
+
+/** In characters; a hundred times what a line of names can have. */
+export const maxLineLength = 65_536;
 
 /**
  * The rows of `policy.csv` and `matrix.csv`, one by one: columns between commas, and nothing else that CSV dialects disagree
@@ -25,15 +30,18 @@ export function* readRows(text: string): Generator<Row> {
   for (let start = 0; start <= text.length;) {
     const next = text.indexOf("\n", start);
     const end = next === -1 ? text.length : next;
-    const content = text.slice(start, end);
+    // To look for the columns of a line of millions of characters would keep calls waiting.
+    const isTooLong = end - start > maxLineLength;
+    const content = text.slice(start, isTooLong ? start + maxLineLength : end);
     start = end + 1;
     line += 1;
     const first = content.charAt(skipSpaces(content, 0));
-    if (first !== "" && first !== "#") yield toRow(content, line);
+    if (first === "#" || (first === "" && !isTooLong)) continue;
+    yield toRow(content, line, isTooLong);
   }
 }
 
-function toRow(text: string, line: number): Row {
+function toRow(text: string, line: number, isTooLong: boolean): Row {
   let start = 0;
   const fields = text.split(",", maxFields).map((part) => {
     const leading = skipSpaces(part, 0);
@@ -41,7 +49,8 @@ function toRow(text: string, line: number): Row {
     start += part.length + 1;
     return field;
   });
-  return { line, fields, columns: fields.length < maxFields ? fields.length : countCommas(text) + 1 };
+  const columns = fields.length < maxFields ? fields.length : countCommas(text) + 1;
+  return { line, fields, columns, isTooLong };
 }
 
 /** Where the text begins but for spaces, and nothing else: trim() would also take away what merely looks like one. */

@@ -1,5 +1,5 @@
 import { actions } from "./actions.js";
-import { type Columns, nameOfRole, roleOf, wildcard } from "./columns.js";
+import { type Check, type Columns, nameOfRole, roleOf, wildcard } from "./columns.js";
 import { type Findings, quote } from "./findings.js";
 import type { Lines } from "./policy-csv.js";
 import type { Field, Row } from "./rows.js";
@@ -30,12 +30,12 @@ export class SimpleLines implements Lines {
   }
 
   isRule(row: Row): boolean {
-    if (!this.#columns.count(row, "a p line of the simple model", ruleColumns)) return false;
-    const [, subject, pattern, action] = row.fields;
     const known = this.#simple.hasAnyAction ? undefined : actions;
-    return [this.#columns.plainName(subject!), this.#isPattern(pattern!), this.#columns.action(action!, known)].every(
-      Boolean,
-    );
+    return this.#columns.check(row, "a p line of the simple model", ruleColumns, [
+      (columns, subject) => columns.plainName(subject),
+      (columns, pattern) => this.#isPattern(columns, pattern),
+      (columns, action) => columns.action(action, known),
+    ]);
   }
 
   ruleCells({ fields }: Row): string[] {
@@ -51,9 +51,8 @@ export class SimpleLines implements Lines {
       );
       return false;
     }
-    if (!this.#columns.count(row, "a g line of the simple model", assignmentColumns)) return false;
-    const [, name, role] = row.fields;
-    return [this.#columns.plainName(name!), this.#columns.plainName(role!)].every(Boolean);
+    const check: Check = (columns, name) => columns.plainName(name);
+    return this.#columns.check(row, "a g line of the simple model", assignmentColumns, [check, check]);
   }
 
   assignmentCells({ fields }: Row): string[] {
@@ -61,15 +60,14 @@ export class SimpleLines implements Lines {
     return [roleOf(name!), roleOf(role!), wildcard];
   }
 
-  #isPattern(field: Field): boolean {
+  #isPattern(columns: Columns, field: Field): boolean {
     const isPrefix = field.text.endsWith(wildcard) && field.text !== wildcard;
     if (isPrefix && !this.#simple.hasPatterns) {
-      this.#findings.error(
+      return columns.refuse(
         field,
         `${quote(field.text)} covers nothing under this model, which compares names: its matcher does not ask topicMatch(r.obj, p.obj)`,
       );
-      return false;
     }
-    return this.#columns.topicPattern(field);
+    return columns.topicPattern(field);
   }
 }

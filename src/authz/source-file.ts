@@ -70,10 +70,12 @@ async function decode(bytes: Buffer, findings: Findings): Promise<string | undef
   };
   let [line, start, end, total] = [1, 0, endOfLine(0), 0];
   const pace = new Pace();
+  const pieces: string[] = [];
   for (let from = 0; from < text.length && total <= maxUnseen;) {
-    // To the end of a line, so that no character is cut in two.
-    const to = endOfLine(from + stretch);
-    for (const match of text.slice(from, to).matchAll(unseen)) {
+    const to = characterEnd(text, from + stretch);
+    const piece = text.slice(from, to);
+    const before = total;
+    for (const match of piece.matchAll(unseen)) {
       const [character, index] = [match[0], from + match.index];
       for (; end < index; line++) [start, end] = [end + 1, endOfLine(end + 1)];
       const known = places.get(character);
@@ -81,6 +83,7 @@ async function decode(bytes: Buffer, findings: Findings): Promise<string | undef
       else known.times += 1;
       if (++total > maxUnseen) break;
     }
+    pieces.push(total === before ? piece : piece.replace(unseen, (character) => " ".repeat(character.length)));
     from = to;
     await pace.step();
   }
@@ -91,7 +94,13 @@ async function decode(bytes: Buffer, findings: Findings): Promise<string | undef
     findings.error({ line, column }, `${nameOf(character)} is not allowed here${times > 1 ? ` (${count})` : ""}`);
   }
   if (!isText) return undefined;
-  return total === 0 ? text : text.replace(unseen, (character) => " ".repeat(character.length));
+  return total === 0 ? text : pieces.join("");
+}
+
+/** So that no character is cut in two: some are made of two units. */
+function characterEnd(text: string, at: number): number {
+  const isSecondHalf = (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+  return isSecondHalf ? at + 1 : at;
 }
 
 /** Of bytes that are not valid UTF-8. They are looked through a piece at a time: there may be millions of lines before. */

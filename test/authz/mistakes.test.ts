@@ -496,6 +496,44 @@ describe("model.conf is refused for", () => {
   }
 });
 
+const counted = (columns: number): string => `${sixColumns}, this one has ${columns}`;
+describe("of a line with too few or too many columns, what is good as none that it can be is told too:", () => {
+  const cases: [line: string, ...findings: string[]][] = [
+    ["p, acme/billing, acme, orders, produce", `1:32: ${counted(5)}`],
+    ["p, acme/billing, orders, produce, allow", `1:35: ${counted(5)}`],
+    [
+      "p, acme/billing, acme, orders, prodcue",
+      `1:32: ${counted(5)}`,
+      `1:32: unknown action "prodcue"; did you mean "produce"?`,
+    ],
+    ["p, Role:x, acme, orders", `1:18: ${counted(4)}`, `1:4: "Role:x" is no principal and no role`],
+    [
+      "p, acme/billing, acmee, orders, produce, allow, x",
+      `1:49: ${counted(7)}`,
+      `1:18: tenant "acmee" is not declared`,
+    ],
+    ["p, A, B, C, D, E, F, G, H, I", `1:19: ${counted(10)}`],
+  ];
+  test.each(cases)("%s", async (line, ...expected) => {
+    const found = await mistakesIn({ "policy.csv": `${line}\n` });
+    assert.equal(found.length, expected.length, found.join("\n"));
+    for (const each of expected)
+      assert.ok(
+        found.some((finding) => finding.startsWith(`policy.csv:${each}`)),
+        each,
+      );
+  });
+});
+
+test("a line that is longer than any of names can be is one mistake, whatever is in it", async () => {
+  for (const long of [",".repeat(100_000), " ".repeat(100_000), `p${",x".repeat(50_000)}`]) {
+    const found = await mistakesIn({ "policy.csv": `p, acme/x, acme, a, produce, allow\n${long}\nq\n` });
+    assert.equal(found.length, 2, found.join("\n"));
+    assert.match(found[0]!, /^policy\.csv:2:\d+: this line is longer than 65536 characters$/);
+    assert.match(found[1]!, /^policy\.csv:3:1: unknown rule type "q"/);
+  }
+});
+
 const matrixMistakes: [line: string, finding: string][] = [
   [
     "acme/billing, acme, orders, produce",
@@ -513,16 +551,16 @@ const matrixMistakes: [line: string, finding: string][] = [
   ["acme/billing,acme,orders,produce,allow", "2:1: the same as line 1"],
   [
     "acme/billing, acme, orders, produce, deny",
-    "2: acme/billing produce acme/orders: expected deny, got allow by policy.csv:1",
+    "2:38: acme/billing produce acme/orders: expected deny, got allow by policy.csv:1",
   ],
   [
     "acme/x, acme, orders, produce, allow",
-    "2: acme/x produce acme/orders: expected allow, got deny: no rule allows it",
+    "2:32: acme/x produce acme/orders: expected allow, got deny: no rule allows it",
   ],
-  ["acme/billing, *, *, *, deny", "2: acme/billing produce acme/orders: expected deny, got allow by policy.csv:1"],
+  ["acme/billing, *, *, *, deny", "2:24: acme/billing produce acme/orders: expected deny, got allow by policy.csv:1"],
   [
     "acme/billing, acme, orders, *, allow",
-    "2: acme/billing consume acme/orders: expected allow, got deny: no rule allows it (and 4 more of this line)",
+    "2:32: acme/billing consume acme/orders: expected allow, got deny: no rule allows it (and 4 more of this line)",
   ],
 ];
 describe("matrix.csv is refused for", () => {

@@ -131,7 +131,7 @@ test("refusals and reports name its lines as they stand in the file, and a matri
       "policy.csv": policy,
       "matrix.csv": "acme/alice, acme, orders.eu, *, deny\n",
     }),
-    ["matrix.csv:1: acme/alice produce acme/orders.eu: expected deny, got allow by policy.csv:1"],
+    ["matrix.csv:1:33: acme/alice produce acme/orders.eu: expected deny, got allow by policy.csv:1"],
   );
   assert.deepEqual(await warningsIn(simple(withRoles, "p, a, *, *\np, b, x, produce\ng, b, a\ng, a, ghost\n")), [
     "policy.csv:2:1: this rule decides nothing: line 1 allows all of it already: p, a, *, *",

@@ -89,6 +89,7 @@ async function askedRole({ subject, what, where }: Wanted, policy: LoadedPolicy)
       isSimple ? "the simple model knows no tenants: leave this out" : "expected a tenant",
     );
   }
+  if (subject === (isSimple ? nameOfRole(role!) : role)) throw wrong(role!, "a role is not given to itself");
   const cells = isSimple ? ["g", subject, nameOfRole(role!)] : ["g", subject, role!, where!];
   const { assignments } = await parsed([cells], policy);
   const { member, role: held, tenant } = assignments[0]!;

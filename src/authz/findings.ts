@@ -74,7 +74,7 @@ export class Findings {
   /** From top to bottom; behind them, that there are more, if so. */
   inReadingOrder(kind: "errors" | "warnings"): Finding[] {
     const sorted = this[kind].toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
-    if (this.#surplus[kind]) sorted.push(this.#finding({}, `there are more ${kind} than these ${maxFindings}`));
+    if (this.#surplus[kind]) sorted.push(this.#finding({}, `${surplusWords} ${kind} than these ${maxFindings}`));
     return sorted;
   }
 
@@ -96,6 +96,13 @@ export class Findings {
       problem,
     };
   }
+}
+
+const surplusWords = "there are more";
+
+/** Whether this is no finding of its own, but says that not all are told. */
+export function isSurplus({ line, problem }: Finding): boolean {
+  return line === undefined && problem.startsWith(`${surplusWords} `);
 }
 
 /** Text from a file as it appears in a message: escaped, and short enough to read. */

@@ -4,6 +4,7 @@ export type { AccessRequest, Authorizer, Denial } from "./authorizer.js";
 export { assignmentAsWritten, nameAsWritten, principalNamed } from "./as-written.js";
 export { BreakGlass, type Judge } from "./break-glass.js";
 export { Pace } from "./breathe.js";
+export { isSurplus } from "./findings.js";
 export { CasbinAuthorizer, type DecisionObserver } from "./casbin-authorizer.js";
 export { type Effect, isRole, nameOfRole, roleOf, wildcard } from "./columns.js";
 export type { CompiledPolicy, Decision } from "./compiled-policy.js";

@@ -3,12 +3,13 @@ import { Argument, type Command, Option } from "commander";
 import type { Client, DiffPolicyOptions, PolicyVersionInfo } from "../client/index.js";
 import { type Finding, formatFinding } from "../errors.js";
 import type { PolicyDiff } from "../review/index.js";
+import { parsePath } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { addConnectionOptions, type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
+import { mistakes } from "./policy-check.js";
 import { inFolder, readPolicyFiles } from "./policy-live.js";
 import { parseVersion } from "./policy-status.js";
-import { counted } from "./units.js";
 
 interface ChangeFlags extends ConnectionFlags {
   readonly basedOn?: string;
@@ -30,7 +31,7 @@ export function addActivate(policy: Command): void {
       "Show who gains and who loses what by the policy in a folder, ask, and bring it into force on a server, in the " +
         "places of the server's own files. When it is done, nothing that it forbids is written or delivered any more.",
     )
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy");
+    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy");
   addChangeOptions(activate)
     .addHelpText("after", "\nExample:\n  aclog policy activate ./policy --as ops/root")
     .action(activatePolicy);
@@ -84,8 +85,9 @@ async function refuse(
     await print(`${JSON.stringify({ ok: false, changed: false, inForce, findings })}\n`);
     return;
   }
-  const mistakes = counted(findings.length, "mistake");
-  process.stderr.write(`aclog: the policy in ${directory} has ${mistakes}; version ${inForce} stays in force\n`);
+  process.stderr.write(
+    `aclog: the policy in ${directory} has ${await mistakes(findings)}; version ${inForce} stays in force\n`,
+  );
   await print(findings.map((finding) => `${formatFinding(finding)}\n`).join(""));
 }
 

@@ -1,10 +1,12 @@
 /** `aclog policy check`: every mistake in a policy's files, with and without a server. */
 import type { Command } from "commander";
 import type { PolicyReport } from "../authz/index.js";
-import { formatFinding } from "../errors.js";
+import { type Finding, formatFinding } from "../errors.js";
+import { parsePath } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
 import { addLiveOptions, inFolder, isLive, notFolder, readPolicyFiles } from "./policy-live.js";
+import { counted } from "./units.js";
 
 type CheckFlags = ConnectionFlags & { readonly strict?: true; readonly json?: true };
 
@@ -13,7 +15,7 @@ export function addCheck(policy: Command): void {
     .command("check")
     .summary("print every mistake in a policy's files")
     .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
+    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
     .option("--strict", "exit with 1 for warnings too")
     .option("--json", "print one object");
   addLiveOptions(command).addHelpText("after", "\nExample:\n  aclog policy check ./policy").action(check);
@@ -47,7 +49,7 @@ async function tell(directory: string, report: PolicyReport, { strict, json }: C
     ...warnings.map((warning) => `${formatFinding(warning)} (warning)`),
     findings.length === 0
       ? `${directory} is valid: ${contents(counts)}; version ${version}${inWords[model]}`
-      : mistakes(findings.length),
+      : await mistakes(findings),
   ];
   await print(lines.map((line) => `${line}\n`).join(""));
 }
@@ -63,6 +65,9 @@ function contents({ tenants, rules, assignments, matrixRows }: PolicyReport["cou
   return `${tenants} tenants, ${rules} rules, ${assignments} assignments, ${matrixRows} rows in the matrix`;
 }
 
-function mistakes(count: number): string {
-  return count === 1 ? "1 mistake" : `${count} mistakes`;
+/** `3 mistakes`; `more than 50 mistakes` */
+export async function mistakes(findings: readonly Finding[]): Promise<string> {
+  const { isSurplus } = await import("../authz/index.js");
+  const told = findings.filter((finding) => !isSurplus(finding));
+  return `${told.length < findings.length ? "more than " : ""}${counted(told.length, "mistake")}`;
 }

@@ -1,7 +1,7 @@
 /** `aclog policy diff`: who gains and who loses what by another policy. */
 import { type Command, Option } from "commander";
 import type { PolicyDiff } from "../review/index.js";
-import { parseTenant } from "./arguments.js";
+import { parsePath, parseTenant } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { readTopicList, topicsOption } from "./existing-topics.js";
 import { UsageError } from "./failure.js";
@@ -32,8 +32,8 @@ export function addPolicyDiff(policy: Command): void {
         "topics, and which lines bring that about; then tenants, limits, matcher and matrix. Exits with 0 if nobody gains " +
         "anything, with 3 if somebody does or that cannot be ruled out.",
     )
-    .argument("<OLD>", "the folder of the policy as it is")
-    .argument("[NEW]", "the folder of the policy as it would be")
+    .argument("<OLD>", "the folder of the policy as it is", parsePath)
+    .argument("[NEW]", "the folder of the policy as it would be", parsePath)
     .option("--tenant <TENANT>", "only what concerns topics of this one", parseTenant)
     .addOption(topicsOption())
     .addOption(new Option("--markdown", "for a comment on a pull request").conflicts("json"))

@@ -1,5 +1,6 @@
 /** `aclog policy fmt`: brings a policy's files of rows into their usual form. */
 import type { Command } from "commander";
+import { parsePath } from "./arguments.js";
 import { print } from "./output.js";
 import { counted } from "./units.js";
 
@@ -12,7 +13,7 @@ export function addFmt(policy: Command): void {
         "behind each comma. Comments, blank lines, the order of lines and what each of them means stay. A policy with mistakes is " +
         "left alone.",
     )
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", "policy")
+    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
     .option("--check", "write nothing, print what would change, and exit with 1 if anything would")
     .option("--json", "print one object")
     .addHelpText("after", "\nExamples:\n  aclog policy fmt\n  aclog policy fmt ./policy --check")

@@ -13,6 +13,7 @@ import { print } from "./output.js";
 import { addLiveOptions, isLive, narrowerQuestion, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
+import { whyUnwritable } from "./unwritable.js";
 
 interface TestFlags extends ConnectionFlags {
   readonly matrix?: string;
@@ -32,6 +33,7 @@ export function addPolicyTest(policy: Command): void {
     .argument(
       "[DIR]",
       'the folder of model.conf, policy.csv, tenants.yaml and matrix.csv (default: "policy"; with --address: what is in force)',
+      parsePath,
     )
     .option("--matrix <FILE>", "try what this file states, in place of the policy's own matrix.csv", parsePath)
     .option("--tenant <TENANT>", "only what is stated about topics of this one", parseTenant)
@@ -50,8 +52,14 @@ async function test(directory: string | undefined, flags: TestFlags): Promise<vo
       ? await tryLive(directory, flags, signal)
       : await tryMatrix(directory ?? "policy", { file: matrix, tenant, signal });
     if (!report.ok) process.exitCode = 1;
-    if (junit !== undefined) await writeFile(junit, testAsJunit(report));
+    if (junit !== undefined) await writeReport(junit, testAsJunit(report));
     await print(json ? `${JSON.stringify(report)}\n` : testAsText(report, paint));
+  });
+}
+
+async function writeReport(path: string, report: string): Promise<void> {
+  await writeFile(path, report).catch((error: unknown) => {
+    throw new OperatorError(`cannot write ${path}: ${whyUnwritable(error)}`);
   });
 }
 

@@ -232,6 +232,12 @@ const refused: [what: string, command: string, files: PolicyFiles, problem: RegE
     { "matrix.csv": "globex/audit, acme, orders.eu, consume, deny\n" },
     /expected deny, got allow by [^\n]*\/policy\.csv:10$/,
   ],
+  [
+    "a role would be given to itself",
+    "grant role:clerk role:clerk acme",
+    {},
+    /role:clerk: a role is not given to itself/,
+  ],
   ["roles would go in a circle", "grant role:producer role:clerk acme", {}, /these roles go in a circle/],
 ];
 describe("what check refuses is not written: when", () => {

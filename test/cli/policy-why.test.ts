@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { test } from "vitest";
@@ -42,6 +43,28 @@ test.each([
 ])("check %s is one mistake, not one for each file that is missing", async (place, message) => {
   const outcome = await run(["policy", "check", place], { cwd: root });
   assert.deepEqual(outcome, { code: 1, stdout: message, stderr: "" });
+});
+
+test.each([["check"], ["test"], ["fmt"], ["diff"], ["activate"]])(
+  "%s of a folder without a name is wrong use",
+  async (command) => {
+    const { code, stderr } = await run(["policy", command, ""], { cwd: root });
+    assert.equal(code, 2);
+    assert.match(stderr, /A path must not be empty/);
+  },
+);
+
+test("a report that cannot be written says where and why", async () => {
+  const { code, stderr } = await run(["policy", "test", "--junit", "/nowhere/at/all.xml"], { cwd: root });
+  assert.equal(code, 1);
+  assert.match(stderr, /^aclog: cannot write \/nowhere\/at\/all\.xml: there is no such folder/);
+});
+
+test("where not all mistakes are told, there are more than those", async () => {
+  await using workplace = await Workplace.make();
+  await writeFile(join(workplace.path, "policy.csv"), "nothing\n".repeat(60));
+  const { stdout } = await run(["policy", "check", "."], { cwd: workplace.path });
+  assert.match(stdout, /^policy\.csv: there are more errors than these 50\n[^]*^more than 53 mistakes$/m);
 });
 
 test("a policy with a mistake in it is not explained: the mistakes are told", async () => {

@@ -50,6 +50,7 @@ const open = [
   "unreached",
   "make-directory",
   "read-file",
+  "strict-yaml",
   "yaml-shape",
 ];
 

@@ -13,6 +13,7 @@ export {
   type TenantStanding,
   identityProblems,
 } from "./identity.js";
+export { type FingerprintsIn, maxRulesBytes, parseIdentityRules } from "./rules-yaml.js";
 export { type IdentityRule, IdentityRules, type Named, type RuleStep } from "./rules.js";
 export { Authority } from "./chain.js";
 export { type RevocationList, RevocationListError, maxListBytes, readRevocationList } from "./revocation-list.js";

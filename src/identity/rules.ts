@@ -25,7 +25,7 @@ export interface RuleConditions {
 }
 
 export interface IdentityRule {
-  /** For logs; no other rule has it. */
+  /** For logs; no other rule has it. Where the file says none: which one it is, from 1. */
   readonly id: string;
   readonly when?: RuleConditions;
   readonly tenant: NameSource;

@@ -4,7 +4,17 @@ import { attributeOids, type DistinguishedName, type NameAttribute } from "./dis
 import type { Reading } from "./reading.js";
 import { counted, decodeUtf8, shown } from "./shown.js";
 
-export type AttributeName = keyof typeof attributeOids;
+/** Those that rules can speak of. */
+export const subjectAttributes = [
+  "O",
+  "OU",
+  "CN",
+  "C",
+  "ST",
+  "L",
+] as const satisfies readonly (keyof typeof attributeOids)[];
+
+export type AttributeName = (typeof subjectAttributes)[number];
 
 // All three write ASCII as ASCII, so one sequence of bytes is one name whichever of them is used.
 const plainStringTags: ReadonlySet<number> = new Set([tags.utf8String, tags.printableString, tags.ia5String]);

@@ -5,7 +5,7 @@ import { type ConnectionOptions, type TLSSocket, connect as connectTls, createSe
 import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type IssueOptions, TestAuthority } from "../support/certificates.js";
-import { type TestNode, startTestNode } from "../support/test-node.js";
+import { type LogLine, type TestNode, startTestNode } from "../support/test-node.js";
 
 let node: TestNode;
 let other: TestAuthority;
@@ -192,12 +192,12 @@ test("a client that gives up, or does not know the server's authority, is told a
   const gone = connectTcp(node.port, "127.0.0.1");
   await once(gone, "connect");
   gone.destroy();
-  const isGivenUp = ({ kind }: { kind?: unknown }): boolean => kind === "gave_up";
+  const isGivenUp = (line: LogLine): boolean => line["kind"] === "gave_up";
   while (node.log.lines.slice(before).filter(isGivenUp).length < 2) await new Promise(setImmediate);
   const reasons = node.log.lines
     .slice(before)
     .filter(isGivenUp)
-    .map(({ reason }) => reason);
+    .map((line) => line["reason"]);
   expect(reasons).toEqual(expect.arrayContaining([expect.stringMatching(/does not know the authority|gave up/)]));
 });
 

@@ -29,7 +29,7 @@ async function offered(...words: string[]): Promise<string[]> {
 const completed = [
   // words                                                        offered
   [["aclog", "to"], ["topics"]],
-  [["./aclog", "con"], ["connections", "consume"]],
+  [["./aclog", "con"], ["consume", "connections"]],
   [
     ["aclog", "topics", "de"],
     ["describe", "delete"],

@@ -111,8 +111,8 @@ function messageOf({ id, peer, since, identity, socket }: ListedConnection, call
     sinceMs: since.getTime(),
     certificate: {
       serial: serial.slice(0, maxSerialLength),
-      subject: nameIn(subject),
-      issuer: nameIn(issuer),
+      subject: shortened(subject),
+      issuer: shortened(issuer),
       fingerprint: fingerprint256,
       endsMs,
     },
@@ -123,15 +123,7 @@ function messageOf({ id, peer, since, identity, socket }: ListedConnection, call
   } satisfies ConnectionMessage;
 }
 
-/** Whoever signs certificates can put anything into a name. None of it must move the cursor of whoever reads it. */
-function nameIn(name: string): string {
-  // Half a character would be no UTF-8, so it is cut by whole ones.
-  const cut = Array.from(name.slice(0, 2 * maxNameLength)).slice(0, maxNameLength);
-  const visible = cut.join("").replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, asHex);
-  return cut.join("").length < name.length ? `${visible}…` : visible;
-}
-
-/** As RFC 4514 writes any character: each byte of its UTF-8. */
-function asHex(character: string): string {
-  return Buffer.from(character).toString("hex").toUpperCase().replace(/../g, "\\$&");
+/** It is all ASCII: names are written so that nothing in them can look like something else. */
+function shortened(name: string): string {
+  return name.length > maxNameLength ? `${name.slice(0, maxNameLength)}…` : name;
 }

@@ -188,19 +188,10 @@ test("bytes that are no request are refused", async () => {
   expect(answered).toMatchObject({ code: "INVALID_ARGUMENT", reason: "MALFORMED_MESSAGE", messages: [] });
 });
 
-test("odd names of a certificate are told in visible characters", async () => {
+test("odd names of a certificate are told in visible characters, and long ones cut, so that the largest answer is small", async () => {
   const odd = { type: "OU", value: '\x1b[31m\u009b2J\n\r\0 a,b+c="d"' } as const;
-  const subject = [odd, { type: "O", value: "acme" }, { type: "CN", value: "many" }] as const;
-  const sockets = await connections(node.authority.issue({ subject }), 1);
-  await reaches("acme/many", 1);
-  const [found] = await listed({ principal: "acme/many" });
-  expect(found!.certificate.subject).toMatch(/^CN=many,O=acme,OU=\\1B\[31m\\C2\\9B2J[^\p{Cc}]+$/u);
-  await closed(sockets);
-});
-
-test("long names of a certificate are cut between their characters, so that the largest answer is small", async () => {
   const long = Array.from({ length: 40 }, () => ({ type: "OU", value: "𝔞".repeat(60) }) as const);
-  const subject = [...long, { type: "O", value: "acme" }, { type: "CN", value: "many" }] as const;
+  const subject = [...long, odd, { type: "O", value: "acme" }, { type: "CN", value: "many" }] as const;
   const sockets = await connections(node.authority.issue({ subject }), 20);
   await reaches("acme/many", 20);
   const request = encoded("admin.v1.ListConnectionsRequest", { principal: "acme/many" });
@@ -210,8 +201,8 @@ test("long names of a certificate are cut between their characters, so that the 
   const { connections: found } = connectionsServiceDefinition.List.responseDeserialize(answered);
   expect(found).toHaveLength(20);
   const { subject: told } = found[0]!.certificate!;
-  expect(Array.from(told)).toHaveLength(201);
-  expect(told).toMatch(/^CN=many,O=acme,OU=𝔞{60},OU=𝔞{60},OU=𝔞+…$/u);
+  expect(told).toHaveLength(201);
+  expect(told).toMatch(/^CN=many,O=acme,OU=\\1B\[31m\\C2\\9B2J[ -~]*,OU=[ -~]*…$/);
   await closed(sockets);
 });
 

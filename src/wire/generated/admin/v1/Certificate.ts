@@ -10,8 +10,8 @@ export interface Certificate {
    */
   'serial'?: (string);
   /**
-   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in visible characters; of a longer one the first 200 and `…`. Not what
-   * the principal was read from.
+   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in ASCII; of a longer one the first 200 characters and `…`. Not what the
+   * principal was read from.
    */
   'subject'?: (string);
   /**
@@ -37,8 +37,8 @@ export interface CertificateOutput {
    */
   'serial': (string);
   /**
-   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in visible characters; of a longer one the first 200 and `…`. Not what
-   * the principal was read from.
+   * As RFC 4514 writes it, such as `CN=billing,O=acme`, in ASCII; of a longer one the first 200 characters and `…`. Not what the
+   * principal was read from.
    */
   'subject': (string);
   /**

@@ -92,7 +92,7 @@ describe("one who administers the policy", () => {
     expect(refused.fieldViolations).toMatchObject([{ field: "policy.csv:9:32" }]);
     const opened = { ...files, "policy.csv": policyOf("p, acme/billing, acme, orders, produce, allow") };
     const untrue = await refusal(admin.activate(opened, { basedOn: version }));
-    expect(untrue.fieldViolations).toMatchObject([{ field: "matrix.csv:1:39" }]);
+    expect(untrue.fieldViolations).toMatchObject([{ field: "matrix.csv:1:38" }]);
     expect((await admin.status()).active.version).toBe(version);
     const unknown = await refusal(admin.rollback("0123456789ab", { basedOn: version }));
     expect(unknown).toMatchObject({ codeName: "NOT_FOUND", reason: "POLICY_VERSION_UNKNOWN" });

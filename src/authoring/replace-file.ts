@@ -32,10 +32,22 @@ export async function replaceFile({ path, before, after }: FileChange): Promise<
     await syncDirectory(dirname(target));
   } catch (error) {
     if (error instanceof OperatorError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw new OperatorError(`${path} cannot be replaced: ${why}`, [], { cause: error });
+    throw new OperatorError(`${path} cannot be replaced: ${whyNot(error)}`, [], { cause: error });
   }
 }
+
+function whyNot(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Of the folder: what takes the place of a file is written beside it. */
+const reasons: Readonly<Record<string, string>> = {
+  EROFS: "its folder is read-only: change the file where it is from",
+  EACCES: "this user may not write to its folder",
+  EPERM: "this user may not write to its folder",
+  ENOSPC: "no space is left on the device",
+};
 
 /** Always under the same name, which one alone can have at a time: so nobody comes between a look at the file and its change. */
 async function openBeside(target: string, path: string): Promise<{ temporary: string; file: FileHandle }> {

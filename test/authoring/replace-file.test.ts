@@ -44,6 +44,17 @@ test("a file that is gone meanwhile is not made anew", async () => {
   assert.deepEqual(await readdir(place.path), []);
 });
 
+test.runIf(process.getuid?.() !== 0)("a folder that cannot be written to is told in words", async () => {
+  await using place = await Workplace.make();
+  const path = join(place.path, "policy.csv");
+  await writeFile(path, "old\n");
+  await chmod(place.path, 0o500);
+  await assert.rejects(replaceFile({ path, before: Buffer.from("old\n"), after: "mine\n" }), {
+    message: `${path} cannot be replaced: this user may not write to its folder`,
+  });
+  await chmod(place.path, 0o700);
+});
+
 test("of many who change the same file at once one succeeds, and the others are told that they have not", async () => {
   await using place = await Workplace.make();
   const path = join(place.path, "policy.csv");

@@ -25,7 +25,7 @@ export function addServe(program: Command): void {
     .summary("run the server")
     .description(
       "Run the server. Each setting is a flag, a variable (ACLOG_…) or a key of the YAML file; the flag counts most. " +
-        "A policy that changes is read by itself, and at once on SIGHUP; SIGTERM finishes what is under way and stops.",
+        "A policy, certificate or revocation list that changes is read by itself, and at once on SIGHUP; SIGTERM finishes what is under way and stops.",
     )
     .option("--config <FILE>", `YAML with any of the settings below (${configVariable})`);
   for (const name of settingNames) {
@@ -56,9 +56,9 @@ async function serve(flags: ConfigFlags, json: string | true | undefined): Promi
     process.exit(1);
   });
   const starting = import("../node/index.js").then(({ startNode }) => startNode(config, logger));
-  // Asked while it starts, which may take a while, it reads the policy once more when it serves. The outcome, also a
+  // Asked while it starts, which may take a while, it reads everything once more when it serves. The outcome, also a
   // refused policy, is in the log: nobody waits for it here.
-  process.on("SIGHUP", () => void starting.then((node) => node.reloadPolicy()).catch(() => undefined));
+  process.on("SIGHUP", () => void starting.then((node) => node.reload()).catch(() => undefined));
   const node = await starting.catch((error: unknown) => {
     throw explained(error, config.dataDir);
   });

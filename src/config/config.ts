@@ -23,8 +23,16 @@ export interface Config {
   readonly policyDir: string;
   /** Who can always activate a policy. */
   readonly breakGlass: Principal | undefined;
-  /** PEM files. */
-  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+  readonly tls: {
+    /** PEM files. */
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    /** Revocation lists: a file, or a folder of them. Optional: it need not be there. */
+    readonly crl: { readonly path: string; readonly isOptional: boolean } | undefined;
+    /** What becomes of new clients whose authority's list has expired. */
+    readonly crlExpired: "refuse" | "accept";
+  };
   readonly reflection: boolean;
   /** Written once the server serves, and removed when it stops. */
   readonly readyFile: string | undefined;
@@ -95,7 +103,13 @@ function toConfig(value: ValueOf): Config {
     dataDir: value("data"),
     policyDir: value("policy"),
     breakGlass: value("break-glass"),
-    tls: Object.freeze({ ca: value("ca"), cert: value("cert"), key: value("key") }),
+    tls: Object.freeze({
+      ca: value("ca"),
+      cert: value("cert"),
+      key: value("key"),
+      crl: listsOf(value("crl"), value("ca")),
+      crlExpired: value("crl-expired"),
+    }),
     reflection: value("reflection"),
     readyFile: value("ready-file"),
     drainMs: value("drain-ms"),
@@ -103,6 +117,14 @@ function toConfig(value: ValueOf): Config {
     metricsTenants: value("metrics-tenants"),
     logLevel: value("log-level"),
   });
+}
+
+/** Beside authorities that nobody has named. */
+const defaultCrl = "certs/ca.crl";
+
+function listsOf(crl: string | undefined, ca: string): Config["tls"]["crl"] {
+  if (crl !== undefined) return Object.freeze({ path: crl, isOptional: false });
+  return ca === settings.ca.default ? Object.freeze({ path: defaultCrl, isOptional: true }) : undefined;
 }
 
 function limitsOf(value: ValueOf): Limits {

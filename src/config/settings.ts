@@ -89,6 +89,19 @@ export const settings = {
   ca: { placeholder: "FILE", help: "authorities that vouch for clients", default: "certs/ca.crt", schema: path },
   cert: { placeholder: "FILE", help: "the server's certificate", default: "certs/server.crt", schema: path },
   key: { placeholder: "FILE", help: "the server's private key", default: "certs/server.key", schema: path },
+  crl: {
+    placeholder: "PATH",
+    help: "revocation lists: a file, or a folder of .crl and .pem files; certs/ca.crl if it is there and --ca is not given",
+    schema: path,
+  },
+  "crl-expired": {
+    placeholder: "refuse|accept",
+    help: "what becomes of new clients whose authority's revocation list has expired",
+    default: "refuse",
+    schema: z.enum(["refuse", "accept"], {
+      error: ({ input }) => `${JSON.stringify(input)} is not refuse or accept`,
+    }),
+  },
   reflection: { help: "let clients list the services", default: "false", schema: truth },
   "ready-file": { placeholder: "FILE", help: "written as JSON once the server serves", schema: path },
   "drain-ms": {

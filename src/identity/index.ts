@@ -3,7 +3,6 @@
 export { type CertificateFacts, certificateFacts, fingerprint256 } from "./certificate.js";
 export type { Connection } from "./connection.js";
 export { type ConnectionInfo, Connections } from "./connections.js";
-export { identify } from "./identify.js";
 export {
   type Identity,
   type IdentityProblem,

@@ -36,6 +36,8 @@ export interface RevocationList {
   readonly nextUpdateMs: number | undefined;
   /** How many certificates it names. */
   readonly size: number;
+  /** How long it is itself. */
+  readonly bytes: number;
   /** Why the certificate with this serial number (upper-case hexadecimal) is revoked; undefined if it is not. */
   reasonOf(serial: string): string | undefined;
   /** On the event loop, for as long as hashing the list takes: a few milliseconds for 100,000 entries. */
@@ -118,6 +120,7 @@ async function read(der: Buffer): Promise<RevocationList> {
     thisUpdateMs,
     nextUpdateMs,
     size: entries.size,
+    bytes: der.length,
     reasonOf: (serial) => entries.get(serial),
     isSignedBy: (key) => check.sync(signedBytes, key),
     checkSignedBy: (key) => check.elsewhere(signedBytes, key),

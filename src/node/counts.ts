@@ -27,6 +27,11 @@ export function makeCounts(make: Instruments) {
       "Times that the policy was read again, by result: changed, unchanged, or refused, and then the last one stays.",
       ["result"],
     ),
+    credentialReloads: make.counter(
+      "aclog_credentials_reloads_total",
+      "Times that certificates, authorities and revocation lists were read again, by result: changed, unchanged, or refused, and then the last good ones stay.",
+      ["result"],
+    ),
     brokenGlass: make.counter(
       "aclog_break_glass_total",
       "Requests about the policy that the break-glass principal made although the policy is against it.",
@@ -77,6 +82,9 @@ export function makeCounts(make: Instruments) {
   // What has not happened yet is 0 and not missing: a rate needs a first value.
   for (const reason of refusalKinds) counts.refused.inc({ reason }, 0);
   for (const reason of identityProblems) counts.ended.inc({ reason }, 0);
-  for (const result of ["changed", "unchanged", "refused"]) counts.policyReloads.inc({ result }, 0);
+  for (const result of ["changed", "unchanged", "refused"]) {
+    counts.policyReloads.inc({ result }, 0);
+    counts.credentialReloads.inc({ result }, 0);
+  }
   return counts;
 }

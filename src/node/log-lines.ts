@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { PolicyVersion, RefusedFiles } from "../activation/index.js";
+import type { CredentialsChange, CredentialsInForce, EndWarning } from "../credentials/index.js";
 import { RecordCorrupt, TopicStorageFailed } from "../errors.js";
 import type { Connection } from "../identity/index.js";
 import type { ClockJump, FailedTopic, RecoveryReport } from "../log/index.js";
@@ -127,4 +128,35 @@ export function logRefusedFiles(logger: Logger, { findings, inForce, atStart }: 
   const stays = `the policy files cannot be used; version ${inForce} stays in force`;
   if (atStart) logger.error(line, `the server starts with the policy that it had kept: ${stays}`);
   else logger.error(line, `the policy was not reloaded: ${stays}`);
+}
+
+/** What a server proves itself with, and by whom it lets others vouch for themselves. */
+export function logCredentials(
+  logger: Logger,
+  { server, trust, lists }: CredentialsInForce,
+  { isTls, isTrust }: CredentialsChange,
+): void {
+  const revocationLists = lists.map(({ source, list, signer }) => ({
+    source,
+    issuer: list.issuer,
+    number: list.number?.toString(),
+    revoked: list.size,
+    isOfAuthority: signer !== undefined,
+  }));
+  const { length } = trust.authorities;
+  const line = { certificate: server.fingerprint256, authorities: length, revocationLists, isTls, isTrust };
+  logger.info(line, "new certificates or revocation lists are in force");
+  for (const { source, issuer } of revocationLists.filter(({ isOfAuthority }) => !isOfAuthority)) {
+    logger.warn(
+      { source, issuer },
+      "a revocation list is of none of the authorities: it counts for intermediates of its name",
+    );
+  }
+}
+
+/** Earlier than it is too late. */
+export function logEnd(logger: Logger, { endMs, hasEnded, kind, ...rest }: EndWarning): void {
+  const line = { ...rest, kind, ends: new Date(endMs).toISOString() };
+  if (hasEnded) logger.error(line, `this ${kind}${kind === "server" ? "'s certificate" : ""} has expired`);
+  else logger.warn(line, `this ${kind}${kind === "server" ? "'s certificate" : ""} expires soon`);
 }

@@ -13,8 +13,9 @@ import { Tallies } from "./tallies.js";
 export interface Asked {
   readonly dataDir: string;
   readonly version: string;
-  /** By what it is for: `server`, `ca`; in milliseconds since 1970. */
-  readonly certificatesEndMs: Readonly<Record<string, number>>;
+  /** By what it is for: `server`, `ca`, and `crl:NAME` for each file of revocation lists; in milliseconds since 1970. */
+  certificatesEndMs(): ReadonlyMap<string, number>;
+  credentialsRefused(): boolean;
   connections(): number;
   openConsumes(): number;
   waitingReaders(): number;
@@ -77,11 +78,17 @@ export class Metrics {
       "1 if the policy files are not what is in force, because of a mistake in them; else 0.",
       () => (asked.policy().refused.length > 0 ? 1 : 0),
     );
+    number(
+      "aclog_credentials_refused",
+      "1 if a certificate, key, authority, revocation list or rule in the files is not what is in force, because of a mistake; else 0.",
+      () => (asked.credentialsRefused() ? 1 : 0),
+    );
     instruments.asked(
       "aclog_certificate_remaining_seconds",
-      "How long the certificates that the server uses are still valid; 86400 is a day. Of several in a file, the first to end.",
+      "How long what the server uses is still valid: its certificate, the authorities, each file of revocation lists; 86400 is a day. Of several in a file, the first to end.",
       (gauge: Gauge<"certificate">) => {
-        for (const [certificate, endMs] of Object.entries(asked.certificatesEndMs))
+        gauge.reset();
+        for (const [certificate, endMs] of asked.certificatesEndMs())
           gauge.set({ certificate }, Math.round((endMs - Date.now()) / 1000));
       },
       ["certificate"],

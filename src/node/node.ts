@@ -1,12 +1,14 @@
 import { setMaxListeners } from "node:events";
+import { basename } from "node:path";
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
 import { PolicyActivation, type PolicyStatus } from "../activation/index.js";
 import { BreakGlass } from "../authz/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
-import { OperatorError, ShuttingDown } from "../errors.js";
-import { Connections, IdentityRefused, identify } from "../identity/index.js";
+import { Credentials, type CredentialsInForce } from "../credentials/index.js";
+import { type Finding, OperatorError, ShuttingDown } from "../errors.js";
+import { Connections } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
 import {
   FileStore,
@@ -22,13 +24,21 @@ import { LogService, OffsetService, TopicService } from "../service/index.js";
 import { CommittedOffsets } from "../tenancy/committed-offsets.js";
 import { TenantLogs } from "../tenancy/tenant-logs.js";
 import type { TenantLimits } from "../tenant-limits.js";
-import { GrpcServer, OpenCalls, authorize, breakGlassMethods, methodAccess, servicesOf } from "../transport/index.js";
+import {
+  GrpcServer,
+  OpenCalls,
+  type TlsMaterial,
+  authorize,
+  breakGlassMethods,
+  methodAccess,
+  servicesOf,
+} from "../transport/index.js";
 import { AdminServer } from "./admin-server.js";
 import type { ExpiryWarnings } from "./expiry-warnings.js";
 import { Maintenance } from "./maintenance.js";
 import { Observation } from "./observation.js";
 import { Health, Reflection } from "./standard-services.js";
-import { readTls } from "./tls-files.js";
+import { PolicyGate } from "./tenant-gate.js";
 import { aclogVersion } from "./version.js";
 
 /** Of its storage limit: a tenant that has used more gets back what its topics no longer need, however little it is. */
@@ -53,11 +63,11 @@ export async function startNode(
         `clients and probes cannot both be served on ${address}: --listen and --admin-listen have to differ`,
       );
     }
-    const tls = await readTls(config.tls);
     const observation: Observation = new Observation(logger, {
       dataDir: config.dataDir,
       version: aclogVersion(),
-      certificatesEndMs: tls.endsMs,
+      certificatesEndMs: () => endsOf(credentials.inForce),
+      credentialsRefused: () => credentials.findings.length > 0,
       connections: () => connections.size,
       openConsumes: () => openCalls.consumes,
       waitingReaders: () => store.waiting.readers,
@@ -65,6 +75,9 @@ export async function startNode(
       isReady: () => readiness() === undefined,
       policy: () => activation.status(),
     });
+    const credentials: Credentials = closers.add(
+      await Credentials.open(config.tls, observation.ofCredentials(config.tls.cert)),
+    );
     await PolicyActivation.refuseFirstStart(config);
     const health = new Health();
     const events = observation.storeEvents(() => health.setServing(false));
@@ -83,10 +96,19 @@ export async function startNode(
     );
     const { authorizer } = activation;
     let judging: Promise<void> = Promise.resolve();
-    authorizer.onChange(() => {
-      // Before the calls, so that those of a tenant that is gone are told that they are nobody, and not that they may not.
+    // Connections before calls, so that those of a tenant that is gone are told that they are nobody, and not that they may not.
+    const judgeAgain = (): void => {
       judging = connections.judgeAgain();
       openCalls.judgeAgain();
+    };
+    authorizer.onChange(() => {
+      if (gate.files.every((name) => credentials.inForce.tenantFiles.has(name))) judgeAgain();
+      // By authorities that nobody has read yet, all who are vouched for by them would be nobody.
+      else
+        judging = credentials
+          .nameTenantFiles(gate.files)
+          .then(judgeAgain)
+          .then(() => judging);
     });
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
@@ -98,15 +120,11 @@ export async function startNode(
       onUse: observation.onBreakGlass,
     });
     const isBreakGlass = (principal: Principal): boolean => judge.isHolder(principal);
+    const gate = new PolicyGate(authorizer, isBreakGlass, () => credentials.inForce.tenantFiles);
+    await credentials.nameTenantFiles(gate.files);
     const connections: Connections = closers.add(
       new Connections({
-        judge: (presented) => {
-          const identity = identify(presented, (name) => authorizer.isDeclaredTenant(name), isBreakGlass);
-          const { principal } = identity;
-          if (authorizer.standingOf(principal.tenant)?.isSuspended === true && !isBreakGlass(principal))
-            throw new IdentityRefused("tenant_suspended", `tenant ${principal.tenant} is suspended`);
-          return identity;
-        },
+        judge: (presented, isLive = false) => credentials.inForce.trust.judge(presented, gate, { isLive }),
         limitsOf,
         isBreakGlass,
         onAdmitted: (connection) => expiry.note(connection),
@@ -124,7 +142,11 @@ export async function startNode(
       if (store.failure !== undefined) return store.failure.message;
       return store.isFull ? "the disk is full: nothing is stored until there is room; reading goes on" : undefined;
     };
-    const remark = (): string | undefined => refusedFiles(activation.status());
+    const remark = (): string | undefined => {
+      const remarks = [refusedFiles(activation.status()), refusedCredentials(credentials.findings)];
+      const there = remarks.filter((text) => text !== undefined);
+      return there.length === 0 ? undefined : there.join("; ");
+    };
     const extensions = config.reflection ? [health, new Reflection()] : [health];
     const access = Object.assign(
       {},
@@ -150,7 +172,7 @@ export async function startNode(
     const server: GrpcServer = closers.add(
       await GrpcServer.listen({
         listen: config.listen,
-        tls,
+        tls: tlsOf(credentials.inForce),
         connections,
         limits: config.limits,
         interceptors: [authorize(access, judge, openCalls)],
@@ -159,11 +181,27 @@ export async function startNode(
         ...observation.ofServer,
       }),
     );
+    credentials.onChange(({ isTls, isTrust }) => {
+      if (isTls) server.setTls(tlsOf(credentials.inForce));
+      if (isTrust) judgeAgain();
+    });
     const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness, remark));
     // To callers a full disk is no reason to go elsewhere: they may read, and the records are here.
     health.setServing(store.failure === undefined);
     logger.info({ address: server.address, adminAddress: admin.address, policyVersion: authorizer.version }, "serving");
-    const parts = { config, logger, closers, store, server, admin, activation, health, openCalls, shutdown };
+    const parts = {
+      config,
+      logger,
+      closers,
+      store,
+      server,
+      admin,
+      activation,
+      credentials,
+      health,
+      openCalls,
+      shutdown,
+    };
     return new RunningNode({ ...parts, observation });
   } catch (error) {
     // Half a node must not keep files or ports.
@@ -200,6 +238,31 @@ function refusedFiles({ active, refused }: PolicyStatus): string | undefined {
   return `policy files refused: ${count} in ${files}; version ${active.version} in force`;
 }
 
+/** The same for certificates and revocation lists. */
+function refusedCredentials(findings: readonly Finding[]): string | undefined {
+  if (findings.length === 0) return undefined;
+  const files = [...new Set(findings.map(({ source }) => basename(source)))].join(", ");
+  return `certificates or revocation lists refused: ${files}; the last good ones are in force`;
+}
+
+function tlsOf({ ca, server }: CredentialsInForce): TlsMaterial {
+  return { ca, cert: server.cert, key: server.key };
+}
+
+/** When what the server uses ends, in milliseconds since 1970. */
+function endsOf({ server, trust, lists }: CredentialsInForce): ReadonlyMap<string, number> {
+  const authorities = Math.min(...trust.authorities.map(({ facts }) => facts.notAfterMs));
+  const ends = new Map([
+    ["server", server.endMs],
+    ["ca", authorities],
+  ]);
+  for (const { source, list } of lists) {
+    const name = `crl:${basename(source)}`;
+    if (list.nextUpdateMs !== undefined) ends.set(name, Math.min(ends.get(name) ?? Infinity, list.nextUpdateMs));
+  }
+  return ends;
+}
+
 /** Port 0 is another port each time. */
 function isSame(one: Address, other: Address): boolean {
   return one.port !== 0 && one.port === other.port && one.host === other.host;
@@ -213,6 +276,7 @@ interface Parts {
   readonly server: GrpcServer;
   readonly admin: AdminServer;
   readonly activation: PolicyActivation;
+  readonly credentials: Credentials;
   readonly health: Health;
   readonly openCalls: OpenCalls;
   readonly shutdown: AbortController;
@@ -248,6 +312,21 @@ export class RunningNode implements AsyncDisposable {
    */
   async reloadPolicy(): Promise<void> {
     await this.#parts.activation.reload();
+  }
+
+  /**
+   * Reads the certificates, the authorities and the revocation lists again. Once it resolves, new connections go by them, and
+   * those that are there are judged by them.
+   *
+   * @throws OperatorError when some have mistakes; of those the last good ones stay. The outcome is logged.
+   */
+  async reloadCredentials(): Promise<void> {
+    await this.#parts.credentials.reload();
+  }
+
+  /** Reads all that may change while the server runs, and logs what comes of it. */
+  async reload(): Promise<void> {
+    await Promise.allSettled([this.reloadCredentials(), this.reloadPolicy()]);
   }
 
   /** Takes no new calls, ends streams with UNAVAILABLE behind their answers, waits for the rest, and closes everything. */

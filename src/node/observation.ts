@@ -2,6 +2,7 @@ import { status } from "@grpc/grpc-js";
 import type { Logger } from "pino";
 import type { ActivationObserver } from "../activation/index.js";
 import { type AccessRequest, type Action, type Authorizer, type Denial, Refusals } from "../authz/index.js";
+import { type CredentialsObserver, EndWarnings } from "../credentials/index.js";
 import type { FileStoreEvents, LogStore } from "../log/index.js";
 import type { Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
@@ -11,6 +12,8 @@ import { ClientCertificates } from "./client-certificates.js";
 import { ExpiryWarnings } from "./expiry-warnings.js";
 import {
   logActivated,
+  logCredentials,
+  logEnd,
   logCalls,
   logClockJump,
   logEnded,
@@ -36,6 +39,7 @@ export class Observation {
   readonly #refused: RefusedLines;
   #maintenanceProblem: string | undefined;
   #policyProblem: string | undefined;
+  #credentialsProblem: string | undefined;
 
   constructor(logger: Logger, asked: Asked) {
     this.#logger = logger;
@@ -152,6 +156,43 @@ export class Observation {
             "the policy files could not be looked at, or not everything followed them",
           );
         this.#policyProblem = problem;
+      },
+    };
+  }
+
+  /** What the credentials tell. @param certSource the file of the server's own certificate */
+  ofCredentials(certSource: string): CredentialsObserver {
+    const { credentialReloads } = this.metrics.counts;
+    const warnings = new EndWarnings();
+    return {
+      onChanged: (inForce, change) => {
+        credentialReloads.inc({ result: "changed" });
+        logCredentials(this.#logger, inForce, change);
+      },
+      onUnchanged: () => {
+        credentialReloads.inc({ result: "unchanged" });
+        this.#logger.info("the certificates and revocation lists have not changed");
+      },
+      onRefused: (findings) => {
+        credentialReloads.inc({ result: "refused" });
+        this.#logger.error(
+          { findings },
+          "not all certificates and lists could be read: of those the last good ones stay",
+        );
+      },
+      onMended: () => this.#logger.info("the certificates and revocation lists are all in force again"),
+      onLooked: (inForce) => {
+        for (const warning of warnings.due(inForce, certSource, Date.now())) logEnd(this.#logger, warning);
+      },
+      onProblem: (error) => {
+        const problem = error instanceof Error ? error.message : "unknown";
+        // Once for each kind: it is tried again a few times a second.
+        if (problem !== this.#credentialsProblem)
+          this.#logger.error(
+            { err: error },
+            "the certificates could not be looked at, or not everything followed them",
+          );
+        this.#credentialsProblem = problem;
       },
     };
   }

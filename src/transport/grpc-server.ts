@@ -22,7 +22,13 @@ import { listenOn } from "./listen.js";
 import { type CallObserver, type RefusalObserver, observeCalls } from "./outcomes.js";
 import { resetLater } from "./reset-undelivered.js";
 import { Sessions } from "./sessions.js";
-import { type TlsListener, type TlsListenerOptions, createTlsListener, peerOf } from "./tls-listener.js";
+import {
+  type TlsListener,
+  type TlsListenerOptions,
+  type TlsMaterial,
+  createTlsListener,
+  peerOf,
+} from "./tls-listener.js";
 
 /** A status that its caller has not taken by then is given up, together with its stream. */
 const undeliveredMs = 2_000;
@@ -164,6 +170,11 @@ export class GrpcServer implements AsyncDisposable {
   /** How many calls of each method are open on a connection, by its socket. */
   openCallsOn(socket: TLSSocket): ReadonlyMap<string, number> {
     return this.#sessions.openCallsOn(socket);
+  }
+
+  /** For connections that begin from now on: another certificate and key, or other authorities. */
+  setTls(tls: TlsMaterial): void {
+    this.#listener.setTls(tls);
   }
 
   /** Takes no more connections and no more calls, and waits up to `graceMs` for those under way; then it tells them so. */

@@ -1,6 +1,6 @@
 import { constants } from "node:crypto";
 import type { DropArgument, Socket } from "node:net";
-import { type Server as TlsServer, type TLSSocket, createServer } from "node:tls";
+import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, createServer } from "node:tls";
 import { formatAddress } from "../address.js";
 import { IdentityRefused, type Connections } from "../identity/index.js";
 import { formatPrincipal } from "../names.js";
@@ -30,6 +30,8 @@ export interface TlsListenerOptions {
 
 export interface TlsListener {
   readonly server: TlsServer;
+  /** For connections that begin from now on. Those that are there are not touched. */
+  setTls(tls: TlsMaterial): void;
   /** Also those whose handshake is not finished: nobody else knows them. */
   readonly sockets: ReadonlySet<Socket>;
 }
@@ -38,13 +40,10 @@ export interface TlsListener {
 export function createTlsListener(options: TlsListenerOptions, accept: (socket: TLSSocket) => void): TlsListener {
   const { connections, maxConnections, onConnection, onRefused } = options;
   const server = createServer({
-    ...options.tls,
-    minVersion: "TLSv1.3",
+    ...secureContextOf(options.tls),
     requestCert: true,
     rejectUnauthorized: true,
     ALPNProtocols: ["h2"],
-    // A ticket would outlive the revocation of the certificate that it was given for.
-    secureOptions: constants.SSL_OP_NO_TICKET,
   });
   const shown = new ShownCertificates(server);
   const cut = new WeakSet<Socket>();
@@ -85,7 +84,21 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
     handshakes.begin(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  return { server, sockets };
+  return { server, sockets, setTls: (tls) => server.setSecureContext(secureContextOf(tls)) };
+}
+
+/** All of it each time: what a new context is not told is as lax as OpenSSL's defaults, TLS 1.2 and tickets among it. */
+function secureContextOf(tls: TlsMaterial): SecureContextOptions {
+  return {
+    ca: tls.ca,
+    cert: tls.cert,
+    key: tls.key,
+    minVersion: "TLSv1.3",
+    // Whoever puts an intermediate among the authorities trusts it by itself, and need not trust all that is above it.
+    allowPartialTrustChain: true,
+    // A ticket would outlive the revocation of the certificate that it was given for.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
 }
 
 const cutReasons: Readonly<Record<CutReason, string>> = {

@@ -29,7 +29,7 @@ export class Shimmed implements AsyncDisposable {
     this.#where = where;
     const { tls, policyDir } = where.files.config;
     const addresses = { listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0" };
-    const settings = { ...addresses, data: where.data, policy: policyDir, ...tls };
+    const settings = { ...addresses, data: where.data, policy: policyDir, ca: tls.ca, cert: tls.cert, key: tls.key };
     const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
     const env: NodeJS.ProcessEnv = { ...process.env };
     if (shim !== undefined) {

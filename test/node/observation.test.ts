@@ -12,7 +12,8 @@ function observed(): { log: LogLines; observation: Observation; metric: (name: s
   const observation = new Observation(log.logger, {
     dataDir: "/",
     version: "0",
-    certificatesEndMs: {},
+    certificatesEndMs: () => new Map(),
+    credentialsRefused: () => false,
     connections: none,
     openConsumes: none,
     waitingReaders: none,

@@ -1,7 +1,7 @@
 import type { ClientHttp2Session } from "node:http2";
 import { BreakGlass, CasbinAuthorizer } from "../../src/authz/index.js";
 import { defaultLimits } from "../../src/config/index.js";
-import { Connections, identify } from "../../src/identity/index.js";
+import { Connections } from "../../src/identity/index.js";
 import { type CommitLog, type LogStore, type RecordFrames, defaultTopicSettings } from "../../src/log/index.js";
 import { LogService } from "../../src/service/index.js";
 import { TenantLogs } from "../../src/tenancy/tenant-logs.js";
@@ -16,6 +16,7 @@ import {
   logRoutesDefinition,
 } from "../../src/transport/index.js";
 import { TestAuthority } from "./certificates.js";
+import { judgeOf } from "./trusted.js";
 import { http2To } from "./http2-client.js";
 import { RawClient } from "./raw-client.js";
 
@@ -47,7 +48,7 @@ export class EngineServer implements AsyncDisposable {
     const authority = await TestAuthority.create();
     const { certPem, keyPem } = authority.server();
     const connections = new Connections({
-      judge: (presented) => identify(presented, () => true),
+      judge: judgeOf([authority.caPem]),
       limitsOf: () => defaultTenantLimits,
     });
     const authorizer = await CasbinAuthorizer.open(new URL("../../policy", import.meta.url).pathname, {

@@ -22,7 +22,15 @@ export class ServedProcess {
     const { tls, policyDir } = files.config;
     const readyFile = join(data, "..", "ready.json");
     await rm(readyFile, { force: true });
-    const settings = { listen: "127.0.0.1:0", "admin-listen": "127.0.0.1:0", data, policy: policyDir, ...tls };
+    const settings = {
+      listen: "127.0.0.1:0",
+      "admin-listen": "127.0.0.1:0",
+      data,
+      policy: policyDir,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+    };
     const flags = Object.entries({ ...settings, "ready-file": readyFile }).flatMap(([name, value]) => [
       `--${name}`,
       value,

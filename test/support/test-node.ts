@@ -22,6 +22,8 @@ export interface TestNodeOptions {
   readonly policy?: PolicyTexts;
   readonly config?: Partial<Config>;
   readonly storage?: Partial<FileStoreOptions>;
+  /** Puts other certificates into the directory, and says where else something is. */
+  readonly prepare?: (directory: string) => Promise<Partial<Config["tls"]>>;
 }
 
 /** One line of the log, as pino wrote it. */
@@ -47,7 +49,8 @@ export async function startTestNode(options: TestNodeOptions = {}): Promise<Test
     await writeFile(join(directory, "server.key"), keyPem);
     const files = options.policy?.["policy.csv"] === undefined ? {} : { "matrix.csv": "# states nothing\n" };
     await writePolicy(directory, { ...(await examplePolicy()), ...files, ...options.policy });
-    const config = configIn(directory, options.config);
+    const there = configIn(directory, options.config);
+    const config = { ...there, tls: { ...there.tls, ...(await options.prepare?.(directory)) } };
     const log = new LogLines();
     const storage = { ...defaultFileStoreOptions, ...options.storage };
     const node = await startNode(config, log.logger, storage);
@@ -70,6 +73,8 @@ export function configIn(directory: string, changes: Partial<Config> = {}): Conf
       ca: join(directory, "ca.crt"),
       cert: join(directory, "server.crt"),
       key: join(directory, "server.key"),
+      crl: undefined,
+      crlExpired: "refuse",
     },
     reflection: false,
     readyFile: undefined,
@@ -222,6 +227,10 @@ export class TestNode implements AsyncDisposable {
 
   async reloadPolicy(): Promise<void> {
     await this.#node.reloadPolicy();
+  }
+
+  async reloadCredentials(): Promise<void> {
+    await this.#node.reloadCredentials();
   }
 
   drain(): Promise<void> {

@@ -1,0 +1,154 @@
+import { readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Finding } from "../errors.js";
+import { type Authority, type RevocationList, checkSignedBy, maySignLists } from "../identity/index.js";
+import { whyUnreadable } from "../read-file.js";
+import { maxListFileBytes, readLists } from "./list-file.js";
+import { Part } from "./part.js";
+
+/** A list, and whose it is. */
+export interface FoundList {
+  readonly list: RevocationList;
+  readonly source: string;
+  /** Undefined: of an intermediate, if of anybody. Whoever shows it in his chain also shows its key. */
+  readonly signer: Authority | undefined;
+}
+
+/** A signature that is only checked when somebody shows the intermediate is checked on the event loop. */
+const maxUnsignedBytes = 8 * 1024 * 1024;
+
+/** A folder with more is not one of revocation lists. */
+const maxFiles = 1000;
+
+type Path = { readonly path: string; readonly isOptional: boolean } | undefined;
+
+/** The files of revocation lists: one, or all in a folder whose names end in .crl or .pem. */
+export class ListFiles {
+  readonly #where: Path;
+  readonly #parts = new Map<string, Part<readonly RevocationList[]>>();
+  /** What was accepted last of each file. */
+  readonly #accepted = new Map<string, readonly FoundList[]>();
+  #found: readonly FoundList[] = [];
+  #missing: readonly Finding[] = [];
+  #refused: readonly Finding[] = [];
+
+  /** @param where optional: it need not be there until it was once */
+  constructor(where: Path) {
+    this.#where = where;
+  }
+
+  get found(): readonly FoundList[] {
+    return this.#found;
+  }
+
+  get findings(): readonly Finding[] {
+    const unread = [...this.#parts.values()].flatMap(({ unusable }) =>
+      unusable === undefined || (unusable.isMissing && this.#where?.isOptional === true) ? [] : unusable.findings,
+    );
+    return [...this.#missing, ...unread, ...this.#refused];
+  }
+
+  /** @returns whether anything is to be judged anew */
+  async look(isAsked: boolean): Promise<boolean> {
+    if (this.#where === undefined) return false;
+    let isChanged = await this.#list(this.#where.path);
+    for (const part of this.#parts.values()) if (await part.look(isAsked)) isChanged = true;
+    return isChanged;
+  }
+
+  /**
+   * Which of the lists count. One that somebody else has signed is refused with its file; and a list that was there for an
+   * authority that still is stays when it is gone, so that nothing that was revoked is good again by a slip.
+   */
+  async judge(authorities: readonly Authority[]): Promise<void> {
+    const refused: Finding[] = [];
+    const found: FoundList[] = [];
+    for (const [source, part] of this.#parts) {
+      const problems: string[] = [];
+      const ofFile: FoundList[] = [];
+      for (const list of part.value ?? []) {
+        const judged = await judgeList(list, source, authorities);
+        if (typeof judged === "string") problems.push(judged);
+        else ofFile.push(judged);
+      }
+      refused.push(...problems.map((problem) => ({ source, problem })));
+      if (problems.length === 0) this.#accepted.set(source, ofFile);
+      found.push(...(this.#accepted.get(source) ?? []));
+    }
+    const keys = new Set(authorities.map(({ keyId }) => keyId));
+    for (const before of this.#found) {
+      const { signer, list, source } = before;
+      if (signer === undefined || !keys.has(signer.keyId) || found.some((one) => isOfTheSame(one, before))) continue;
+      found.push(before);
+      refused.push({
+        source,
+        problem: `the revocation list of ${list.issuer} is not there any more; the last one counts`,
+      });
+    }
+    this.#found = found;
+    this.#refused = refused;
+    for (const source of this.#accepted.keys()) if (!this.#parts.has(source)) this.#accepted.delete(source);
+  }
+
+  /** Finds out which files there are. @returns whether these are others than before */
+  async #list(path: string): Promise<boolean> {
+    let paths: readonly string[];
+    try {
+      paths = (await stat(path)).isDirectory() ? await listsIn(path) : [path];
+      this.#missing = [];
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error)) throw error;
+      // A file that is missing is its part's to report; a folder that is gone has parts no more.
+      if (this.#parts.size === 0 || this.#parts.has(path)) paths = [path];
+      else {
+        this.#missing = [{ source: path, problem: whyUnreadable(error) }];
+        return false;
+      }
+    }
+    if (paths.length > maxFiles) {
+      this.#missing = [{ source: path, problem: `has more than ${maxFiles} files of revocation lists` }];
+      return false;
+    }
+    const gone = [...this.#parts.keys()].filter((known) => !paths.includes(known));
+    const added = paths.filter((one) => !this.#parts.has(one));
+    for (const one of gone) this.#parts.delete(one);
+    for (const one of added) {
+      const make = ([bytes]: readonly (Buffer | undefined)[]) => readLists(one, bytes!);
+      this.#parts.set(one, new Part([one], { maxBytes: maxListFileBytes, make }));
+    }
+    return gone.length + added.length > 0;
+  }
+}
+
+async function listsIn(folder: string): Promise<readonly string[]> {
+  const names = await readdir(folder);
+  const lists = names.filter((name) => /^[^.].*\.(crl|pem)$/.test(name)).sort();
+  return lists.map((name) => join(folder, name));
+}
+
+/** Whose a list is, or why it is nobody's. */
+async function judgeList(
+  list: RevocationList,
+  source: string,
+  authorities: readonly Authority[],
+): Promise<FoundList | string> {
+  const named = authorities.filter(({ facts }) => facts.subjectBytes.equals(list.issuerBytes));
+  if (named.length === 0) {
+    if (list.bytes <= maxUnsignedBytes) return { list, source, signer: undefined };
+    return `the revocation list of ${list.issuer} is larger than 8 MiB, and its issuer is not among the authorities`;
+  }
+  for (const signer of named) {
+    if (!(await checkSignedBy(list, signer))) continue;
+    if (maySignLists(signer)) return { list, source, signer };
+    return `the authority ${list.issuer} may not sign revocation lists: its key usage lacks cRLSign`;
+  }
+  return `the revocation list of ${list.issuer} is not signed by the authority of that name`;
+}
+
+function isOfTheSame({ list, signer }: FoundList, other: FoundList): boolean {
+  return (
+    signer?.keyId === other.signer?.keyId &&
+    list.scope.equals(other.list.scope) &&
+    list.issuerBytes.equals(other.list.issuerBytes)
+  );
+}

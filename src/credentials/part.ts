@@ -1,0 +1,152 @@
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Finding } from "../errors.js";
+import { FileTooLarge, readFileWithin, whyUnreadable } from "../read-file.js";
+
+/** A file that changes is read when it has not changed for so long: it may be being written. */
+const settleMs = 50;
+
+export interface PartOptions<T> {
+  /** At most so much of each file is read. */
+  readonly maxBytes: number;
+  /** For how long findings are kept back, while somebody may be replacing one file after the other. */
+  readonly graceMs?: number;
+  /** Makes something of the bytes, one for each path; a file that cannot be read has none, and is reported. @throws Unusable */
+  readonly make: (contents: readonly (Buffer | undefined)[]) => Promise<T>;
+}
+
+/** What is wrong with files, in full. */
+export class Unusable extends Error {
+  readonly findings: readonly Finding[];
+  /** Whether a file is not there. */
+  readonly isMissing: boolean;
+
+  constructor(findings: readonly Finding[], isMissing = false) {
+    super(findings.map(({ problem }) => problem).join("; "));
+    this.findings = findings;
+    this.isMissing = isMissing;
+  }
+}
+
+/** Files that are only good together, mostly one: read when they have changed, and the last good ones stay. */
+export class Part<T> {
+  readonly paths: readonly string[];
+  readonly #options: PartOptions<T>;
+  #good: { readonly value: T; readonly sha256: string } | undefined;
+  #state = "";
+  #changedAt = -Infinity;
+  #unusable: Unusable | undefined;
+
+  constructor(paths: readonly string[], options: PartOptions<T>) {
+    this.paths = paths;
+    this.#options = options;
+  }
+
+  /** Undefined until there has been anything good. */
+  get value(): T | undefined {
+    return this.#good?.value;
+  }
+
+  /** Why the files are not what is in use; undefined if they are, or as long as that may be about to change. */
+  get unusable(): Unusable | undefined {
+    const isEarly = performance.now() - this.#changedAt < (this.#options.graceMs ?? 0);
+    return isEarly ? undefined : this.#unusable;
+  }
+
+  /**
+   * Looks at the files, and reads them if they have changed.
+   * @param isAsked reads them whatever they look like, and keeps nothing back
+   * @returns whether there is another value
+   */
+  async look(isAsked: boolean): Promise<boolean> {
+    if (isAsked) this.#changedAt = -Infinity;
+    const state = await stateOf(this.paths);
+    if (state === this.#state && !isAsked) return false;
+    if (!isAsked) {
+      await delay(settleMs, undefined, { ref: false });
+      if ((await stateOf(this.paths)) !== state) return false;
+      this.#changedAt = performance.now();
+    }
+    const before = this.#good;
+    await this.#read();
+    // What changed while it was read is read again at the next look.
+    this.#state = (await stateOf(this.paths)) === state ? state : "";
+    return this.#good !== before;
+  }
+
+  /** What else is wrong: every mistake is told at once. */
+  async #withOthers(unreadable: Unusable, contents: readonly (Buffer | undefined)[]): Promise<Unusable> {
+    try {
+      if (contents.some((bytes) => bytes !== undefined)) await this.#options.make(contents);
+      return unreadable;
+    } catch (error) {
+      if (!(error instanceof Unusable)) throw error;
+      return new Unusable([...error.findings, ...unreadable.findings], unreadable.isMissing);
+    }
+  }
+
+  async #read(): Promise<void> {
+    try {
+      const { contents, unreadable } = await readAll(this.paths, this.#options.maxBytes);
+      const sha256 = digestOf(contents);
+      if (unreadable !== undefined) throw await this.#withOthers(unreadable, contents);
+      if (sha256 !== this.#good?.sha256) this.#good = { value: await this.#options.make(contents), sha256 };
+      this.#unusable = undefined;
+    } catch (error) {
+      if (!(error instanceof Unusable)) throw error;
+      this.#unusable = error;
+    }
+  }
+}
+
+interface ReadFiles {
+  readonly contents: readonly (Buffer | undefined)[];
+  readonly unreadable: Unusable | undefined;
+}
+
+async function readAll(paths: readonly string[], maxBytes: number): Promise<ReadFiles> {
+  const findings: Finding[] = [];
+  let isMissing = false;
+  const contents: (Buffer | undefined)[] = [];
+  for (const source of paths) {
+    try {
+      // Opening a pipe would wait until somebody writes to it.
+      const found = await stat(source);
+      if (!found.isFile()) throw new Unusable([{ source, problem: whatIs(found.isDirectory()) }]);
+      contents.push(await readFileWithin(source, maxBytes));
+    } catch (error) {
+      contents.push(undefined);
+      if (error instanceof Unusable) findings.push(...error.findings);
+      else if (error instanceof FileTooLarge) findings.push({ source, problem: error.message });
+      else if (error instanceof Error && "code" in error) {
+        isMissing ||= error.code === "ENOENT";
+        findings.push({ source, problem: whyUnreadable(error) });
+      } else throw error;
+    }
+  }
+  return { contents, unreadable: findings.length > 0 ? new Unusable(findings, isMissing) : undefined };
+}
+
+function whatIs(isDirectory: boolean): string {
+  return isDirectory ? "is a directory, not a file" : "is not a file that can be read whole";
+}
+
+function digestOf(contents: readonly (Buffer | undefined)[]): string {
+  const hash = createHash("sha256");
+  for (const bytes of contents) if (bytes !== undefined) hash.update(`${bytes.length} `).update(bytes);
+  return hash.digest("hex");
+}
+
+/** What changes with every file that is written, replaced or taken away, also behind a symbolic link. */
+async function stateOf(paths: readonly string[]): Promise<string> {
+  const states = paths.map(async (path) => {
+    try {
+      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+      return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+    } catch (error) {
+      return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+    }
+  });
+  return (await Promise.all(states)).join("\n");
+}

@@ -1,0 +1,348 @@
+import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type ConnectionOptions, connect } from "node:tls";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { Client, type ConsumedRecord } from "../../src/client/index.js";
+import { type Minted, MintedAuthority, listPem } from "../support/minted.js";
+import { type TestNode, startTestNode } from "../support/test-node.js";
+
+/** Replaced at once, as every tool does that is worth its name. */
+async function put(path: string, text: string | Buffer): Promise<void> {
+  await writeFile(`${path}.new`, text);
+  await rename(`${path}.new`, path);
+}
+
+async function putServer({ config }: TestNode, { certPem, keyPem }: Pick<Minted, "certPem" | "keyPem">): Promise<void> {
+  await put(config.tls.cert, certPem);
+  await put(config.tls.key, keyPem);
+}
+
+const pemOf = (...authorities: readonly MintedAuthority[]): string =>
+  authorities.map(({ certPem }) => certPem).join("");
+
+interface Started {
+  readonly node: TestNode;
+  /** Where a list of this name is looked for. */
+  readonly listAt: (name: string) => string;
+}
+
+/** A server of the first of these authorities, with lists in a folder. */
+async function start(
+  authorities: readonly MintedAuthority[],
+  { lists = {}, ...tls }: { lists?: Readonly<Record<string, Buffer | string>>; crlExpired?: "accept" } = {},
+): Promise<Started> {
+  let folder = "";
+  const node = await startTestNode({
+    prepare: async (directory) => {
+      folder = join(directory, "lists");
+      await mkdir(folder);
+      for (const [name, list] of Object.entries(lists)) await writeFile(join(folder, name), list);
+      const { certPem, keyPem } = authorities[0]!.server();
+      await writeFile(join(directory, "ca.crt"), pemOf(...authorities));
+      await writeFile(join(directory, "server.crt"), certPem);
+      await writeFile(join(directory, "server.key"), keyPem);
+      return { crl: { path: folder, isOptional: false }, ...tls };
+    },
+  });
+  onTestFinished(() => node[Symbol.asyncDispose]());
+  return { node, listAt: (name) => join(folder, name) };
+}
+
+type Outcome =
+  { readonly serial: string; readonly isReused: boolean; readonly session: Buffer | undefined } | "refused";
+
+/** Whether the server lets somebody in, and with which certificate it does. */
+async function knock(
+  { port }: TestNode,
+  ca: string,
+  { certPem: cert, keyPem: key }: Partial<Minted> = {},
+  options: ConnectionOptions = {},
+): Promise<Outcome> {
+  const who = cert === undefined ? {} : { cert, key };
+  const where = { host: "127.0.0.1", port, servername: "localhost", ALPNProtocols: ["h2"] };
+  const socket = connect({ ...where, ca, ...who, ...options });
+  let session: Buffer | undefined;
+  socket.on("session", (given: Buffer) => (session = given));
+  // In TLS 1.3 a client is done before the server has judged it: only the first byte of HTTP/2 tells.
+  const outcome = await new Promise<Outcome>((resolve) => {
+    socket.once("data", () =>
+      resolve({ serial: socket.getPeerCertificate().serialNumber, isReused: socket.isSessionReused(), session }),
+    );
+    socket.once("error", () => resolve("refused"));
+    socket.once("close", () => resolve("refused"));
+  });
+  socket.destroy();
+  return outcome;
+}
+
+const isIn = async (...asked: Parameters<typeof knock>): Promise<boolean> => (await knock(...asked)) !== "refused";
+
+function clientOf(node: TestNode, ca: string, minted: Minted): Client {
+  const client = Client.connect({ address: node.address, ca, cert: minted.certPem, key: minted.keyPem });
+  onTestFinished(() => client.close());
+  return client;
+}
+
+/** A stream that has delivered a record, and waits for the next one. */
+async function follower(
+  client: Client,
+  topic = "orders",
+): Promise<{ readonly next: Promise<IteratorResult<ConsumedRecord, void>> }> {
+  await client.produce(["one"], { topic });
+  const records = client.follow({ topic, from: "earliest" });
+  await records.next();
+  const next = records.next();
+  next.catch(() => undefined);
+  return { next };
+}
+
+/** The files have been taken. */
+const taken = (node: TestNode, count: number) =>
+  node.metricReaches('aclog_credentials_reloads_total{result="changed"}', count);
+const refused = (node: TestNode, value: 0 | 1) => node.metricReaches("aclog_credentials_refused", value);
+
+describe("revocation lists", () => {
+  const ours = new MintedAuthority({ name: "ours" });
+  const theirs = new MintedAuthority({ name: "theirs", signing: "rsa" });
+  const middle = new MintedAuthority({ name: "middle", by: ours });
+  const ca = pemOf(ours);
+
+  test("one that appears ends its client's streams and keeps it out, and nobody of another authority", async () => {
+    const { node, listAt } = await start([ours, theirs]);
+    const minted = ours.client("acme/root");
+    const client = clientOf(node, ca, minted);
+    const { next } = await follower(client);
+    await put(listAt("theirs.crl"), theirs.list({ revoked: [minted.serial] }));
+    await taken(node, 1);
+    expect(await isIn(node, ca, minted)).toBe(true);
+    await put(listAt("ours.pem"), listPem(ours.list({ revoked: [minted.serial] })));
+    await expect(next).rejects.toMatchObject({ codeName: "UNAUTHENTICATED" });
+    expect(await isIn(node, ca, minted)).toBe(false);
+    expect(await isIn(node, ca, theirs.client("globex/root"))).toBe(true);
+    expect(await isIn(node, ca, ours.client("acme/root"))).toBe(true);
+  });
+
+  test("one of an intermediate is obeyed that only clients bring", async () => {
+    const good = middle.client("acme/root");
+    const bad = middle.client("acme/root");
+    const { node } = await start([ours], { lists: { "middle.crl": middle.list({ revoked: [bad.serial] }) } });
+    const shown = ({ certPem, ...rest }: Minted): Minted => ({ ...rest, certPem: certPem + pemOf(middle) });
+    expect(await isIn(node, ca, shown(good))).toBe(true);
+    expect(await isIn(node, ca, shown(bad))).toBe(false);
+    expect(await isIn(node, ca, good)).toBe(false);
+  });
+
+  test("one that has expired keeps new clients out and ends none, unless it is to be accepted", async () => {
+    const { node, listAt } = await start([ours, theirs]);
+    const minted = ours.client("acme/root");
+    const client = clientOf(node, ca, minted);
+    const { next } = await follower(client);
+    const nextUpdate = new Date(Date.now() - 1000);
+    await put(listAt("ours.crl"), ours.list({ nextUpdate }));
+    await taken(node, 1);
+    expect(await isIn(node, ca, minted)).toBe(false);
+    expect(await isIn(node, ca, theirs.client("globex/root"))).toBe(true);
+    await client.produce(["two"], { topic: "orders" });
+    expect((await next).done).toBe(false);
+    await node.log.until(({ kind, level }) => kind === "revocation list" && level === 50);
+    const lenient = await start([ours], { lists: { "ours.crl": ours.list({ nextUpdate }) }, crlExpired: "accept" });
+    expect(await isIn(lenient.node, ca, minted)).toBe(true);
+  });
+
+  const unknown = new MintedAuthority({ name: "ours" });
+  test.each<[string, (revoked: Buffer[]) => Buffer | string | undefined]>([
+    ["cut short", (revoked) => ours.list({ revoked }).subarray(0, -1)],
+    ["cut short as PEM", (revoked) => listPem(ours.list({ revoked })).slice(0, -20)],
+    ["signed by another of its name", (revoked) => unknown.list({ revoked })],
+    ["another's, so that its authority has none", () => theirs.list()],
+    ["empty", () => ""],
+    ["gone", () => undefined],
+  ])("one that is %s is refused, visibly, and the last good one counts", async (_, spoilt) => {
+    const bad = ours.client("acme/root");
+    const good = ours.client("acme/root");
+    const { node, listAt } = await start([ours], { lists: { "ours.crl": ours.list({ revoked: [bad.serial] }) } });
+    expect(await isIn(node, ca, bad)).toBe(false);
+    const bytes = spoilt([]);
+    if (bytes === undefined) await rm(listAt("ours.crl"));
+    else await put(listAt("ours.crl"), bytes);
+    await refused(node, 1);
+    expect((await node.probe("/readyz")).body).toMatch(/^ready; .*refused: ours\.crl; the last good ones are in force/);
+    expect(await isIn(node, ca, bad)).toBe(false);
+    expect(await isIn(node, ca, good)).toBe(true);
+    await put(listAt("ours.crl"), ours.list({ revoked: [good.serial] }));
+    await refused(node, 0);
+    expect([await isIn(node, ca, bad), await isIn(node, ca, good)]).toEqual([true, false]);
+  });
+
+  test("a start with a damaged one is refused", async () => {
+    const odd = start([ours], { lists: { "ours.crl": unknown.list() } });
+    await expect(odd).rejects.toThrow(/ours\.crl: the revocation list of CN=ours is not signed by the authority/);
+  });
+});
+
+describe("the server's certificate and the authorities", () => {
+  const old = new MintedAuthority({ name: "root" });
+  const young = new MintedAuthority({ name: "root" });
+
+  test("another certificate and key are taken by themselves, or at once when asked, and nobody is dropped", async () => {
+    const { node } = await start([old]);
+    const minted = old.client("acme/root");
+    const client = clientOf(node, pemOf(old), minted);
+    const { next } = await follower(client);
+    const serials = new Set<unknown>();
+    const note = async (): Promise<void> => {
+      const outcome = await knock(node, pemOf(old), minted);
+      if (outcome !== "refused") serials.add(outcome.serial);
+    };
+    await note();
+    await putServer(node, old.server());
+    await taken(node, 1);
+    await note();
+    await putServer(node, old.server());
+    await node.reloadCredentials();
+    await note();
+    expect(serials.size).toBe(3);
+    await client.produce(["two"], { topic: "orders" });
+    expect((await next).done).toBe(false);
+  });
+
+  test("as Kubernetes writes them, by one link that changes", async () => {
+    const { node } = await start([old]);
+    const minted = old.client("acme/root");
+    const volume = async (name: string, { certPem, keyPem }: Minted): Promise<void> => {
+      await mkdir(join(node.directory, name));
+      await writeFile(join(node.directory, name, "tls.crt"), certPem);
+      await writeFile(join(node.directory, name, "tls.key"), keyPem);
+      await symlink(name, join(node.directory, "..data_tmp"));
+      await rename(join(node.directory, "..data_tmp"), join(node.directory, "..data"));
+    };
+    await volume("..1", old.server());
+    await rm(node.config.tls.cert);
+    await rm(node.config.tls.key);
+    await symlink("..data/tls.crt", node.config.tls.cert);
+    await symlink("..data/tls.key", node.config.tls.key);
+    await taken(node, 1);
+    const first = await knock(node, pemOf(old), minted);
+    await volume("..2", old.server());
+    await taken(node, 2);
+    const second = await knock(node, pemOf(old), minted);
+    expect(second).not.toBe("refused");
+    expect(second).not.toEqual(first);
+  });
+
+  test("an authority is rolled over: both for a while, then the old one's clients are cut off", async () => {
+    const { node } = await start([old]);
+    const [before, after] = [old.client("acme/root"), young.client("acme/root")];
+    const client = clientOf(node, pemOf(old), before);
+    const { next } = await follower(client);
+    expect(await isIn(node, pemOf(old), after)).toBe(false);
+    await put(node.config.tls.ca, pemOf(old, young));
+    await taken(node, 1);
+    expect(await isIn(node, pemOf(old), before)).toBe(true);
+    expect(await isIn(node, pemOf(old), after)).toBe(true);
+    const later = await follower(clientOf(node, pemOf(old), after), "later");
+    await put(node.config.tls.ca, pemOf(young));
+    await expect(next).rejects.toMatchObject({ codeName: "UNAUTHENTICATED" });
+    expect(await isIn(node, pemOf(old), before)).toBe(false);
+    expect(await isIn(node, pemOf(old), after)).toBe(true);
+    await clientOf(node, pemOf(old), after).produce(["x"], { topic: "later" });
+    expect((await later.next).done).toBe(false);
+  });
+
+  const server = old.server();
+  const past = new Date(Date.now() - 1000);
+  test.each<[string, (node: TestNode) => Promise<void>, RegExp]>([
+    ["a damaged certificate", (node) => put(node.config.tls.cert, server.certPem.slice(0, -30)), /server\.crt/],
+    ["another certificate's key", (node) => put(node.config.tls.key, server.keyPem), /server\.key/],
+    ["an expired certificate", (node) => putServer(node, old.server({ notAfter: past })), /server\.crt/],
+    ["a client's certificate", (node) => putServer(node, old.client("a/b")), /server\.crt/],
+    ["a missing key", (node) => rm(node.config.tls.key), /server\.key/],
+    ["authorities that are cut short", (node) => put(node.config.tls.ca, pemOf(old, young).slice(0, -30)), /ca\.crt/],
+    ["an authority that is none", (node) => put(node.config.tls.ca, server.certPem), /ca\.crt/],
+    [
+      "an authority that has expired",
+      (node) => put(node.config.tls.ca, pemOf(new MintedAuthority({ notAfter: past }))),
+      /ca\.crt/,
+    ],
+  ])("%s is refused, visibly, and the last good one stays", async (_, spoil, file) => {
+    const { node } = await start([old]);
+    const minted = old.client("acme/root");
+    const { next } = await follower(clientOf(node, pemOf(old), minted));
+    const before = await knock(node, pemOf(old), minted);
+    await spoil(node);
+    await refused(node, 1);
+    expect((await node.probe("/readyz")).body).toMatch(file);
+    await expect(node.reloadCredentials()).rejects.toMatchObject({
+      findings: [{ source: expect.stringMatching(file) as string }],
+    });
+    expect(await knock(node, pemOf(old), minted)).toMatchObject({ serial: (before as { serial: string }).serial });
+    await put(node.config.tls.ca, pemOf(old));
+    await putServer(node, old.server());
+    await refused(node, 0);
+    await clientOf(node, pemOf(old), minted).produce(["two"], { topic: "orders" });
+    expect((await next).done).toBe(false);
+  });
+
+  test("a bad list does not keep a good certificate out, nor the other way about", async () => {
+    const { node, listAt } = await start([old]);
+    const minted = old.client("acme/root");
+    await put(listAt("old.crl"), "nothing");
+    await refused(node, 1);
+    const before = await knock(node, pemOf(old), minted);
+    await putServer(node, old.server());
+    await taken(node, 1);
+    expect(await knock(node, pemOf(old), minted)).not.toEqual(before);
+    await put(node.config.tls.cert, "nothing");
+    await put(listAt("old.crl"), old.list({ revoked: [minted.serial] }));
+    await taken(node, 2);
+    expect(await isIn(node, pemOf(old), minted)).toBe(false);
+  });
+
+  test("neither TLS 1.2, nor a caller without a certificate, nor a resumed session gets in, before or after reloads", async () => {
+    const { node, listAt } = await start([old]);
+    const minted = old.client("acme/root");
+    let session: Buffer | undefined;
+    for (let reload = 0; reload < 3; reload++) {
+      expect(await isIn(node, pemOf(old), minted, { maxVersion: "TLSv1.2" })).toBe(false);
+      expect(await isIn(node, pemOf(old), {})).toBe(false);
+      const outcome = await knock(node, pemOf(old), minted, { session });
+      expect(outcome).toMatchObject({ isReused: false });
+      if (outcome !== "refused") ({ session } = outcome);
+      await putServer(node, old.server());
+      await put(node.config.tls.ca, pemOf(old, ...(reload % 2 === 0 ? [young] : [])));
+      await node.reloadCredentials();
+    }
+    await put(listAt("old.crl"), old.list({ revoked: [minted.serial] }));
+    await node.reloadCredentials();
+    expect(await isIn(node, pemOf(old), minted, { session })).toBe(false);
+  });
+
+  const rotations = 100;
+  test("rotations in quick succession fail no call, on connections that are there and on new ones", async () => {
+    const { node } = await start([old]);
+    const minted = old.client("acme/root");
+    const client = clientOf(node, pemOf(old), minted);
+    const { next } = await follower(client);
+    let isOver = false;
+    let calls = 0;
+    const calling = (async () => {
+      for (; !isOver; calls++) await client.produce(["x"], { topic: "orders" });
+    })();
+    const callAnew = async (): Promise<void> => {
+      const keys = { ca: pemOf(old), cert: minted.certPem, key: minted.keyPem };
+      await using other = Client.connect({ address: node.address, ...keys });
+      await other.produce(["y"], { topic: "orders" });
+    };
+    const servers = [old.server(), old.server()];
+    for (let rotation = 0; rotation < rotations; rotation++) {
+      await putServer(node, servers[rotation % 2]!);
+      await put(node.config.tls.ca, rotation % 2 === 0 ? pemOf(old, young) : pemOf(young, old));
+      await Promise.all([node.reloadCredentials(), callAnew()]);
+    }
+    isOver = true;
+    await calling;
+    expect(calls).toBeGreaterThan(rotations / 10);
+    expect(await node.metric('aclog_credentials_reloads_total{result="changed"}')).toBeGreaterThanOrEqual(rotations);
+    expect((await next).done).toBe(false);
+  });
+});

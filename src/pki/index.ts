@@ -23,3 +23,4 @@ export {
 export { type Reason, reasons } from "./reasons.js";
 export { type Revocation, type Target, type WrittenList, renewLists, revokeCertificates } from "./revoke.js";
 export { ShortLivedAuthority, type ShortLivedOptions, issueSelfSigned } from "./short-lived.js";
+export { TrialAuthority, type TrialCertificate, type TrialContent, issueAlone } from "./trial.js";

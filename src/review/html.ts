@@ -143,7 +143,7 @@ ${listed.join("")}</ul>
 }
 
 /** As a Content-Security-Policy names what is inline. */
-function hashOf(content: string): string {
+export function hashOf(content: string): string {
   return `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
 }
 
@@ -156,6 +156,6 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** As text, and as the value of a quoted attribute. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => entities[sign]!);
 }

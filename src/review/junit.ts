@@ -36,7 +36,7 @@ const entities: Readonly<Record<string, string>> = {
 };
 
 /** Text for an attribute or an element. Characters that XML has no way to write become a question mark. */
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text
     .replace(/[&<>"']/g, (sign) => entities[sign]!)
     .replace(/[\t\n\r]/g, (sign) => `&#${sign.charCodeAt(0)};`)

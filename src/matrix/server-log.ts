@@ -2,12 +2,18 @@
 import { EventEmitter, once } from "node:events";
 import { type Logger, pino } from "pino";
 
-interface Line {
+/** A line of the log, as far as the matrix reads it. */
+export interface Line {
   readonly level: number;
   readonly msg?: string;
   readonly peer?: string;
   readonly principal?: string;
+  readonly tenant?: string;
+  readonly topic?: string;
   readonly reason?: string;
+  /** Why a connection was refused, in the word by which it is counted. */
+  readonly kind?: string;
+  readonly requestId?: string;
   readonly method?: string;
   /** Of a request that is no call of any method. */
   readonly path?: string;
@@ -16,10 +22,13 @@ interface Line {
   readonly milliseconds?: number;
 }
 
+/** What a denial is about. */
+export type Asked = Pick<Line, "principal" | "tenant" | "topic">;
+
 /** What became of one connection. */
 export type Entrance =
   | { readonly principal: string; readonly refusal: undefined }
-  | { readonly principal: undefined; readonly refusal: string };
+  | { readonly principal: undefined; readonly refusal: string; readonly kind: string };
 
 const errorLevel = 50;
 
@@ -33,6 +42,8 @@ export class ServerLog {
   /** What the server itself calls an error; a test of rights should bring none about. */
   readonly errors: string[] = [];
   readonly #entrances = new Map<string, Entrance>();
+  readonly #denials = new Map<string, string>();
+  readonly #noted = new Map<string, Line[]>();
   readonly #events = new EventEmitter().setMaxListeners(0);
 
   constructor() {
@@ -50,17 +61,52 @@ export class ServerLog {
     }
   }
 
+  /** Why something about this was denied last, in the server's words; undefined if it was not since it was asked for. */
+  takeDenial(asked: Asked): string | undefined {
+    const key = keyOf(asked);
+    const reason = this.#denials.get(key);
+    this.#denials.delete(key);
+    return reason;
+  }
+
+  /** From now on what is said of the call with this request id is kept, until it is asked for. */
+  note(requestId: string): void {
+    this.#noted.set(requestId, []);
+  }
+
+  /** What was said of a call that was noted; it is forgotten then. */
+  linesOf(requestId: string): readonly Line[] {
+    const lines = this.#noted.get(requestId) ?? [];
+    this.#noted.delete(requestId);
+    return lines;
+  }
+
+  /** Resolves with the next line that says this. @throws AbortError */
+  async said(message: string, signal = AbortSignal.timeout(patienceMs)): Promise<Line> {
+    for (;;) {
+      const [line] = (await once(this.#events, "line", { signal })) as [Line];
+      if (line.msg === message) return line;
+    }
+  }
+
   #take(text: string): void {
     const line = JSON.parse(text) as Line;
     if (line.level >= errorLevel) this.errors.push(line.msg ?? text);
+    if (line.msg === "denied") this.#denials.set(keyOf(line), line.reason ?? "");
+    if (line.requestId !== undefined) this.#noted.get(line.requestId)?.push(line);
     if ((line.method ?? line.path) !== undefined && line.code !== undefined) {
       // Of a request that is refused while its stream goes on, the call has another line when it ends.
       if (line.milliseconds !== undefined || line.path !== undefined) this.calls++;
-    } else if (line.peer !== undefined && line.reason !== undefined) {
-      this.#entrances.set(line.peer, { principal: undefined, refusal: line.reason });
-    } else if (line.peer !== undefined && line.principal !== undefined) {
+    } else if (line.peer !== undefined && line.msg === "connection refused") {
+      const { reason = "", kind = "" } = line;
+      this.#entrances.set(line.peer, { principal: undefined, refusal: reason, kind });
+    } else if (line.peer !== undefined && line.msg === "connected" && line.principal !== undefined) {
       this.#entrances.set(line.peer, { principal: line.principal, refusal: undefined });
     }
-    this.#events.emit("line");
+    this.#events.emit("line", line);
   }
+}
+
+function keyOf({ principal, tenant, topic }: Asked): string {
+  return [principal, tenant, topic].join(" ");
 }

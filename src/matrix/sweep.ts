@@ -3,6 +3,13 @@ import type { Store } from "./stage.js";
 
 const readBytes = 1024 * 1024;
 
+/** A record that has a mark, and where it is. */
+export interface MarkedRecord {
+  readonly text: string;
+  /** With its tenant. */
+  readonly topic: string;
+}
+
 /** Marks cells, so that what each of them sent can be told apart in what is stored. */
 export class Marks {
   readonly #prefix: string;
@@ -35,6 +42,35 @@ export class Marks {
       }
     }
     return found;
+  }
+
+  /**
+   * Where records are that have come since the last time, each by what it says from the mark on, up to 80 characters.
+   * @param seen how far each topic was looked through, by its id; brought up to now
+   */
+  async since(store: Store, tenants: readonly string[], seen: Map<string, bigint>): Promise<readonly MarkedRecord[]> {
+    const found: MarkedRecord[] = [];
+    for (const tenant of tenants) {
+      for (const log of store.topics(tenant)) {
+        const { base: first, next } = log.range();
+        const from = seen.get(log.topicId) ?? 0n;
+        let base = from > first ? from : first;
+        while (base < next) {
+          const frames = await log.read(base, { maxRecords: 10_000, maxBytes: readBytes });
+          const texts = frames.parts.flatMap((part) => [...this.#textsIn(part)]);
+          found.push(...texts.map((text) => ({ text, topic: `${tenant}/${log.topic}` })));
+          base = frames.next;
+        }
+        seen.set(log.topicId, next);
+      }
+    }
+    return found;
+  }
+
+  *#textsIn(bytes: Buffer): Generator<string, void, undefined> {
+    for (let at = bytes.indexOf(this.#prefix); at !== -1; at = bytes.indexOf(this.#prefix, at + 1)) {
+      yield bytes.toString("latin1", at, at + 80);
+    }
   }
 
   *#in(bytes: Buffer): Generator<number, void, undefined> {

@@ -5,7 +5,7 @@ import { UnreadableRequest, readProduceRequest } from "../wire/requests.js";
 import type { Store } from "./stage.js";
 
 /** What a refused caller must not have changed. */
-interface TopicState {
+export interface TopicState {
   readonly topicId: string;
   readonly base: bigint;
   readonly next: bigint;
@@ -37,7 +37,15 @@ export class TopicView {
     if (isSystemName(this.topic)) return;
     const log = await this.#store.open(this.tenant, this.topic);
     const { base, next } = log.range();
-    if (base === next) await (await log.append(preparedRecord, {})).durable;
+    if (base === next) await this.append(preparedText);
+  }
+
+  /** Stores a record with this text. */
+  async append(text: string): Promise<void> {
+    const log = await this.#store.open(this.tenant, this.topic);
+    await (
+      await log.append(batchOf(text), {})
+    ).durable;
   }
 
   /** Sees to it that there is no such topic. */
@@ -65,7 +73,8 @@ export function changeBetween(before: TopicState | undefined, after: TopicState 
   return changes.length === 0 ? "nothing" : changes.join(", ");
 }
 
-const preparedRecord = batchOf("for whoever may read it");
+/** What stands in a topic that was prepared. */
+export const preparedText = "for whoever may read it";
 
 function batchOf(value: string): Parameters<NonNullable<ReturnType<Store["find"]>>["append"]>[0] {
   const bytes = logServiceDefinition.Produce.requestSerialize({ records: [{ value: Buffer.from(value) }] });

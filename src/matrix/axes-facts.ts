@@ -1,0 +1,207 @@
+/** What was seen of a cell of the axes, and whether it is what the oracle says. Nothing here asks the server. */
+import type { Errand } from "./axes/actions.js";
+import { counterName, refusedConnections } from "./counters.js";
+import type { CallEnd, Cell, Entrance, Expected } from "./oracle.js";
+import type { Line } from "./server-log.js";
+import type { MarkedRecord } from "./sweep.js";
+import { type TopicState, changeBetween, preparedText } from "./topic-view.js";
+import type { Ending } from "./wire.js";
+
+/** What became of one connection. */
+export interface Knocked {
+  readonly due: Entrance;
+  /** Whom the server takes the caller for, or why it turned him away; undefined: nobody listened. */
+  readonly seen: { readonly principal: string } | { readonly word: string; readonly said: string } | undefined;
+  /** Whether the server said anything in HTTP. */
+  readonly isSpokenTo: boolean;
+}
+
+export interface Facts {
+  readonly knocks: readonly Knocked[];
+  /** Undefined: it was not over when it had to be, or was never made. */
+  readonly ending: Ending | undefined;
+  /** What the call delivered. */
+  readonly messages: readonly Buffer[];
+  readonly before: TopicState | undefined;
+  readonly after: TopicState | undefined;
+  /** What the log says of the call. */
+  readonly lines: readonly Line[];
+  /** How long the connection lived after the event, where it had to end; Infinity: it goes on. */
+  readonly closedAfterMs: number | undefined;
+  /** What kept the cell from being tried as it should be. */
+  readonly troubles: readonly string[];
+}
+
+/** What is promised of connections that rest on what is good no more, in milliseconds. */
+const promisedMs = 1_000;
+
+/** In words, each what is not as it must be. */
+export function problemsIn(cell: Cell, expected: Expected, errand: Errand, facts: Facts): readonly string[] {
+  const isTold = facts.troubles.length > 0;
+  return [
+    ...facts.troubles,
+    ...facts.knocks.flatMap((knocked) => wrongEntrance(knocked, errand)),
+    ...wrongClosing(facts),
+    ...(isTold ? [] : [...wrongEnd(cell, expected, errand, facts), ...wrongChange(cell, expected, facts)]),
+    ...(isTold ? [] : wrongLog(expected, facts)),
+  ];
+}
+
+/** The server's own words for a refusal; empty where there is none. */
+export function saidOf({ knocks, lines, ending }: Facts): string {
+  const turnedAway = knocks.map(({ seen }) => (seen !== undefined && "said" in seen ? seen.said : ""));
+  const denied = lines.find(({ msg }) => msg === "denied")?.reason;
+  return turnedAway.find((said) => said !== "") ?? denied ?? ending?.details ?? "";
+}
+
+/** The counters that a refusal makes go up by one, each as often as it does. */
+export function countersOf(cell: Cell, expected: Expected, { knocks }: Pick<Facts, "knocks">): readonly string[] {
+  const { call } = expected;
+  const { path: method } = cell.action;
+  const isAnswered = typeof call === "object" && call.status !== "cut off";
+  return [
+    ...knocks.flatMap(({ seen }) =>
+      seen !== undefined && "word" in seen ? [counterName(refusedConnections, { reason: seen.word })] : [],
+    ),
+    ...(isAnswered ? [counterName("aclog_call_duration_seconds_count", { method, code: call.status })] : []),
+  ];
+}
+
+/** Where what was sent must be, and nowhere else. @param records those with a mark of this cell */
+export function wrongRecords(
+  cell: Cell,
+  expected: Expected,
+  errand: Errand,
+  records: readonly MarkedRecord[],
+): readonly string[] {
+  // A consumer group bears the mark too, and the server keeps positions in a topic of its own.
+  const isGroup = cell.action.path.startsWith("/log.v1.Offsets/");
+  const found = records.filter(({ topic }) => !(isGroup && topic === "acme/_offsets"));
+  return [...whereMarksBelong(cell, expected, errand)].flatMap(([mark, due]) => {
+    const topics = found.filter(({ text }) => text.startsWith(mark)).map(({ topic }) => topic);
+    return topics.join() === due.join()
+      ? []
+      : [`what was sent is stored in ${inList(topics)} and not in ${inList(due)}`];
+  });
+}
+
+function whereMarksBelong(cell: Cell, expected: Expected, errand: Errand): ReadonlyMap<string, readonly string[]> {
+  const { action, moment, credential } = cell;
+  const { tenant, topic, home, mark, laterMark, principal } = errand;
+  const here = [`${tenant}/${topic}`];
+  const isDone = expected.call === "done";
+  const places = (first: readonly string[], later: readonly string[]): ReadonlyMap<string, readonly string[]> =>
+    new Map([
+      [mark, first],
+      [laterMark, later],
+    ]);
+  if (action.proof === "stores the first mark") {
+    if (credential.entrance !== "in") return places([], []);
+    const goesOn = isDone && expected.isUnderWay;
+    if (!action.isLater) return places(isDone || expected.isUnderWay ? here : [], goesOn ? here : []);
+    const isBegun = expected.isUnderWay || (expected.staysConnected && !losesRights(cell));
+    return places(isDone ? here : [], isBegun ? [`${principal.split("/", 1)[0]!}/${home}`] : []);
+  }
+  // To whom a stream goes on delivering, something is delivered.
+  const isFollowed = action.proof === "hands over the record" && expected.isUnderWay && isDone;
+  return places([], isFollowed && moment.event !== "nothing" ? here : []);
+}
+
+function losesRights({ moment: { event } }: Cell): boolean {
+  return event === "the rules go" || event === "the roles go";
+}
+
+function wrongEntrance({ due, seen, isSpokenTo }: Knocked, { principal }: Errand): readonly string[] {
+  if (seen === undefined) return due !== "in" && due.layer === "port" ? [] : ["nobody listened"];
+  if ("principal" in seen) {
+    if (due !== "in") return [`was let in as ${seen.principal}`];
+    return seen.principal === principal ? [] : [`is taken for ${seen.principal}`];
+  }
+  const spokenTo = isSpokenTo ? ["was spoken to in HTTP although he was turned away"] : [];
+  const why = `${seen.word} (${seen.said})`;
+  if (due === "in") return [`was turned away as ${why}`, ...spokenTo];
+  return due.word === seen.word ? spokenTo : [`was turned away as ${why} and not as ${due.word}`, ...spokenTo];
+}
+
+function wrongClosing({ closedAfterMs }: Facts): readonly string[] {
+  if (closedAfterMs === undefined || closedAfterMs <= promisedMs) return [];
+  if (closedAfterMs === Infinity) return ["the connection stays open"];
+  return [`the connection was closed only after ${Math.round(closedAfterMs)} ms`];
+}
+
+function wrongEnd(cell: Cell, expected: Expected, errand: Errand, facts: Facts): readonly string[] {
+  const { call } = expected;
+  if (facts.ending === undefined) return [`the call is still open and not ${inWords(call)}`];
+  const seen = asSeen(cell, errand, facts, facts.ending);
+  const isSame =
+    typeof call === "string" || typeof seen === "string"
+      ? seen === call
+      : seen.status === call.status && seen.reason === call.reason;
+  const { details } = facts.ending;
+  if (!isSame) return [`came to ${inWords(seen)}${details === "" ? "" : ` (${details})`} and not ${inWords(call)}`];
+  // A stream that was under way had brought what it was allowed to bring until then.
+  const isLeak = call !== "done" && !expected.isUnderWay && handsOver(cell, errand, facts);
+  return isLeak ? ["something was delivered all the same"] : [];
+}
+
+/** Without the layer, which nobody sees. */
+type SeenEnd = "done" | "shows nothing" | { readonly status: string; readonly reason: string };
+
+function asSeen(cell: Cell, errand: Errand, facts: Facts, { status, reason }: Ending): SeenEnd {
+  if (status !== "OK") return { status, reason };
+  const { action, resource } = cell;
+  const isSilent = action.proof.startsWith("hands over") && !handsOver(cell, errand, facts);
+  // What the server writes for itself does not have the words of what was prepared.
+  const isServersRecord = resource.isServersOwn === true && action.proof === "hands over the record";
+  return isSilent && !(isServersRecord && facts.messages.length > 0) ? "shows nothing" : "done";
+}
+
+/** Whether anything came that only those may see who have the right to it. */
+function handsOver({ action }: Cell, { mark }: Errand, { messages, before }: Facts): boolean {
+  const id = Buffer.from(before?.topicId ?? "", "hex");
+  const secrets: Readonly<Record<string, readonly Buffer[]>> = {
+    "hands over the record": [Buffer.from(preparedText)],
+    "hands over the topic's id": [id],
+    "hands over the group's name": [Buffer.from(mark)],
+  };
+  const watched = secrets[action.proof] ?? [Buffer.from(preparedText), id];
+  return messages.some((message) => watched.some((secret) => secret.length > 0 && message.includes(secret)));
+}
+
+/** What became of the topic. Of a stream records are looked for by their marks instead. */
+function wrongChange({ action, resource }: Cell, { call }: Expected, { before, after }: Facts): readonly string[] {
+  if (action.isHeld || resource.isServersOwn || resource.isNoName) return [];
+  const done = call === "done" ? (changes[action.proof] ?? "nothing") : "nothing";
+  const due = done === "stored 1" && before === undefined ? `made the topic, ${done}` : done;
+  const change = changeBetween(before, after);
+  return change === due ? [] : [`what happened to the topic is "${change}" and not "${due}"`];
+}
+
+function wrongLog({ call }: Expected, { lines }: Facts): readonly string[] {
+  if (typeof call !== "object") return [];
+  const codes = lines.flatMap(({ code }) => (code === undefined ? [] : [code]));
+  if (call.status === "cut off")
+    return codes.length === 0 ? [] : ["the log has a call of somebody who was turned away"];
+  return [
+    ...(call.layer === "policy" && !lines.some(({ msg }) => msg === "denied")
+      ? ["the log does not say that it was denied"]
+      : []),
+    ...(codes.includes(call.status) ? [] : [`the log has no call with ${call.status}`]),
+  ];
+}
+
+const changes: Readonly<Partial<Record<Cell["action"]["proof"], string>>> = {
+  "stores the first mark": "stored 1",
+  "makes the topic": "made the topic",
+  "removes the topic": "removed the topic",
+  "removes records": "removed records",
+  "changes the settings": "changed the settings",
+};
+
+function inWords(end: CallEnd | SeenEnd): string {
+  return typeof end === "string" ? `"${end}"` : `${end.status} ${end.reason}`.trim();
+}
+
+function inList(topics: readonly string[]): string {
+  return topics.length === 0 ? "no topic" : topics.join(" and ");
+}

@@ -1,0 +1,258 @@
+/** The axis of credentials: what a caller shows, and, in plain words, what it is to come to. */
+import type { TrialAuthority, TrialCertificate, TrialContent } from "../../pki/index.js";
+import { issueAlone } from "../../pki/index.js";
+
+/** Where a caller is turned away before it can ask for anything. `TLS`: by OpenSSL; `identity`: by what aclog makes of its certificate. */
+export type EntranceLayer = "TLS" | "identity";
+
+/** What a refusal at the entrance looks like from within. */
+export interface TurnedAway {
+  readonly layer: EntranceLayer;
+  /** As it is counted, in `aclog_connections_refused_total`, and in the log's `kind`. */
+  readonly word: string;
+}
+
+export interface Credential {
+  readonly name: string;
+  readonly entrance: "in" | TurnedAway;
+  /** Whether it is worth anything only as long as the clients' authority is trusted. */
+  readonly needsAuthority: boolean;
+  /** What is shown. Left out for what is no certificate: `plain`. */
+  readonly plain?: "HTTP/1.1" | "HTTP/2" | "TLS without a certificate" | "TLS 1.2";
+  readonly make?: (signers: Signers, who: Who) => Shown;
+  /** What is done with it before it is tried: it is a good one until then. */
+  readonly spoiledBy?: "revocation" | "expiry";
+  /** It is refused under every policy and all rules for names, so it can be tried in anybody's place. */
+  readonly isBadAnywhere?: true;
+  /** It is let in once, while it is good, and tries to go on with the session of then. */
+  readonly resumes?: true;
+}
+
+/** Who can sign for this run. */
+export interface Signers {
+  readonly authority: TrialAuthority;
+  readonly intermediate: TrialAuthority;
+  /** Vouches for the tenant `globex` alone. */
+  readonly ofGlobex: TrialAuthority;
+  /** Not trusted. */
+  readonly unknown: TrialAuthority;
+  /** Not trusted, with the name of `authority`. */
+  readonly namesake: TrialAuthority;
+}
+
+/** Whose certificate it is, or pretends to be. */
+export interface Who {
+  readonly tenant: string;
+  readonly name: string;
+  readonly notAfter?: Date;
+}
+
+/** A certificate, with those that are shown beside it. */
+export interface Shown {
+  readonly certificate: TrialCertificate;
+  readonly chain?: readonly string[];
+}
+
+/** The trust domain of the matrix. */
+export const trustDomain = "matrix.example";
+
+const subjectOf = ({ tenant, name }: Who): TrialContent["subject"] => [
+  ["O", tenant],
+  ["CN", name],
+];
+const plainly = (who: Who): TrialContent => ({
+  subject: subjectOf(who),
+  ...(who.notAfter && { notAfter: who.notAfter }),
+});
+const spiffeId = ({ tenant, name }: Who): string => `spiffe://${trustDomain}/ns/${tenant}/sa/${name}`;
+
+/** Signed by the clients' authority. */
+const bySigner =
+  (content: (who: Who) => Partial<TrialContent>) =>
+  ({ authority }: Signers, who: Who): Shown => ({
+    certificate: authority.issue({ ...plainly(who), ...content(who) }),
+  });
+
+const hourMs = 3_600_000;
+const fromNow = (hours: number): Date => new Date(Date.now() + hours * hourMs);
+
+const atTls = (word: string): TurnedAway => ({ layer: "TLS", word });
+const atIdentity = (word: string): TurnedAway => ({ layer: "identity", word });
+
+const plain: readonly Credential[] = [
+  { name: "plain text, HTTP/1.1", entrance: atTls("protocol"), needsAuthority: false, plain: "HTTP/1.1" },
+  { name: "plain text, HTTP/2", entrance: atTls("protocol"), needsAuthority: false, plain: "HTTP/2" },
+  {
+    name: "TLS without a certificate",
+    entrance: atTls("no_certificate"),
+    needsAuthority: false,
+    plain: "TLS without a certificate",
+  },
+];
+
+const welcome: readonly Credential[] = [
+  { name: "valid", entrance: "in", needsAuthority: true, make: bySigner(plainly) },
+  {
+    name: "valid, through an intermediate",
+    entrance: "in",
+    needsAuthority: true,
+    make: ({ intermediate }, who) => ({
+      certificate: intermediate.issue(plainly(who)),
+      chain: [intermediate.certificatePem],
+    }),
+  },
+  {
+    name: "SPIFFE",
+    entrance: "in",
+    needsAuthority: true,
+    make: bySigner((who) => ({ subject: [], uris: [spiffeId(who)] })),
+  },
+];
+
+const untrusted: readonly Credential[] = [
+  {
+    name: "TLS 1.2, with a valid certificate",
+    entrance: atTls("protocol"),
+    needsAuthority: false,
+    plain: "TLS 1.2",
+    make: bySigner(plainly),
+  },
+  {
+    name: "unknown authority",
+    entrance: atTls("untrusted"),
+    needsAuthority: false,
+    make: ({ unknown }, who) => ({ certificate: unknown.issue(plainly(who)) }),
+  },
+  {
+    name: "same-named authority with another key",
+    entrance: atTls("untrusted"),
+    needsAuthority: false,
+    make: ({ namesake }, who) => ({ certificate: namesake.issue(plainly(who)) }),
+  },
+  {
+    name: "self-signed",
+    entrance: atTls("untrusted"),
+    needsAuthority: false,
+    make: (_signers, who) => ({ certificate: issueAlone(plainly(who)) }),
+  },
+  {
+    name: "missing intermediate",
+    entrance: atTls("untrusted"),
+    needsAuthority: false,
+    make: ({ intermediate }, who) => ({ certificate: intermediate.issue(plainly(who)) }),
+  },
+  {
+    name: "expired",
+    entrance: atTls("expired"),
+    needsAuthority: true,
+    make: bySigner(() => ({ notBefore: fromNow(-2), notAfter: fromNow(-1) })),
+  },
+  {
+    name: "not yet valid",
+    isBadAnywhere: true,
+    entrance: atTls("not_yet_valid"),
+    needsAuthority: true,
+    make: bySigner(() => ({ notBefore: fromNow(1), notAfter: fromNow(2) })),
+  },
+  {
+    name: "for servers only",
+    entrance: atTls("wrong_usage"),
+    needsAuthority: true,
+    make: bySigner(() => ({ usage: "serverAuth" })),
+  },
+];
+
+const unfit: readonly Credential[] = [
+  {
+    name: "no usage",
+    isBadAnywhere: true,
+    entrance: atIdentity("wrong_usage"),
+    needsAuthority: true,
+    make: bySigner(() => ({ usage: "none" })),
+  },
+  {
+    name: "an authority's, as a client's",
+    isBadAnywhere: true,
+    entrance: atIdentity("authority_as_client"),
+    needsAuthority: true,
+    make: bySigner(() => ({ isCa: true })),
+  },
+  {
+    name: "weak key, RSA with 1,024 bits",
+    isBadAnywhere: true,
+    entrance: atIdentity("weak"),
+    needsAuthority: true,
+    make: bySigner(() => ({ key: "weak" })),
+  },
+  {
+    name: "revoked",
+    entrance: atIdentity("revoked"),
+    needsAuthority: true,
+    make: bySigner(plainly),
+    spoiledBy: "revocation",
+  },
+  {
+    name: "right name, from another tenant's authority",
+    entrance: atIdentity("other_authority"),
+    needsAuthority: false,
+    make: ({ ofGlobex }, who) => ({ certificate: ofGlobex.issue(plainly(who)) }),
+  },
+  {
+    name: "resumed session, after expiry",
+    entrance: atTls("expired"),
+    needsAuthority: true,
+    make: bySigner(plainly),
+    spoiledBy: "expiry",
+    resumes: true,
+  },
+  {
+    name: "resumed session, after revocation",
+    entrance: atIdentity("revoked"),
+    needsAuthority: true,
+    make: bySigner(plainly),
+    spoiledBy: "revocation",
+    resumes: true,
+  },
+];
+
+/** One that is signed properly and has no name that is one here. */
+function nameless(name: string, content: (who: Who) => Partial<TrialContent>): Credential {
+  return { name, entrance: atIdentity("no_name"), needsAuthority: true, isBadAnywhere: true, make: bySigner(content) };
+}
+
+/** With this in the place of its name. */
+function called(name: string, commonName: (name: string) => string): Credential {
+  return nameless(name, (who) => ({
+    subject: [
+      ["O", who.tenant],
+      ["CN", commonName(who.name)],
+    ],
+  }));
+}
+
+const misnamed: readonly Credential[] = [
+  called("empty CN", () => ""),
+  nameless("two CNs", (who) => ({ subject: [...subjectOf(who), ["CN", who.name]] })),
+  called("separators in the CN", (name) => `${name},O=globex`),
+  called("a path in the CN", (name) => `../acme/${name}`),
+  called("NUL in the CN", (name) => `${name}\0.globex`),
+  called("newline in the CN", (name) => `${name}\nCN=root`),
+  // The first letter is a Cyrillic one.
+  called("non-ASCII in the CN", (name) => `\u0430${name.slice(1)}`),
+  called("a wildcard as the CN", () => "*"),
+  {
+    name: "SPIFFE, of another trust domain",
+    entrance: atIdentity("no_name"),
+    needsAuthority: true,
+    make: bySigner((who) => ({ uris: [`spiffe://other.example/ns/${who.tenant}/sa/${who.name}`] })),
+  },
+  {
+    name: "of a tenant that is not declared",
+    entrance: atIdentity("tenant_undeclared"),
+    needsAuthority: true,
+    make: bySigner(({ name }) => ({ subject: subjectOf({ tenant: "nobody", name }) })),
+  },
+];
+
+/** In the order in which a report has them. */
+export const credentials: readonly Credential[] = [...welcome, ...plain, ...untrusted, ...unfit, ...misnamed];

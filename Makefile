@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix certs certs-issue certs-renew certs-revoke certs-list certs-check generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
+.PHONY: help build check test run matrix matrix-full certs certs-issue certs-renew certs-revoke certs-list certs-check generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -58,6 +58,10 @@ run: build ## make certificates if there are none, and serve on 127.0.0.1:8400
 matrix: build ## try on the wire what policy/matrix.csv states; make certificates if there are none
 	@[ -f certs/ca.crt ] || ./aclog certs init
 	@./aclog matrix
+
+matrix-full: build ## the same with every combination of credential, method, topic and moment, which takes long (MATRIX="--html matrix.html")
+	@[ -f certs/ca.crt ] || ./aclog certs init
+	@./aclog matrix --full $(MATRIX)
 
 bench: build ## measure it beside a bare grpc-js server (BENCH="--seconds 1 --json")
 	@node bench/run.mjs $(BENCH)

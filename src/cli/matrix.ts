@@ -1,7 +1,8 @@
 /** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { styleText } from "node:util";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Paint } from "../review/index.js";
 import { parsePath } from "./arguments.js";
 import { withBar } from "./bar.js";
@@ -17,6 +18,10 @@ interface MatrixFlags {
   readonly caKey?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly quick?: true;
+  readonly full?: true;
+  readonly junit?: string;
+  readonly html?: string;
   readonly json?: true;
 }
 
@@ -27,8 +32,9 @@ export function addMatrix(program: Command): void {
     .description(
       "Try on the wire what a policy's matrix.csv states: start a server with that policy and no data, connect as each " +
         "principal with its certificate, do what each row speaks about, and see to it that a refusal left nothing behind; " +
-        "also as callers who must not get in at all. A server that is running and its data are not touched. Exits with " +
-        "1 if anything is not as stated.",
+        "also as callers who must not get in at all. Then, under a small policy of its own, try every pair of credential, " +
+        "method, topic and moment, such as a revoked certificate in the midst of a stream. A server that is running and its " +
+        "data are not touched. Exits with 1 if anything is not as it must be.",
     )
     .option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
     .option("--certs <DIR>", "where the certificates are", parsePath, defaultCertificates)
@@ -37,14 +43,21 @@ export function addMatrix(program: Command): void {
     .option("--ca-key <FILE>", "the authority's key, if it is here (default: ca.key in --certs)", parsePath)
     .option("--cert <FILE>", "the server's certificate (default: server.crt in --certs)", parsePath)
     .option("--key <FILE>", "the server's private key (default: server.key in --certs)", parsePath)
+    .addOption(new Option("--quick", "only what matrix.csv states, and who must not get in").conflicts("full"))
+    .option("--full", "every combination of credential, method, topic and moment, and not only every pair: takes long")
+    .option("--junit <FILE>", "write a JUnit report there too, for CI", parsePath)
+    .option("--html <FILE>", "write a page there too, for an auditor", parsePath)
     .option("--json", "print one object")
-    .addHelpText("after", "\nExample:\n  aclog matrix --policy ./policy --certs ./certs")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  aclog matrix --policy ./policy --certs ./certs\n  aclog matrix --html matrix.html --junit matrix.xml",
+    )
     .action((flags: MatrixFlags) => matrix(flags));
 }
 
 async function matrix(flags: MatrixFlags): Promise<void> {
-  const { certs, policy, json } = flags;
-  const { formatReport, reportObject, runMatrix } = await import("../matrix/index.js");
+  const { certs, policy, json, junit, html, full, quick } = flags;
+  const { formatReport, matrixAsHtml, matrixAsJunit, reportObject, runMatrix } = await import("../matrix/index.js");
   const ca = flags.ca ?? join(certs, "ca.crt");
   const options = {
     policyDir: policy,
@@ -54,10 +67,13 @@ async function matrix(flags: MatrixFlags): Promise<void> {
       ca,
       caKey: flags.caKey ?? join(certs, "ca.key"),
     },
+    axes: full ? ("all" as const) : quick ? undefined : ("pairs" as const),
   };
   await untilStopped(async (signal) => {
     const report = await withBar("cells", (onProgress) => runMatrix({ ...options, signal, onProgress }));
     if (!report.ok) process.exitCode = 1;
+    if (junit !== undefined) await writeFile(junit, matrixAsJunit(report));
+    if (html !== undefined) await writeFile(html, matrixAsHtml(report));
     await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
   });
 }

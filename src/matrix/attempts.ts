@@ -21,6 +21,8 @@ export interface Scene {
   readonly mark: string;
   /** Whether the caller may produce to the topic: who creates by producing needs both. */
   readonly mayProduce: boolean;
+  /** Why the server says that it denied the caller something about the topic, since this was asked the last time; undefined if it says nothing. */
+  readonly saidDenied?: () => string | undefined;
 }
 
 export interface Attempt {
@@ -30,6 +32,8 @@ export interface Attempt {
   readonly needs: "the topic" | "no topic";
   /** What it does to the topic when it is allowed, in the words of `changeBetween`; any one of them will do. */
   readonly effects: readonly string[];
+  /** True when it refuses by leaving out, which is not worth a line in the log. */
+  readonly lists?: true;
   /** True when it hands over what is stored. */
   readonly reads?: true;
   /** Left out where it says nothing about the action. */
@@ -140,6 +144,7 @@ const consume: readonly Attempt[] = [
   },
   {
     method: "Offsets.List",
+    lists: true,
     needs: "the topic",
     effects: ["nothing"],
     reads: true,
@@ -167,6 +172,7 @@ const describe: readonly Attempt[] = [
   },
   {
     method: "Topics.List",
+    lists: true,
     needs: "the topic",
     effects: ["nothing"],
     reads: true,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { whyUnreadable } from "../read-file.js";
 import { type Finding, OperatorError } from "../errors.js";
 import { parsePrincipal } from "../names.js";
-import { ShortLivedAuthority } from "../pki/index.js";
+import { ShortLivedAuthority, TrialAuthority } from "../pki/index.js";
 import type { ClientKeys } from "./stage.js";
 
 /** Where certificates are. */
@@ -24,6 +24,8 @@ export interface Certificates {
   readonly issued: readonly string[];
   /** What can sign as the real authority; undefined when its key is not here. */
   readonly authority: ShortLivedAuthority | undefined;
+  /** The same, for what no authority signs; undefined with it. */
+  readonly trial: TrialAuthority | undefined;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function findCertificates(
   principals: readonly string[],
   places: CertificatePlaces,
 ): Promise<Certificates> {
-  const authority = await openAuthority(places);
+  const { authority, trial } = await openAuthority(places);
   const keysOf = new Map<string, ClientKeys>();
   const issued: string[] = [];
   const findings: Finding[] = [];
@@ -59,12 +61,12 @@ export async function findCertificates(
     const instead = authority === undefined ? `; with the authority's key in ${places.caKey} they would be made` : "";
     throw new OperatorError(`not every principal of the matrix has its certificate${instead}:`, findings);
   }
-  return { keysOf, issued, authority };
+  return { keysOf, issued, authority, trial };
 }
 
-async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<ShortLivedAuthority | undefined> {
+async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<Pick<Certificates, "authority" | "trial">> {
   const key = await tryRead(caKey);
-  if (isMissing(key)) return undefined;
+  if (isMissing(key)) return { authority: undefined, trial: undefined };
   if (!Buffer.isBuffer(key)) {
     throw new OperatorError("the authority's key cannot be read:", [{ source: caKey, problem: whyUnreadable(key) }]);
   }
@@ -74,7 +76,7 @@ async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<ShortLiv
     throw new OperatorError("the authority's certificate cannot be read:", [{ source: ca, problem }]);
   }
   try {
-    return ShortLivedAuthority.of(certificate, key);
+    return { authority: ShortLivedAuthority.of(certificate, key), trial: TrialAuthority.of(certificate, key) };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     throw new OperatorError(`${ca} and ${caKey} cannot issue: ${error.message}`, [], { cause: error });

@@ -2,17 +2,18 @@
 import { formatFinding } from "../errors.js";
 import { type Action, type StatedCase, actions } from "../authz/index.js";
 import { type Paint, topicGrid } from "../review/index.js";
+import { axesAsText } from "./axes-text.js";
 import { differs } from "./differences.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
 const maxTopicsWidth = 30;
 
-const legend =
+export const legend =
   "✓ allowed   ✗ refused   · not stated   (✓) no call does it: asked of the policy alone   ! not as stated";
 
 export function formatReport(report: MatrixReport, paint: Paint): string {
-  const { cells, outsiders, differences, issued, hasAuthority } = report;
+  const { cells, outsiders, differences, issued, hasAuthority, axes } = report;
   const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
   const lines = [
     ...tenants.flatMap((tenant) => gridOf(tenant, cells, paint)),
@@ -31,15 +32,24 @@ export function formatReport(report: MatrixReport, paint: Paint): string {
       paint("bad", source === undefined ? problem : formatFinding({ source, ...(line && { line }), problem })),
     ),
     ...(differences.length === 0 ? [] : [""]),
+    ...(axes === undefined ? [] : [...axesAsText(axes, paint), ""]),
     summaryOf(report),
   ];
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-const needsAuthority =
-  "not tried without the authority's key: expired, for servers only, of a tenant that is not declared";
+export const needsAuthority =
+  "not tried without the authority's key: expired, for servers only, with a weak key or without a name, and others that it signed";
 
-function summaryOf({ matrix, policyVersion, cells, calls, outsiders, differences, seconds }: MatrixReport): string {
+export function summaryOf({
+  matrix,
+  policyVersion,
+  cells,
+  calls,
+  outsiders,
+  differences,
+  seconds,
+}: MatrixReport): string {
   const keptOut = outsiders.filter(({ problem }) => problem === undefined).length;
   const counts = [
     counted(cells.length, "cell"),
@@ -78,7 +88,7 @@ function gridOf(tenant: string, cells: readonly TriedCell[], paint: Paint): stri
   return topicGrid(tenant, [...rows.values()], maxTopicsWidth, paint);
 }
 
-function markOf(tried: TriedCell | undefined): string {
+export function markOf(tried: TriedCell | undefined): string {
   if (tried === undefined) return "·";
   const mark = { allow: "✓", deny: "✗", neither: "?" }[tried.got];
   const placed = tried.attempts.length === 0 ? `(${mark})` : mark;

@@ -4,11 +4,14 @@ import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { type Socket, connect } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { parsePrincipal } from "../names.js";
-import { ShortLivedAuthority, certificatesIn, issueSelfSigned } from "../pki/index.js";
+import { type Principal, parsePrincipal } from "../names.js";
+import { ShortLivedAuthority, type TrialAuthority, certificatesIn, issueSelfSigned } from "../pki/index.js";
 import { logServiceDefinition } from "../wire/definition.js";
+import { credentials } from "./axes/credentials.js";
+import { counterName, miscounted, readCounters, refusedConnections } from "./counters.js";
 import { connectTls, localAddressOf } from "./sockets.js";
 import type { ClientKeys, Stage } from "./stage.js";
+import { framed } from "./wire.js";
 
 /** Who is neither cut off nor answered by then is not going to be. */
 const patienceMs = 10_000;
@@ -18,6 +21,8 @@ export interface Outsider {
   readonly who: string;
   /** Why the server cut the connection, in its words; undefined when it did not. */
   readonly refusal: string | undefined;
+  /** The word by which it counts that; undefined when it did not. */
+  readonly kind: string | undefined;
   /** What is wrong; undefined when he was kept out and nothing came of it. */
   readonly problem: string | undefined;
 }
@@ -34,6 +39,8 @@ export interface OutsiderOptions {
   readonly victim: Victim;
   /** What signs as the real authority; without it, those are left out who have its signature and still must not get in. */
   readonly authority: ShortLivedAuthority | undefined;
+  /** The same, for what no authority signs. */
+  readonly trial?: TrialAuthority | undefined;
   /** A tenant that the policy does not know. */
   readonly undeclaredTenant: string;
 }
@@ -50,13 +57,15 @@ export async function tryOutsiders(stage: Stage, options: OutsiderOptions): Prom
 /** What an outsider does. */
 interface Disguise {
   readonly who: string;
+  /** The word by which his refusal has to be counted, where only one will do. */
+  readonly due?: string;
   /** Begins to connect. */
   readonly knock: () => Socket;
   /** Tries to be served on that connection. Resolves, once it is over, with how he was served, if he was. */
   readonly speak: (socket: Socket, victim: Victim) => Promise<string | undefined>;
 }
 
-function disguises(stage: Stage, { victim, authority, undeclaredTenant }: OutsiderOptions): readonly Disguise[] {
+function disguises(stage: Stage, { victim, authority, trial, undeclaredTenant }: OutsiderOptions): readonly Disguise[] {
   const principal = parsePrincipal(victim.principal)!;
   const overTls = (who: string, options: ConnectionOptions): Disguise => ({
     who,
@@ -95,31 +104,66 @@ function disguises(stage: Stage, { victim, authority, undeclaredTenant }: Outsid
       "a certificate of a tenant that is not declared",
       authority.issue({ ...principal, tenant: undeclaredTenant }),
     ),
+    ...(trial === undefined ? [] : misfits(trial, principal)).map(({ who, due, options }) => ({
+      ...overTls(who, options),
+      due,
+    })),
   ];
 }
 
+/** Certificates of the real authority that make nobody a principal, whatever the policy says. */
+function misfits(authority: TrialAuthority, who: Principal): readonly Misfit[] {
+  return credentials.flatMap(({ name, entrance, isBadAnywhere, make }) => {
+    if (!isBadAnywhere || make === undefined || entrance === "in") return [];
+    // None of these is signed by another one.
+    const signers = {
+      authority,
+      intermediate: authority,
+      ofGlobex: authority,
+      unknown: authority,
+      namesake: authority,
+    };
+    const { certificate } = make(signers, who);
+    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
+    return [{ who: `a certificate: ${name}`, due: entrance.word, options }];
+  });
+}
+
+interface Misfit {
+  readonly who: string;
+  readonly due: string;
+  readonly options: ConnectionOptions;
+}
+
 async function tryOne(
-  { log, store }: Stage,
+  { log, store, adminAddress }: Stage,
   victim: Victim,
-  { knock, speak }: Disguise,
+  { knock, speak, due: word }: Disguise,
 ): Promise<Omit<Outsider, "who">> {
   const stored = (): bigint | undefined => store.find(victim.tenant, victim.topic)?.range().next;
-  const before = { calls: log.calls, stored: stored() };
+  const before = { calls: log.calls, stored: stored(), counters: await readCounters(adminAddress) };
   const socket = knock();
   // To be cut off is what is hoped for.
   socket.on("error", () => undefined);
   await once(socket, "connect");
   const peer = localAddressOf(socket);
   const served = await speak(socket, victim);
-  const { refusal, principal } = await log.entranceOf(peer);
+  const entrance = await log.entranceOf(peer);
+  const { refusal, principal } = entrance;
+  const kind = entrance.refusal === undefined ? undefined : entrance.kind;
   socket.destroy();
+  const due = new Map(kind === undefined ? [] : [[counterName(refusedConnections, { reason: kind }), 1]]);
   const problems = [
     served,
     refusal === undefined ? `the server takes him for ${principal}` : undefined,
+    kind === undefined || word === undefined || kind === word
+      ? undefined
+      : `he is counted as ${kind}, and not as ${word}`,
     log.calls === before.calls ? undefined : "it counts his calls",
     stored() === before.stored ? undefined : "something was stored",
+    ...miscounted(before.counters, await readCounters(adminAddress), due),
   ].filter((problem) => problem !== undefined);
-  return { refusal, problem: problems.length === 0 ? undefined : problems.join(", ") };
+  return { refusal, kind, problem: problems.length === 0 ? undefined : problems.join(", ") };
 }
 
 /** Tries to write and to read, as the victim could. */
@@ -148,14 +192,6 @@ async function callOver(socket: Socket, { tenant, topic }: Victim): Promise<stri
   session.destroy();
   const paths = requests.map(([path]) => path).filter((path) => answered.has(path));
   return paths.length === 0 ? undefined : `${paths.join(" and ")} answered`;
-}
-
-/** A message of gRPC: not compressed, its length, itself. */
-function framed(message: Buffer): Buffer {
-  const frame = Buffer.alloc(5 + message.length);
-  frame.writeUInt32BE(message.length, 1);
-  message.copy(frame, 5);
-  return frame;
 }
 
 /** Asks for a page: whatever comes back must not be one. */

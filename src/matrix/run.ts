@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { type StatedCase, type StatedMatrix, readMatrix } from "../authz/index.js";
 import { OperatorError } from "../errors.js";
 import { systemTenant } from "../names.js";
+import { type AxesReport, AxesTally } from "./axes-report.js";
+import { tryAxes } from "./axes-run.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, findCertificates } from "./certificates.js";
 import { type Difference, differencesIn } from "./differences.js";
@@ -22,9 +24,11 @@ export interface MatrixOptions {
   readonly servedPolicyDir?: string;
   readonly server: ServerFiles;
   readonly certificates: CertificatePlaces;
+  /** What of the axes is tried beside what the matrix states; nothing unless told. */
+  readonly axes?: "pairs" | "all" | undefined;
   /** Ends the run, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, of: number) => void;
+  readonly onProgress?: (done: number, of: number, what: "cells" | "combinations") => void;
 }
 
 export interface MatrixReport {
@@ -37,6 +41,8 @@ export interface MatrixReport {
   readonly cells: readonly TriedCell[];
   readonly outsiders: readonly Outsider[];
   readonly differences: readonly Difference[];
+  /** Undefined when they were not tried. */
+  readonly axes: AxesReport | undefined;
   /** Principals without a certificate, who were given one for this run. */
   readonly issued: readonly string[];
   /** False when the authority's key is not here, and nobody with its signature could be made to be refused. */
@@ -44,6 +50,8 @@ export interface MatrixReport {
   /** Calls that the server answered. */
   readonly calls: number;
   readonly seconds: number;
+  /** When it was done, in milliseconds since 1970. */
+  readonly madeMs: number;
 }
 
 /**
@@ -57,7 +65,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const [anyone] = matrix.cases;
   if (anyone === undefined) throw new OperatorError(`${matrix.source} states nothing: there is nothing to try`);
   const principals = [...new Set(matrix.cases.map(({ principal }) => principal))];
-  const { keysOf, issued, authority } = await findCertificates(principals, options.certificates);
+  const { keysOf, issued, authority, trial } = await findCertificates(principals, options.certificates);
   await using stage = await Stage.open(options.servedPolicyDir ?? options.policyDir, options.server);
   await checkEntrances(stage, keysOf);
 
@@ -65,23 +73,37 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const victim: Victim = { ...whom, keys: keysOf.get(whom.principal)! };
   await new TopicView(stage.store, victim.tenant, victim.topic).prepare();
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
-  const outsiders = await tryOutsiders(stage, { victim, authority, undeclaredTenant });
+  const outsiders = await tryOutsiders(stage, { victim, authority, trial, undeclaredTenant });
 
   using callers = new Callers(stage, keysOf);
   const { cells, strays } = await tryCells(matrix, stage, callers, options);
   const differences = differencesIn(matrix.source, cells, outsiders, strays, stage.log.errors);
+  const axes = options.axes === undefined ? undefined : await reportOnAxes(options.axes === "all", options);
   return {
-    ok: differences.length === 0,
+    ok: differences.length === 0 && (axes === undefined || axes.differing === 0),
     matrix: matrix.source,
     policyVersion: matrix.policyVersion,
     cells,
     outsiders,
     differences,
+    axes,
     issued,
     hasAuthority: authority !== undefined,
     calls: stage.log.calls,
     seconds: (performance.now() - started) / 1000,
+    madeMs: Date.now(),
   };
+}
+
+async function reportOnAxes(isFull: boolean, { signal, onProgress }: MatrixOptions): Promise<AxesReport> {
+  const tally = new AxesTally();
+  const { all } = await tryAxes({
+    isFull,
+    signal,
+    onProgress: (done, of) => onProgress?.(done, of, "combinations"),
+    onTried: tally.add,
+  });
+  return tally.report(isFull, all);
 }
 
 /** Also what is stored of cells that were refused: the cell, and where its mark was found. */
@@ -100,11 +122,14 @@ async function tryCells(
       signal?.throwIfAborted();
       const mark = marks.of(numbers.get(cell)!);
       const mayProduce = matrix.decide({ ...cell, action: "produce" }) === "allow";
+      const saidDenied = (): string | undefined => stage.log.takeDenial(cell);
       const done = isOnTheWire(cell)
-        ? await callers.as(cell.principal, (caller) => tryCell(cell, { caller, topic: view, mark, mayProduce }))
+        ? await callers.as(cell.principal, (caller) =>
+            tryCell(cell, { caller, topic: view, mark, mayProduce, saidDenied }),
+          )
         : judgedByPolicy(cell);
       tried.set(cell, done);
-      onProgress?.(tried.size, matrix.cases.length);
+      onProgress?.(tried.size, matrix.cases.length, "cells");
     }
   });
   const strays = new Map<StatedCase, string>();

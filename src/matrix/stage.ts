@@ -32,6 +32,8 @@ export class Stage implements AsyncDisposable {
   readonly store: Store;
   readonly log: ServerLog;
   readonly port: number;
+  /** Where it says what it counts. */
+  readonly adminAddress: string;
   /** The authorities that vouch for clients, PEM. */
   readonly ca: Buffer;
   readonly #serverPem: Buffer;
@@ -41,6 +43,7 @@ export class Stage implements AsyncDisposable {
     this.store = node.store;
     this.log = log;
     this.port = Number(/\d+$/.exec(node.address)![0]);
+    this.adminAddress = node.adminAddress;
     this.ca = pems.ca;
     this.#serverPem = pems.cert;
     this.#closers = closers;

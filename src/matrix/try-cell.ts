@@ -12,6 +12,8 @@ export interface Attempted {
   readonly got: "allow" | "deny" | "neither";
   /** What was not as it should be, whatever was stated. */
   readonly problem?: string;
+  /** Of a refusal by the policy: the status, and why, in the words of the server's log. */
+  readonly refusal?: { readonly layer: "policy"; readonly status: string; readonly said: string };
 }
 
 /** What came of all of them. */
@@ -44,9 +46,14 @@ export async function tryOnce(attempt: Attempt, scene: Scene): Promise<Attempted
   if (attempt.needs === "the topic") await topic.prepare();
   else await topic.remove();
   const before = topic.state();
+  scene.saidDenied?.();
   const answer = await attempt.call(scene);
   const change = changeBetween(before, topic.state());
-  return { method: attempt.method, ...judge(attempt, answer, change) };
+  const judged = { method: attempt.method, ...judge(attempt, answer, change) };
+  if (judged.got !== "deny" || attempt.lists || scene.saidDenied === undefined) return judged;
+  const said = scene.saidDenied();
+  if (said === undefined) return { ...judged, got: "neither", problem: "refused, and the log does not say so" };
+  return { ...judged, refusal: { layer: "policy", status: "PERMISSION_DENIED", said } };
 }
 
 function judge(attempt: Attempt, answer: Answer<unknown>, change: string): Omit<Attempted, "method"> {

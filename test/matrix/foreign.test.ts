@@ -55,7 +55,13 @@ test("a foreign policy is tried with foreign certificates, for another server na
   expect(report.hasAuthority).toBe(false);
   expect(report.outsiders).toHaveLength(7);
   const { attempts } = report.cells.find(({ cell }) => cell.principal === "hooli/gavin" && cell.action === "create")!;
-  expect(attempts).toContainEqual({ method: "Produce to a missing topic", got: "deny" });
+  expect(attempts).toContainEqual(
+    expect.objectContaining({
+      method: "Produce to a missing topic",
+      got: "deny",
+      refusal: { layer: "policy", status: "PERMISSION_DENIED", said: "no rule allows it" },
+    }),
+  );
   const onPaper = report.cells.filter(({ attempts }) => attempts.length === 0).map(({ cell }) => cell);
   expect(onPaper.map(({ action, tenant, topic }) => `${action} ${tenant}/${topic}`)).toEqual([
     "consume initech/_audit",

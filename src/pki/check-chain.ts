@@ -21,7 +21,7 @@ export function checkChain(
   others: readonly X509Certificate[],
   { authorities, lists }: CheckOptions,
 ): CheckFinding[] {
-  const trusted = authorities === undefined ? [] : certificatesOf(authorities);
+  const trusted = authorities === undefined ? [] : readAuthorities(authorities);
   const chain = chainFrom(leaf, others, trusted);
   const top = chain.at(-1)!;
   const isTrusted = trusted.some((each) => each.raw.equals(top.raw));
@@ -131,12 +131,23 @@ function untried(top: X509Certificate): CheckFinding {
   );
 }
 
-function readLists(bytes: Buffer): RevocationList[] {
+function readAuthorities(bytes: Buffer): X509Certificate[] {
   try {
-    return listsOf(bytes);
+    return certificatesOf(bytes);
   } catch (error) {
-    throw new OperatorError("this is no revocation list in PEM or DER", [], { cause: error });
+    throw new OperatorError("there is no certificate in the file of those who are trusted", [], { cause: error });
   }
+}
+
+function readLists(bytes: Buffer): RevocationList[] {
+  let lists: RevocationList[] = [];
+  try {
+    lists = listsOf(bytes);
+  } catch {
+    // As where there is none.
+  }
+  if (lists.length === 0) throw new OperatorError("there is no revocation list in the file that was given as one");
+  return lists;
 }
 
 function nameOf(certificate: X509Certificate): string {

@@ -137,6 +137,15 @@ test("what was revoked is told of, by the list of its own authority alone", () =
   ]);
 });
 
+test("files that hold something else are refused, and it is said which", () => {
+  const { certPem } = authority.issue(lasting);
+  expect(() => problems("hello")).toThrow("this is not a certificate");
+  expect(() => problems(certPem, { authorities: Buffer.from("hello") })).toThrow("of those who are trusted");
+  for (const lists of [Buffer.from("hello"), Buffer.from("3000", "hex"), Buffer.from(certPem)]) {
+    expect(() => problems(certPem, { authorities, lists })).toThrow("no revocation list");
+  }
+});
+
 test("a key that is not its own, and one that cannot be read, are told of", () => {
   const issued = authority.issue(lasting);
   expect(problems(issued.der, { authorities, key: Buffer.from(issued.keyPem) })).toEqual([]);

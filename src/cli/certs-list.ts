@@ -4,6 +4,7 @@ import type { AuthorityHolding, Holding } from "../pki/index.js";
 import { addFolder, lookingIn, parseWithin, shownTime } from "./certs-flags.js";
 import { print } from "./output.js";
 import { table } from "./table.js";
+import { counted } from "./units.js";
 
 interface ListFlags {
   readonly dir: string;
@@ -59,7 +60,8 @@ async function run({ dir, expiringWithin, json }: ListFlags): Promise<void> {
     { head: "serial", cell: (row: Row) => row.serial },
     { head: "file", cell: (row: Row) => row.file ?? "" },
   ];
-  const none = expiringWithin === undefined ? "no certificates" : `nothing ends within ${expiringWithin} days`;
+  const none =
+    expiringWithin === undefined ? "no certificates" : `nothing ends within ${counted(expiringWithin, "day")}`;
   await print(await table(columns, rows, none));
 }
 

@@ -101,7 +101,8 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
   if (outcomes.length === 0) await print("nothing to renew\n");
 }
 
-function ofTheOld({ before, revocation }: Renewal): string {
+function ofTheOld({ before, wasOver, revocation }: Renewal): string {
+  if (wasOver) return `The one before, ${before}, had ended or been revoked.`;
   return revocation === undefined
     ? `The one before, ${before}, stays good until it ends: \`aclog certs revoke --serial ${before}\` ends it at once.`
     : `The one before, ${before}, is revoked.`;

@@ -34,6 +34,8 @@ export interface RenewOptions {
 export interface Renewal extends Issuance {
   /** Serial number of the one before. */
   readonly before: string;
+  /** It had ended, or been revoked, before it was renewed. */
+  readonly wasOver: boolean;
   readonly revocation: Revocation | undefined;
 }
 
@@ -110,11 +112,19 @@ async function renewAt(directory: string, stem: string, options: RenewOptions): 
   const days = options.days ?? Math.max(1, Math.round((Date.parse(old.validTo) - Date.parse(old.validFrom)) / dayMs));
   const extensions = renewedExtensions(parts, publicKey, signer.certificate);
   const certificate = signLeaf(signer, parts.subject, extensions, publicKey, days);
+  const wasOver = await isOver(directory, old);
   const issuance = await put(directory, { stem, signer, certificate, key: privateKey, force: true }, days);
   const revocation = options.revokeOld
     ? await revokeOne(directory, old, `${stem}.crt`, { reason: "superseded" })
     : undefined;
-  return { ...issuance, before: old.serialNumber, revocation };
+  return { ...issuance, before: old.serialNumber, wasOver, revocation };
+}
+
+async function isOver(directory: string, { serialNumber }: X509Certificate): Promise<boolean> {
+  const { certificates } = await holdingsIn(directory);
+  return certificates.some(
+    ({ serial, state }) => serial === serialNumber && (state === "revoked" || state === "expired"),
+  );
 }
 
 async function keyFor(

@@ -66,6 +66,36 @@ test("issue without an authority is refused", async () => {
   assert.match(stderr, /aclog certs init/);
 });
 
+test("list and check tell scripts by their exit code whether all is well", async () => {
+  const outcomes = await Promise.all([
+    aclog("certs", "list", "--expiring-within", "1"),
+    aclog("certs", "list", "--expiring-within", "900", "--json"),
+    aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "localhost"),
+    aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "log.example", "--json"),
+  ]);
+  assert.deepEqual(
+    outcomes.map(({ code, stderr }) => [code, stderr]),
+    [0, 1, 0, 1].map((code) => [code, ""]),
+  );
+  const [none, ending, good, bad] = outcomes.map(({ stdout }) => stdout);
+  assert.equal(none, "nothing ends within 1 day\n");
+  const { certificates } = JSON.parse(ending!) as { certificates: { who: string; daysLeft: number; state: string }[] };
+  assert.ok(
+    certificates.some(({ who, daysLeft, state }) => who === "acme/billing" && daysLeft === 823 && state === "valid"),
+  );
+  assert.equal(good, "certs/server.crt: good for use as server\n");
+  assert.equal((JSON.parse(bad!) as { ok: boolean }).ok, false);
+});
+
+test("what names nobody, or two at once, is wrong use", async () => {
+  const wrong = [["issue"], ["revoke", "acme/billing", "--serial", "ab"], ["renew", "--all", "--server"]];
+  const outcomes = await Promise.all(wrong.map((args) => aclog("certs", ...args)));
+  for (const { code, stderr } of outcomes) {
+    assert.equal(code, 2);
+    assert.match(stderr, /^aclog: name /);
+  }
+});
+
 test("inspect shows a certificate as a table and as an object", async () => {
   const table = await aclog("certs", "inspect", "certs/clients/acme/billing.crt");
   assert.equal(table.code, 0);

@@ -3,7 +3,14 @@ import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { OperatorError } from "../../src/errors.js";
-import { expiring, holdingsIn, initAuthority, renewCertificate, renewExpiring } from "../../src/pki/index.js";
+import {
+  expiring,
+  holdingsIn,
+  initAuthority,
+  renewCertificate,
+  renewExpiring,
+  revokeCertificates,
+} from "../../src/pki/index.js";
 import { partsOf } from "../../src/pki/certificate.js";
 import { CertificateFolder } from "../support/certificate-folder.js";
 import { extension, TestAuthority } from "../support/certificates.js";
@@ -52,13 +59,15 @@ test("with the same key, it need not be here", async () => {
 test("the one before is revoked where that is asked for, as superseded", async () => {
   await using folder = await CertificateFolder.make();
   const before = await folder.issue("acme/billing");
-  const { serial } = await renewCertificate(folder.path, billing, { revokeOld: true });
+  const { serial, wasOver } = await renewCertificate(folder.path, billing, { revokeOld: true });
   expect((await folder.lists())[0]!.revoked.map((each) => each.serial)).toEqual([before.serialNumber]);
   const index = await folder.index();
   expect(index.map((line) => [line[0], line[1], line[5]])).toEqual([
     ["revoked", before.serialNumber, "superseded"],
     ["valid", serial, "-"],
   ]);
+  await revokeCertificates(folder.path, { serial }, { reason: "keyCompromise" });
+  expect([wasOver, (await renewCertificate(folder.path, billing, {})).wasOver]).toEqual([false, true]);
 });
 
 test("a certificate from elsewhere keeps its subject, usages and names byte for byte, and loses what its issuer said of itself", async () => {

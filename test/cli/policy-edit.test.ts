@@ -84,7 +84,7 @@ test("what a role gives is not revoked by half: the line is named, and --deny is
   const matrix = join(place.path, "policy", "matrix.csv");
   const stated = await changes(place, [...revoke, "--deny", "--yes"]);
   assert.deepEqual([stated.code, stated.isChanged], [1, false]);
-  assert.match(stated.stderr, /matrix\.csv:\d+: acme\/reports consume acme\/orders: expected allow, got deny by/);
+  assert.match(stated.stderr, /matrix\.csv:\d+:\d+: acme\/reports consume acme\/orders: expected allow, got deny by/);
   await writeFile(matrix, (await readFile(matrix, "utf8")).replace("acme/reports, acme, orders, consume, allow\n", ""));
   const denied = await changes(place, [...revoke, "--deny", "--yes"]);
   assert.deepEqual([denied.code, denied.isChanged], [0, true]);

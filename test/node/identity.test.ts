@@ -180,8 +180,9 @@ test.each(Object.entries(garbage))("%s is refused, and nobody else minds", async
   socket.write(bytes);
   await once(socket, "close");
   await node.metricReaches(counter, refused + 1);
-  const line = node.log.lines.slice(before).find(({ msg }) => msg === "connection refused");
-  expect(line).toMatchObject({ kind: "protocol", reason: expect.stringMatching(says) as string });
+  // A client that an earlier test has left may try again meanwhile.
+  const line = node.log.lines.slice(before).find(({ kind }) => kind === "protocol");
+  expect(line).toMatchObject({ msg: "connection refused", reason: expect.stringMatching(says) as string });
   await node.as(principal).produce("v", { topic: "a" });
 });
 

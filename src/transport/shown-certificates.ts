@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 
 /** What of a certificate an operator finds it again by. */
@@ -17,7 +17,7 @@ const maxSubject = 512;
  */
 export class ShownCertificates {
   readonly #watched = new WeakSet<TLSSocket>();
-  readonly #certificates = new WeakMap<TLSSocket, X509Certificate>();
+  readonly #certificates = new WeakMap<TLSSocket, Buffer>();
 
   constructor(server: TlsServer) {
     // The one event of Node that has the socket before its handshake is finished. What it is there for is of no use here, and
@@ -27,16 +27,19 @@ export class ShownCertificates {
       if (this.#watched.has(socket)) return;
       this.#watched.add(socket);
       socket.prependOnceListener("secure", () => {
-        const certificate = socket.getPeerX509Certificate();
-        if (certificate !== undefined) this.#certificates.set(socket, certificate);
+        // Not getPeerX509Certificate(), which takes away what was shown with it: see presentedBy in identity/. Without a
+        // certificate it is an empty object, whatever its type says.
+        const der = socket.getPeerCertificate().raw as Buffer | undefined;
+        if (der !== undefined) this.#certificates.set(socket, der);
       });
     });
   }
 
   /** Undefined if the peer has shown none, or its handshake did not come so far. */
   of(socket: TLSSocket): ShownCertificate | undefined {
-    const certificate = this.#certificates.get(socket);
-    if (certificate === undefined) return undefined;
+    const der = this.#certificates.get(socket);
+    if (der === undefined) return undefined;
+    const certificate = new X509Certificate(der);
     // One part of the name a line, escaped: no character of a name makes a line of its own.
     const parts = (certificate.subject as string | undefined)?.split("\n") ?? [];
     const subject = parts.map((part) => part.replaceAll(" + ", "+")).reverse();

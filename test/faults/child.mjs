@@ -90,7 +90,7 @@ class Case {
   lift() {
     if (this.liftedAt !== undefined) return;
     this.liftedAt = performance.now();
-    setWord("lifted", 1);
+    setWord("lifted", word("generation"));
   }
 
   /** Waits; for the end of a fault that lasts, it ends it. */
@@ -349,7 +349,7 @@ class Case {
   async close() {
     if (this.store === undefined) return;
     await this.settled("close", this.store[Symbol.asyncDispose]()).catch((error) => {
-      this.find(`closing failed: ${error.stack}`);
+      this.find(["closing failed", error, ...(error.errors ?? [])].map((each) => each.stack ?? each).join("\n    "));
     });
     if (word("open") > 0) this.find(`${word("open")} files are open behind the end`);
   }

@@ -57,7 +57,7 @@ struct state {
   _Atomic uint64_t retried;
   /* Descriptors that are open below the root. */
   _Atomic uint64_t open;
-  /* Not zero: nothing is failed any more, though all is counted. Set from outside. */
+  /* Equal to `generation`: nothing is failed any more, though all is counted. Set from outside. */
   _Atomic uint64_t lifted;
   char rule[256];
   /* The first call that was failed. */
@@ -202,11 +202,14 @@ static void forget_all(void) {
   }
 }
 
+static int is_lifted(void) { return atomic_load(&state->lifted) == atomic_load(&state->generation); }
+
 /* Takes over the rule that stands in the state, if it is another one. */
 static void look_at_rule(void) {
-  uint64_t generation = atomic_load(&state->generation);
-  if (generation == atomic_load(&known_generation)) return;
+  if (atomic_load(&state->generation) == atomic_load(&known_generation)) return;
   pthread_mutex_lock(&lock);
+  /* Again: a thread that had to wait here must not begin anew what others have begun. */
+  uint64_t generation = atomic_load(&state->generation);
   if (generation != atomic_load(&known_generation)) {
     forget_all();
     rule = parse_rule(state->rule);
@@ -214,7 +217,6 @@ static void look_at_rule(void) {
     atomic_store(&state->reached, 0);
     atomic_store(&state->injected, 0);
     atomic_store(&state->retried, 0);
-    atomic_store(&state->lifted, 0);
     state->hit[0] = 0;
     atomic_store(&known_generation, generation);
   }
@@ -346,7 +348,7 @@ static enum verdict judge(enum kind kind, int part, const char *path, int fd) {
   if (!(rule.kinds & (1u << kind)) || (rule.part != -1 && rule.part != part)) return PASS;
   atomic_fetch_add(&state->counts[kind], 1);
   uint64_t number = atomic_fetch_add(&state->reached, 1) + 1;
-  if (atomic_load(&state->lifted) || rule.at == 0 || number < rule.at || (number > rule.at && !rule.lasting)) return PASS;
+  if (is_lifted() || rule.at == 0 || number < rule.at || (number > rule.at && !rule.lasting)) return PASS;
   int is_transfer = kind == READ || kind == WRITE;
   if ((rule.action == SHORT || rule.action == KILL_HALF) && !is_transfer) return PASS;
   note_hit(kind, part, path, fd);
@@ -682,7 +684,7 @@ long syscall(long number, ...) {
 
 int statfs64(const char *path, struct statfs64 *found) {
   int result = ((__typeof__(&statfs64))real("statfs64", &real_statfs))(path, found);
-  int is_full = rule.lasting && !atomic_load(&state->lifted) && (rule.error == ENOSPC || rule.error == EDQUOT) && atomic_load(&state->injected) > 0;
+  int is_full = rule.lasting && !is_lifted() && (rule.error == ENOSPC || rule.error == EDQUOT) && atomic_load(&state->injected) > 0;
   if (result == 0 && is_full && place_of(path) != -1) found->f_bavail = found->f_bfree = 0;
   return result;
 }

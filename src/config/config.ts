@@ -32,6 +32,8 @@ export interface Config {
     readonly crl: { readonly path: string; readonly isOptional: boolean } | undefined;
     /** What becomes of new clients whose authority's list has expired. */
     readonly crlExpired: "refuse" | "accept";
+    /** How names are read from certificates; undefined: tenant from O, name from CN. */
+    readonly identity: string | undefined;
   };
   readonly reflection: boolean;
   /** Written once the server serves, and removed when it stops. */
@@ -109,6 +111,7 @@ function toConfig(value: ValueOf): Config {
       key: value("key"),
       crl: listsOf(value("crl"), value("ca")),
       crlExpired: value("crl-expired"),
+      identity: value("identity"),
     }),
     reflection: value("reflection"),
     readyFile: value("ready-file"),

@@ -102,6 +102,11 @@ export const settings = {
       error: ({ input }) => `${JSON.stringify(input)} is not refuse or accept`,
     }),
   },
+  identity: {
+    placeholder: "FILE",
+    help: "rules by which tenant and name are read from a certificate; without it, tenant is O and name is CN",
+    schema: path,
+  },
   reflection: { help: "let clients list the services", default: "false", schema: truth },
   "ready-file": { placeholder: "FILE", help: "written as JSON once the server serves", schema: path },
   "drain-ms": {

@@ -3,7 +3,8 @@ import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { readAuthorities } from "./authority-file.js";
 import { type FoundList, ListFiles } from "./list-files.js";
-import { Part } from "./part.js";
+import { type Beside, Part } from "./part.js";
+import { readRules } from "./rules-file.js";
 import { type ServerPair, serverPairOf } from "./server-pair.js";
 
 /** Where everything is, and what an expired revocation list means. */
@@ -14,6 +15,8 @@ export interface CredentialFiles {
   /** A file, or a folder of them; optional: it need not be there. */
   readonly crl: { readonly path: string; readonly isOptional: boolean } | undefined;
   readonly crlExpired: "refuse" | "accept";
+  /** The identity rules; undefined: the built-in one. */
+  readonly identity: string | undefined;
 }
 
 /** All that is in use at one moment. */
@@ -67,6 +70,7 @@ export class Credentials implements AsyncDisposable {
   readonly #server: Part<ServerPair>;
   readonly #ca: Part<readonly Authority[]>;
   readonly #lists: ListFiles;
+  readonly #rules: Part<IdentityRules> | undefined;
   readonly #tenants = new Map<string, Part<readonly Authority[]>>();
   readonly #listeners: ((change: CredentialsChange) => void)[] = [];
   #inForce: CredentialsInForce | undefined;
@@ -86,6 +90,11 @@ export class Credentials implements AsyncDisposable {
     });
     this.#ca = authoritiesIn(files.ca);
     this.#lists = new ListFiles(files.crl);
+    const { identity } = files;
+    if (identity !== undefined) {
+      const make = ([bytes]: readonly (Buffer | undefined)[], beside: Beside) => readRules(identity, bytes!, beside);
+      this.#rules = new Part([identity], { maxBytes: maxPemBytes, make });
+    }
   }
 
   /**
@@ -180,7 +189,7 @@ export class Credentials implements AsyncDisposable {
   }
 
   async #read(isAsked: boolean, isOther = false): Promise<void> {
-    const parts = [this.#server, this.#ca, ...this.#tenants.values()];
+    const parts = [this.#server, this.#ca, ...(this.#rules ? [this.#rules] : []), ...this.#tenants.values()];
     const changed = [];
     for (const part of parts) changed.push(await part.look(isAsked));
     changed.push(await this.#lists.look(isAsked));
@@ -189,7 +198,8 @@ export class Credentials implements AsyncDisposable {
     const named = [...this.#tenants.values()].flatMap(({ value }) => value ?? []);
     const authorities = unique([...(own ?? []), ...named]);
     await this.#lists.judge(authorities);
-    if (server === undefined || own === undefined) return;
+    const rules = this.#rules === undefined ? IdentityRules.builtIn : this.#rules.value;
+    if (server === undefined || own === undefined || rules === undefined) return;
     const lists = this.#lists.found;
     this.#inForce = {
       server,
@@ -199,7 +209,7 @@ export class Credentials implements AsyncDisposable {
       trust: new Trust({
         authorities,
         lists: lists.map(({ list }) => list),
-        rules: IdentityRules.builtIn,
+        rules,
         expiredLists: this.#files.crlExpired,
       }),
     };
@@ -221,6 +231,7 @@ export class Credentials implements AsyncDisposable {
   *#ownFindings(): Generator<Finding> {
     yield* this.#ca.unusable?.findings ?? [];
     yield* this.#server.unusable?.findings ?? [];
+    yield* this.#rules?.unusable?.findings ?? [];
     yield* this.#lists.findings;
   }
 
@@ -268,6 +279,7 @@ function changeOf(before: CredentialsInForce, after: CredentialsInForce): Creden
   const isOtherCa = !before.ca.equals(after.ca);
   const isSameTrust =
     !isOtherCa &&
+    before.trust.rules === after.trust.rules &&
     JSON.stringify([...before.tenantFiles]) === JSON.stringify([...after.tenantFiles]) &&
     before.lists.length === after.lists.length &&
     before.lists.every(({ list }, at) => list === after.lists[at]!.list);

@@ -5,12 +5,21 @@ import { PemError, pemBlocks } from "./pem.js";
 /** Of a file, as PEM. */
 export const maxListFileBytes = Math.ceil((maxListBytes * 1.4) / 1024) * 1024;
 
-/** All revocation lists of a file: one in DER, or any number in PEM. @throws Unusable when one of them is none */
-export async function readLists(source: string, bytes: Buffer): Promise<readonly RevocationList[]> {
+/**
+ * All revocation lists of a file: one in DER, or any number in PEM.
+ *
+ * @param mayHaveNone for what is PEM of other things
+ * @throws Unusable when one of them is none
+ */
+export async function readLists(
+  source: string,
+  bytes: Buffer,
+  { mayHaveNone = false } = {},
+): Promise<readonly RevocationList[]> {
   try {
     // A SEQUENCE of many bytes, which no text begins with.
     const blocks = bytes[0] === 0x30 && bytes[1]! >= 0x80 ? [bytes] : await pemBlocks(bytes, "X509 CRL");
-    if (blocks.length === 0) throw new PemError("there is no X509 CRL in it");
+    if (blocks.length === 0 && !mayHaveNone) throw new PemError("there is no X509 CRL in it");
     const lists: RevocationList[] = [];
     for (const block of blocks) lists.push(await readRevocationList(block));
     return lists;

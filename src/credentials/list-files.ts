@@ -113,7 +113,8 @@ export class ListFiles {
     const added = paths.filter((one) => !this.#parts.has(one));
     for (const one of gone) this.#parts.delete(one);
     for (const one of added) {
-      const make = ([bytes]: readonly (Buffer | undefined)[]) => readLists(one, bytes!);
+      const make = ([bytes]: readonly (Buffer | undefined)[]) =>
+        readLists(one, bytes!, { mayHaveNone: one !== path && one.endsWith(".pem") });
       this.#parts.set(one, new Part([one], { maxBytes: maxListFileBytes, make }));
     }
     return gone.length + added.length > 0;

@@ -7,13 +7,16 @@ import { FileTooLarge, readFileWithin, whyUnreadable } from "../read-file.js";
 /** A file that changes is read when it has not changed for so long: it may be being written. */
 const settleMs = 50;
 
+/** Reads another file that these name, which is then looked at with them. @throws Error that says why it cannot be read */
+export type Beside = (path: string) => Promise<Buffer>;
+
 export interface PartOptions<T> {
   /** At most so much of each file is read. */
   readonly maxBytes: number;
   /** For how long findings are kept back, while somebody may be replacing one file after the other. */
   readonly graceMs?: number;
   /** Makes something of the bytes, one for each path; a file that cannot be read has none, and is reported. @throws Unusable */
-  readonly make: (contents: readonly (Buffer | undefined)[]) => Promise<T>;
+  readonly make: (contents: readonly (Buffer | undefined)[], beside: Beside) => Promise<T>;
 }
 
 /** What is wrong with files, in full. */
@@ -34,6 +37,8 @@ export class Part<T> {
   readonly paths: readonly string[];
   readonly #options: PartOptions<T>;
   #good: { readonly value: T; readonly sha256: string } | undefined;
+  /** Files that these named when they were read last. */
+  #beside: readonly string[] = [];
   #state = "";
   #changedAt = -Infinity;
   #unusable: Unusable | undefined;
@@ -61,24 +66,26 @@ export class Part<T> {
    */
   async look(isAsked: boolean): Promise<boolean> {
     if (isAsked) this.#changedAt = -Infinity;
-    const state = await stateOf(this.paths);
+    const state = await stateOf(this.#all);
     if (state === this.#state && !isAsked) return false;
     if (!isAsked) {
       await delay(settleMs, undefined, { ref: false });
-      if ((await stateOf(this.paths)) !== state) return false;
+      if ((await stateOf(this.#all)) !== state) return false;
       this.#changedAt = performance.now();
     }
     const before = this.#good;
+    const all = this.#all.join("\n");
     await this.#read();
-    // What changed while it was read is read again at the next look.
-    this.#state = (await stateOf(this.paths)) === state ? state : "";
+    // What changed while it was read is read again at the next look, as is all of it when other files are named.
+    this.#state = this.#all.join("\n") === all && (await stateOf(this.#all)) === state ? state : "";
     return this.#good !== before;
   }
 
   /** What else is wrong: every mistake is told at once. */
   async #withOthers(unreadable: Unusable, contents: readonly (Buffer | undefined)[]): Promise<Unusable> {
     try {
-      if (contents.some((bytes) => bytes !== undefined)) await this.#options.make(contents);
+      if (contents.some((bytes) => bytes !== undefined))
+        await this.#options.make(contents, () => Promise.reject(unreadable));
       return unreadable;
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;
@@ -86,16 +93,34 @@ export class Part<T> {
     }
   }
 
+  get #all(): readonly string[] {
+    return [...this.paths, ...this.#beside];
+  }
+
   async #read(): Promise<void> {
+    const named = new Map<string, Buffer | undefined>();
+    const beside: Beside = async (path) => {
+      named.set(path, undefined);
+      const { contents, unreadable } = await readAll([path], this.#options.maxBytes);
+      if (unreadable !== undefined) throw unreadable;
+      named.set(path, contents[0]);
+      return contents[0]!;
+    };
     try {
       const { contents, unreadable } = await readAll(this.paths, this.#options.maxBytes);
-      const sha256 = digestOf(contents);
+      const others = await readAll(this.#beside, this.#options.maxBytes);
+      const sha256 = digestOf([...contents, ...others.contents]);
       if (unreadable !== undefined) throw await this.#withOthers(unreadable, contents);
-      if (sha256 !== this.#good?.sha256) this.#good = { value: await this.#options.make(contents), sha256 };
+      if (sha256 !== this.#good?.sha256) {
+        const value = await this.#options.make(contents, beside);
+        this.#good = { value, sha256: digestOf([...contents, ...named.values()]) };
+        this.#beside = [...named.keys()];
+      }
       this.#unusable = undefined;
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;
       this.#unusable = error;
+      if (named.size > 0) this.#beside = [...named.keys()];
     }
   }
 }

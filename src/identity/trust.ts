@@ -41,7 +41,7 @@ export class Trust {
   readonly #byName: Authorities;
   /** Fingerprints of the authorities that have a key. */
   readonly #byKey = new Map<string, string[]>();
-  readonly #rules: IdentityRules;
+  readonly rules: IdentityRules;
   readonly #lists: RevocationLists;
   readonly #expiredLists: TrustParts["expiredLists"];
 
@@ -50,7 +50,7 @@ export class Trust {
     this.#byName = new Authorities(authorities);
     for (const { keyId, fingerprint256 } of authorities)
       this.#byKey.set(keyId, [...(this.#byKey.get(keyId) ?? []), fingerprint256]);
-    this.#rules = rules;
+    this.rules = rules;
     this.#lists = new RevocationLists(lists);
     this.#expiredLists = expiredLists;
   }
@@ -106,14 +106,13 @@ export class Trust {
     );
     walk.ask(
       "revocation",
-      () =>
-        chain.slice(0, -1).map((certificate, at) => this.#refuseRevoked(certificate, chain[at + 1]!, isLive, nowMs)),
+      () => chain.slice(1).map((_, at) => this.#refuseRevoked(chain, at, isLive, nowMs)),
       (lists) => (lists.some((count) => count > 0) ? "on no list" : "no authority of the chain has a list here"),
     );
     const vouchers = chain.slice(1).map(({ fingerprint256 }) => fingerprint256);
     const { principal } = walk.ask(
       "the name",
-      () => this.#rules.evaluate(leaf.facts, vouchers),
+      () => this.rules.evaluate(leaf.facts, vouchers),
       ({ principal, rule }) => `${formatPrincipal(principal)}, by rule ${rule}`,
     );
     walk.ask(
@@ -132,13 +131,14 @@ export class Trust {
   }
 
   /** How many lists were asked. @throws IdentityRefused ("revoked", "revocation_unknown") */
-  #refuseRevoked(certificate: Certificate, issuer: Certificate, isLive: boolean, nowMs: number): number {
+  #refuseRevoked(chain: Chain, at: number, isLive: boolean, nowMs: number): number {
+    const [certificate, issuer, isLeaf] = [chain[at]!, chain[at + 1]!, at === 0];
     const lists = this.#lists.of(issuer);
     for (const list of lists) {
       const reason = list.reasonOf(certificate.facts.serial);
       if (reason !== undefined) {
-        const which = `number ${certificate.facts.serial} of ${certificate.issuer}`;
-        throw new IdentityRefused("revoked", `the certificate was revoked: ${which}, reason ${reason}`);
+        const what = isLeaf ? "the certificate" : `the authority ${certificate.subject}`;
+        throw new IdentityRefused("revoked", `${what} was revoked (${reason})`);
       }
     }
     const expired = lists.find(({ nextUpdateMs = Infinity }) => nextUpdateMs <= nowMs);
@@ -200,18 +200,8 @@ function whyUnsound(chain: Chain): string | undefined {
 function refuseOutdated(certificate: Certificate, leaf: Certificate, nowMs: number): void {
   const { notBeforeMs, notAfterMs } = certificate.facts;
   const what = certificate === leaf ? "the certificate" : `the authority ${certificate.subject}`;
-  if (nowMs >= notAfterMs) {
-    throw new IdentityRefused(
-      "expired",
-      `${what} has expired: it was valid until ${new Date(notAfterMs).toISOString()}`,
-    );
-  }
-  if (nowMs < notBeforeMs) {
-    throw new IdentityRefused(
-      "not_yet_valid",
-      `${what} is not valid yet: it will be from ${new Date(notBeforeMs).toISOString()}`,
-    );
-  }
+  if (nowMs >= notAfterMs) throw new IdentityRefused("expired", `${what} has expired`);
+  if (nowMs < notBeforeMs) throw new IdentityRefused("not_yet_valid", `${what} is not valid yet`);
 }
 
 /** @throws IdentityRefused ("weak", "untrusted") */
@@ -229,7 +219,7 @@ function refuseTenant(principal: Principal, tenants: TenantGate): void {
     throw new IdentityRefused("tenant_undeclared", `tenant "${principal.tenant}" is not declared`);
   }
   if (standing.isSuspended) {
-    throw new IdentityRefused("tenant_suspended", `tenant "${principal.tenant}" is suspended`);
+    throw new IdentityRefused("tenant_suspended", `tenant ${principal.tenant} is suspended`);
   }
 }
 

@@ -29,7 +29,11 @@ interface Started {
 /** A server of the first of these authorities, with lists in a folder. */
 async function start(
   authorities: readonly MintedAuthority[],
-  { lists = {}, ...tls }: { lists?: Readonly<Record<string, Buffer | string>>; crlExpired?: "accept" } = {},
+  {
+    lists = {},
+    rules,
+    ...tls
+  }: { lists?: Readonly<Record<string, Buffer | string>>; crlExpired?: "accept"; rules?: string } = {},
 ): Promise<Started> {
   let folder = "";
   const node = await startTestNode({
@@ -41,7 +45,11 @@ async function start(
       await writeFile(join(directory, "ca.crt"), pemOf(...authorities));
       await writeFile(join(directory, "server.crt"), certPem);
       await writeFile(join(directory, "server.key"), keyPem);
-      return { crl: { path: folder, isOptional: false }, ...tls };
+      const crl = { path: folder, isOptional: false };
+      if (rules === undefined) return { crl, ...tls };
+      const identity = join(directory, "rules.yaml");
+      await writeFile(identity, rules);
+      return { crl, identity, ...tls };
     },
   });
   onTestFinished(() => node[Symbol.asyncDispose]());
@@ -344,5 +352,36 @@ describe("the server's certificate and the authorities", () => {
     expect(calls).toBeGreaterThan(rotations / 10);
     expect(await node.metric('aclog_credentials_reloads_total{result="changed"}')).toBeGreaterThanOrEqual(rotations);
     expect((await next).done).toBe(false);
+  });
+});
+
+describe("identity rules", () => {
+  const ours = new MintedAuthority();
+  const theirs = new MintedAuthority();
+  const rule = (ca: string, tenant: string) =>
+    `rules:\n  - when: { ca: ${ca} }\n    tenant: { fixed: ${tenant} }\n    name: { from: CN }\n  - tenant: { from: O }\n    name: { from: CN }\n`;
+
+  test("another mapping ends the streams of whom it makes another, and what it names is looked at with it", async () => {
+    const { node } = await start([ours, theirs], {
+      rules: "rules:\n  - tenant: { from: O }\n    name: { from: CN }\n",
+    });
+    const minted = ours.client("acme/root");
+    const { next } = await follower(clientOf(node, pemOf(ours), minted));
+    await put(join(node.directory, "mapped.crt"), pemOf(theirs));
+    await put(join(node.directory, "rules.yaml"), rule("mapped.crt", "globex"));
+    await taken(node, 1);
+    await put(join(node.directory, "rules.yaml"), rule("missing.crt", "globex"));
+    await refused(node, 1);
+    await put(join(node.directory, "rules.yaml"), rule("mapped.crt", "globex"));
+    await refused(node, 0);
+    await clientOf(node, pemOf(ours), minted).produce(["two"], { topic: "orders" });
+    expect((await next).done).toBe(false);
+    const { next: last } = await follower(clientOf(node, pemOf(ours), minted), "last");
+    await put(join(node.directory, "mapped.crt"), pemOf(ours));
+    await expect(last).rejects.toMatchObject({ codeName: "UNAUTHENTICATED" });
+  });
+
+  test("a start with a mistake in them is refused", async () => {
+    await expect(start([ours], { rules: "rules: 3\n" })).rejects.toThrow(/rules\.yaml/);
   });
 });

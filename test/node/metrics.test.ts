@@ -20,6 +20,8 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_connections_cut_total: ["COUNTER"],
   aclog_connections_ended_total: ["COUNTER", "reason"],
   aclog_connections_refused_total: ["COUNTER", "reason"],
+  aclog_credentials_refused: ["GAUGE"],
+  aclog_credentials_reloads_total: ["COUNTER", "result"],
   aclog_decisions_total: ["COUNTER", "action", "outcome"],
   aclog_disk_free_bytes: ["GAUGE"],
   aclog_disk_used_bytes: ["GAUGE"],

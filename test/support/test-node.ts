@@ -75,6 +75,7 @@ export function configIn(directory: string, changes: Partial<Config> = {}): Conf
       key: join(directory, "server.key"),
       crl: undefined,
       crlExpired: "refuse",
+      identity: undefined,
     },
     reflection: false,
     readyFile: undefined,

@@ -9,6 +9,7 @@ import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
 import { inWords, reportFailure } from "./failure.js";
 import { addHelp } from "./help.js";
+import { addIdentity } from "./identity.js";
 import { addImport } from "./import.js";
 import { addOffsets } from "./offsets.js";
 import { addLog } from "./log.js";
@@ -29,6 +30,7 @@ const commands = [
   addOffsets,
   addConnections,
   addCerts,
+  addIdentity,
   addPolicy,
   addMatrix,
   addLog,

@@ -8,3 +8,5 @@ export {
   type CredentialsInForce,
   type CredentialsObserver,
 } from "./credentials.js";
+export { pemBlocks, PemError } from "./pem.js";
+export { type ReadTrust, readTrust } from "./read-trust.js";

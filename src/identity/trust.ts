@@ -114,6 +114,7 @@ export class Trust {
       "the name",
       () => this.rules.evaluate(leaf.facts, vouchers),
       ({ principal, rule }) => `${formatPrincipal(principal)}, by rule ${rule}`,
+      () => this.rules.explain(leaf.facts, vouchers),
     );
     walk.ask(
       "the tenant",

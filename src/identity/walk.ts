@@ -1,4 +1,5 @@
 import { IdentityRefused } from "./identity.js";
+import type { RuleStep } from "./rules.js";
 
 /** What is asked of the certificates that somebody shows, in this order. */
 export const questions = [
@@ -20,6 +21,8 @@ export interface Step {
   readonly what: Question;
   readonly outcome: "ok" | "refused" | "not asked";
   readonly detail: string;
+  /** What each of the rules says, where they are asked. */
+  readonly rules?: readonly RuleStep[];
 }
 
 /** The questions that were asked, up to the one that refused. */
@@ -42,15 +45,22 @@ export class Walk {
     return [...this.#steps, ...rest.map((what): Step => ({ what, outcome: "not asked", detail: "" }))];
   }
 
-  /** @throws IdentityRefused which `answer` throws */
-  ask<T>(what: Question, answer: () => T, detail: (value: T) => string): T {
+  /**
+   * @param detail the answer in words
+   * @param rules what each rule says to the question, if it is theirs
+   * @throws IdentityRefused which `answer` throws
+   */
+  ask<T>(what: Question, answer: () => T, detail: (value: T) => string, rules?: () => readonly RuleStep[]): T {
+    const note = (outcome: Step["outcome"], text: string): void => {
+      const told = this.#isTold && rules !== undefined ? { rules: rules() } : {};
+      this.#steps = [...this.#steps, { what, outcome, detail: text, ...told }];
+    };
     try {
       const value = answer();
-      this.#steps = [...this.#steps, { what, outcome: "ok", detail: this.#isTold ? detail(value) : "" }];
+      note("ok", this.#isTold ? detail(value) : "");
       return value;
     } catch (error) {
-      if (error instanceof IdentityRefused)
-        this.#steps = [...this.#steps, { what, outcome: "refused", detail: error.message }];
+      if (error instanceof IdentityRefused) note("refused", error.message);
       throw error;
     }
   }

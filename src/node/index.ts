@@ -1,2 +1,3 @@
 /** The composition root: opens, wires, closes. */
 export { RunningNode, startNode } from "./node.js";
+export { explainIdentity, type ExplainedIdentity } from "./explain-identity.js";

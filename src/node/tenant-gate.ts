@@ -5,15 +5,22 @@ import type { TenantStanding } from "../tenant-standing.js";
 
 type TenantFiles = ReadonlyMap<string, readonly string[]>;
 
+/** As a policy says it, in force or not. */
+type SaysWhoTenantsAre = Pick<Authorizer, "standingOf" | "boundAuthorities">;
+
 /** What the policy in force says of tenants, with the fingerprints of the authorities that it names by their files. */
 export class PolicyGate implements TenantGate {
-  readonly #authorizer: Authorizer;
+  readonly #authorizer: SaysWhoTenantsAre;
   readonly #tenantFiles: () => TenantFiles;
   readonly isBreakGlass: (principal: Principal) => boolean;
   #filesOf: { readonly files: TenantFiles; readonly byFingerprint: ReadonlyMap<string, readonly string[]> } | undefined;
 
   /** @param tenantFiles fingerprints of the authorities in each file, as they are in force */
-  constructor(authorizer: Authorizer, isBreakGlass: (principal: Principal) => boolean, tenantFiles: () => TenantFiles) {
+  constructor(
+    authorizer: SaysWhoTenantsAre,
+    isBreakGlass: (principal: Principal) => boolean,
+    tenantFiles: () => TenantFiles,
+  ) {
     this.#authorizer = authorizer;
     this.isBreakGlass = isBreakGlass;
     this.#tenantFiles = tenantFiles;

@@ -33,6 +33,7 @@ const commands = [
   ["certs", "list"],
   ["certs", "inspect"],
   ["certs", "check"],
+  ["identity"],
   ["policy"],
   ["policy", "check"],
   ["policy", "test"],

@@ -29,7 +29,10 @@ async function offered(...words: string[]): Promise<string[]> {
 const completed = [
   // words                                                        offered
   [["aclog", "to"], ["topics"]],
-  [["./aclog", "con"], ["consume", "connections"]],
+  [
+    ["./aclog", "con"],
+    ["consume", "connections"],
+  ],
   [
     ["aclog", "topics", "de"],
     ["describe", "delete"],

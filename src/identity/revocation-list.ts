@@ -2,7 +2,7 @@ import { type KeyObject, constants, verify } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Hash, readSignatureAlgorithm } from "./algorithms.js";
-import { DerError, DerReader, decodeBoolean, decodeInteger, decodeTime, hexByte, tags } from "./der.js";
+import { DerError, DerReader, decodeBoolean, decodeCount, decodeInteger, decodeTime, tags } from "./der.js";
 import { formatName, readName } from "./distinguished-name.js";
 import { type Extension, readExtensions } from "./extensions.js";
 
@@ -287,7 +287,5 @@ function readSaltLength(element: Buffer): number {
   parameters.optional(0xa1);
   const wrapped = parameters.optional(0xa2);
   if (wrapped === undefined) return 20;
-  const content = new DerReader(wrapped).expect(tags.integer, "the length of the salt");
-  if (content.length !== 1) throw new DerError(`a salt of ${hexByte(content[0] ?? 0)}… bytes`);
-  return content[0]!;
+  return decodeCount(new DerReader(wrapped).expect(tags.integer, "the length of the salt"));
 }

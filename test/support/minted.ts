@@ -62,6 +62,9 @@ const hourMs = 3_600_000;
 const usageOids = { clientAuth: "1.3.6.1.5.5.7.3.2", serverAuth: "1.3.6.1.5.5.7.3.1" } as const;
 const usageBits = { keyCertSign: 0x04, cRLSign: 0x02 } as const;
 
+/** The longest that there is room for in 2048 bits, as OpenSSL takes it: a number of two bytes. */
+const saltLength = 222;
+
 const sha256Oid = derSequence(derOid("2.16.840.1.101.3.4.2.1"), der(0x05));
 const algorithms: Readonly<Record<Signing, Buffer>> = {
   ec: derSequence(derOid("1.2.840.10045.4.3.2")),
@@ -71,7 +74,7 @@ const algorithms: Readonly<Record<Signing, Buffer>> = {
     derSequence(
       der(0xa0, sha256Oid),
       der(0xa1, derSequence(derOid("1.2.840.113549.1.1.8"), sha256Oid)),
-      der(0xa2, der(derTag.integer, Buffer.from([32]))),
+      der(0xa2, der(derTag.integer, Buffer.from([0, saltLength]))),
     ),
   ),
   ed25519: derSequence(derOid("1.3.101.112")),
@@ -213,7 +216,7 @@ function certificateOf(by: Pick<MintedAuthority, "name" | "keys" | "signing">, b
 }
 
 function signedBy(signing: Signing, key: KeyObject, signed: Buffer, algorithm = algorithms[signing]): Buffer {
-  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 };
+  const pss = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
   const signature =
     signing === "ed25519"
       ? sign(null, signed, key)

@@ -98,6 +98,7 @@ export async function startNode(
     let judging: Promise<void> = Promise.resolve();
     // Connections before calls, so that those of a tenant that is gone are told that they are nobody, and not that they may not.
     const judgeAgain = (): void => {
+      noteUnknown();
       judging = connections.judgeAgain();
       openCalls.judgeAgain();
     };
@@ -122,6 +123,12 @@ export async function startNode(
     const isBreakGlass = (principal: Principal): boolean => judge.isHolder(principal);
     const gate = new PolicyGate(authorizer, isBreakGlass, () => credentials.inForce.tenantFiles);
     await credentials.nameTenantFiles(gate.files);
+    const noteUnknown = (): void => {
+      const { authorities } = credentials.inForce.trust;
+      const known = new Set(authorities.map(({ fingerprint256 }) => fingerprint256));
+      observation.noteUnknownAuthorities(gate.unknownAuthorities(known));
+    };
+    noteUnknown();
     const connections: Connections = closers.add(
       new Connections({
         judge: (presented, isLive = false) => credentials.inForce.trust.judge(presented, gate, { isLive }),

@@ -40,6 +40,7 @@ export class Observation {
   #maintenanceProblem: string | undefined;
   #policyProblem: string | undefined;
   #credentialsProblem: string | undefined;
+  #unknownAuthorities = "[]";
 
   constructor(logger: Logger, asked: Asked) {
     this.#logger = logger;
@@ -195,6 +196,18 @@ export class Observation {
         this.#credentialsProblem = problem;
       },
     };
+  }
+
+  /** Tenants that nobody can vouch for, because the policy binds them to an authority that is not here: once for each set. */
+  noteUnknownAuthorities(unknown: readonly { readonly tenant: string; readonly authority: string }[]): void {
+    const text = JSON.stringify(unknown);
+    if (text === this.#unknownAuthorities) return;
+    this.#unknownAuthorities = text;
+    for (const each of unknown)
+      this.#logger.error(
+        each,
+        "a tenant is bound to an authority that is not here: none of its principals is let in by it",
+      );
   }
 
   readonly onInternalError = (error: unknown, method: string, requestId: string | undefined): void =>

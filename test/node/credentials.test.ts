@@ -355,6 +355,47 @@ describe("the server's certificate and the authorities", () => {
   });
 });
 
+describe("tenants that are bound to an authority", () => {
+  const ours = new MintedAuthority({ name: "ours" });
+  const theirs = new MintedAuthority({ name: "theirs" });
+  const ca = pemOf(ours);
+  const tenants = (globex: string) => ({ "tenants.yaml": `tenants:\n  acme: {}\n  globex: ${globex}\n  ops: {}\n` });
+
+  test("by a file beside the others: it alone vouches for them, and for nobody else", async () => {
+    const { node } = await start([ours]);
+    const acme = ours.client("acme/root");
+    const globex = theirs.client("globex/root");
+    const { next } = await follower(clientOf(node, ca, acme));
+    const cutOff = await follower(clientOf(node, ca, ours.client("globex/root")));
+    await put(join(node.directory, "theirs.crt"), pemOf(theirs));
+    await node.writePolicy(tenants("{ ca: theirs.crt }"));
+    await node.reloadPolicy();
+    await expect(cutOff.next).rejects.toMatchObject({ codeName: "UNAUTHENTICATED" });
+    expect(await isIn(node, ca, globex)).toBe(true);
+    expect(await isIn(node, ca, ours.client("globex/root"))).toBe(false);
+    expect(await isIn(node, ca, theirs.client("acme/root"))).toBe(false);
+    await rm(join(node.directory, "theirs.crt"));
+    await refused(node, 1);
+    expect(await isIn(node, ca, globex)).toBe(true);
+    await clientOf(node, ca, acme).produce(["two"], { topic: "orders" });
+    expect((await next).done).toBe(false);
+  });
+
+  test("to one that is not here: loudly nobody, and nobody else is touched", async () => {
+    const { node } = await start([ours]);
+    await node.writePolicy(tenants("{ ca: missing.crt }"));
+    await node.reloadPolicy();
+    await refused(node, 1);
+    expect(await isIn(node, ca, ours.client("globex/root"))).toBe(false);
+    expect(await isIn(node, ca, ours.client("acme/root"))).toBe(true);
+    const authority = Array<string>(32).fill("AB").join(":");
+    await node.writePolicy(tenants(`{ ca: "${authority}" }`));
+    await node.reloadPolicy();
+    await node.log.until((line) => line.level === 50 && line.tenant === "globex" && line.authority === authority);
+    expect(await isIn(node, ca, ours.client("globex/root"))).toBe(false);
+  });
+});
+
 describe("identity rules", () => {
   const ours = new MintedAuthority();
   const theirs = new MintedAuthority();

@@ -29,17 +29,20 @@ export interface StrictYamlOptions {
   readonly pause: () => Promise<void> | undefined;
 }
 
-/** The one document of a file, in which every scalar is text. */
+/** The one document of a file. */
 export class StrictYaml {
+  readonly document: Document.Parsed;
   readonly #lines: LineCounter;
-  readonly #document: Document.Parsed;
 
   private constructor(lines: LineCounter, document: Document.Parsed) {
     this.#lines = lines;
-    this.#document = document;
+    this.document = document;
   }
 
-  /** Undefined when it cannot be told what the file says. */
+  /**
+   * What the library's `parseDocument` does, with waiting calls let in between. Undefined when it cannot be told what the
+   * file says.
+   */
   static async parse(text: string, options: StrictYamlOptions): Promise<StrictYaml | undefined> {
     const hazard = findYamlHazard(text);
     if (hazard !== undefined) {
@@ -59,12 +62,13 @@ export class StrictYaml {
     const composer = new Composer({
       lineCounter: lines,
       strict: true,
-      schema: "failsafe",
       // Checked here instead: the library's own finding points at the wrong line.
       uniqueKeys: false,
+      // `007` and `true` are names here, not a number and a truth value.
+      stringKeys: true,
       prettyErrors: false,
     });
-    const [document, second] = composer.compose(tokens, true, text.length);
+    const [document, second] = [...composer.compose(tokens, true, text.length)];
     await options.pause();
     const yaml = new StrictYaml(lines, document!);
     return yaml.#check(text, second, options.report) ? yaml : undefined;
@@ -72,8 +76,8 @@ export class StrictYaml {
 
   /** Undefined for a file that says nothing. */
   get root(): Node | undefined {
-    const { contents } = this.#document;
-    return contents === null || (isScalar(contents) && contents.value === "") ? undefined : contents;
+    const { contents } = this.document;
+    return contents === null || textOf(contents) === "" ? undefined : contents;
   }
 
   /** Where it begins; the beginning of the file for what is not in it. */
@@ -87,13 +91,18 @@ export class StrictYaml {
       isClear = false;
       report(place, problem);
     };
-    for (const { message, pos } of this.#document.errors) unclear(this.#at(pos[0]), message);
+    for (const { message, pos } of this.document.errors) {
+      // The parser says where it ran out of text, which can be very far from the mistake.
+      const quote = /^Missing closing ['"]quote/.test(message) ? this.#quoteOpenAt(pos[0]) : undefined;
+      if (quote === undefined) unclear(this.#at(pos[0]), message);
+      else unclear(this.placeOf(quote), "this quote is never closed");
+    }
     if (second !== undefined) unclear(this.#at(second.range[0]), "a second YAML document is not allowed here");
     const directive = text.search(/^%/m);
     if (directive !== -1) unclear(this.#at(directive), "YAML directives are not allowed here");
-    visit(this.#document, {
+    visit(this.document, {
       Node: (_, node) => {
-        if (isMap(node)) this.#checkUnique(node, unclear);
+        if (isMap(node)) this.#checkUnique(node, report);
         if (isAlias(node)) unclear(this.placeOf(node), "YAML aliases are not allowed here");
         else if (node.anchor !== undefined) unclear(this.placeOf(node), "YAML anchors are not allowed here");
         if (node.tag !== undefined) unclear(this.placeOf(node), "YAML tags are not allowed here");
@@ -102,17 +111,26 @@ export class StrictYaml {
     return isClear;
   }
 
-  #checkUnique(map: YAMLMap, unclear: StrictYamlOptions["report"]): void {
+  #quoteOpenAt(end: number): Node | undefined {
+    let found: Node | undefined;
+    visit(this.document, {
+      Scalar: (_, node) => {
+        if (node.type?.startsWith("QUOTE") && node.range?.[1] === end) found = node;
+      },
+    });
+    return found;
+  }
+
+  #checkUnique(map: YAMLMap, report: StrictYamlOptions["report"]): void {
     const first = new Map<string, YamlPlace>();
     for (const { key } of map.items) {
       const name = textOf(key);
-      if (name === undefined) {
-        unclear(this.placeOf(key), "a key must be a single value");
-        continue;
-      }
+      // What is no text is a mistake by itself.
+      if (name === undefined) continue;
       const earlier = first.get(name);
+      const shown = JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
       if (earlier === undefined) first.set(name, this.placeOf(key));
-      else unclear(this.placeOf(key), `the key ${JSON.stringify(name)} is already on line ${earlier.line}`);
+      else report(this.placeOf(key), `the key ${shown} is already on line ${earlier.line}`);
     }
   }
 
@@ -123,7 +141,7 @@ export class StrictYaml {
   }
 }
 
-/** Of a scalar; undefined for anything else. */
+/** Of a scalar, as it was written or, in quotes, meant; undefined for anything else. */
 export function textOf(node: unknown): string | undefined {
-  return isScalar(node) && typeof node.value === "string" ? node.value : undefined;
+  return isScalar(node) ? node.source : undefined;
 }

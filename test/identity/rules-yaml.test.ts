@@ -126,7 +126,11 @@ describe("a file of rules is refused, with the place of the mistake", () => {
       "2:31: a value in a map: the invisible character U+0000",
     ],
     ["with a map of a line break", rule('{ from: O, map: { "a\\nb": b } }'), "2:31: a value in a map has a line break"],
-    ["with a map of two lists", rule("{ from: O, map: { [a]: b } }"), "a key must be a single value"],
+    [
+      "with a map of two lists",
+      rule("{ from: O, map: { [a]: b } }"),
+      "2:31: With stringKeys, all keys must be strings",
+    ],
     ["with a fixed name", rule("{ from: O }", "{ fixed: billing }"), '3:13: unknown key "fixed"'],
     ["with a fixed tenant that is none", rule("{ fixed: Acme }"), '2:22: "Acme" is not a tenant name'],
     [

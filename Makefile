@@ -55,9 +55,9 @@ run: build ## make certificates if there are none, and serve on 127.0.0.1:8400
 	@[ -f certs/ca.crt ] || ./aclog certs init
 	@exec node bin/aclog.cjs serve
 
-matrix: build ## try on the wire what policy/matrix.csv states; make certificates if there are none
+matrix: build ## try on the wire what policy/matrix.csv states, and who gets in with what; make certificates if there are none
 	@[ -f certs/ca.crt ] || ./aclog certs init
-	@./aclog matrix
+	@./aclog matrix --pairs $(MATRIX)
 
 matrix-full: build ## the same with every combination of credential, method, topic and moment, which takes long (MATRIX="--html matrix.html")
 	@[ -f certs/ca.crt ] || ./aclog certs init

@@ -32,11 +32,13 @@ export function formatReport(report: MatrixReport, paint: Paint): string {
       paint("bad", source === undefined ? problem : formatFinding({ source, ...(line && { line }), problem })),
     ),
     ...(differences.length === 0 ? [] : [""]),
-    ...(axes === undefined ? [] : [...axesAsText(axes, paint), ""]),
+    ...(axes === undefined ? [paint("quiet", notTried)] : [...axesAsText(axes, paint), ""]),
     summaryOf(report),
   ];
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
+
+export const notTried = "credential × action × resource × moment: not tried; --pairs and --full do";
 
 export const needsAuthority =
   "not tried without the authority's key: expired, for servers only, with a weak key or without a name, and others that it signed";

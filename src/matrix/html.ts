@@ -3,7 +3,7 @@ import { escaped, hashOf } from "../review/html.js";
 import { pageStyle } from "../review/html-parts.js";
 import { type AxesReport, type AxisValue, type RefusalKind, outcomes } from "./axes-report.js";
 import { axisTitles, summaryOf as summaryOfAxes } from "./axes-text.js";
-import { markOf, needsAuthority, summaryOf } from "./grid.js";
+import { markOf, needsAuthority, notTried, summaryOf } from "./grid.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
@@ -31,7 +31,7 @@ export function matrixAsHtml(report: MatrixReport): string {
 <header>
 <h1>${title}</h1>
 <p>Policy version <code>${escaped(policyVersion)}</code>, <time datetime="${made}">${made.replace("T", " ").replace("Z", " UTC")}</time>.</p>
-<p class="${ok ? "allow" : "cut"}">${ok ? "Everything came out as it must." : "Not everything came out as it must."} ${escaped(summaryOf(report))}.${axes === undefined ? "" : ` ${escaped(summaryOfAxes(axes))}.`}</p>
+<p class="${ok ? "allow" : "cut"}">${ok ? "Everything came out as it must." : "Not everything came out as it must."} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? notTried : summaryOfAxes(axes))}.</p>
 ${legend}
 </header>
 <main>

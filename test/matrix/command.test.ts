@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdir, readdir, watch } from "node:fs/promises";
+import { mkdir, readFile, readdir, watch } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { outcomeOf, run, start } from "../cli/command.js";
@@ -63,12 +63,15 @@ test("a difference ends with 1, its line and the rule that decided", async () =>
   expect(stdout).toContain("1 difference,");
 });
 
-test("with --json it is one object", async () => {
+test("with --json it is one object, and a page and a report for CI are written beside it", async () => {
   await using made = await makePlaces();
   const { places, flags, env } = made;
   await places.policy("rules", policy);
-  const { code, stdout } = await run([...flags, "--json"], { env });
+  const at = (name: string): string => join(places.path, name);
+  const { code, stdout } = await run([...flags, "--json", "--html", at("m.html"), "--junit", at("m.xml")], { env });
   expect(code).toBe(0);
+  expect(await readFile(at("m.html"), "utf8")).toContain("Everything came out as it must.");
+  expect(await readFile(at("m.xml"), "utf8")).toContain('failures="0"');
   const report = JSON.parse(stdout) as { ok: boolean; cells: object[]; outsiders: object[]; differences: object[] };
   expect(report).toMatchObject({ ok: true, differences: [] });
   expect(report.outsiders).toHaveLength(7);

@@ -26,10 +26,12 @@ function reportOf(changes: Partial<MatrixReport>): MatrixReport {
     cells: [],
     outsiders: [],
     differences: [],
+    axes: undefined,
     issued: [],
     hasAuthority: true,
     calls: 0,
     seconds: 1.25,
+    madeMs: Date.UTC(2026, 10, 22, 12),
     ...changes,
   };
 }
@@ -76,8 +78,8 @@ test("who was kept out, who was not, what was not tried, and who was given a cer
   const lines = linesOf(
     reportOf({
       outsiders: [
-        { who: "TLS without a certificate", refusal: "none was shown", problem: undefined },
-        { who: "plain text, HTTP/2", refusal: undefined, problem: "Produce answered" },
+        { who: "TLS without a certificate", refusal: "none was shown", kind: "no_certificate", problem: undefined },
+        { who: "plain text, HTTP/2", refusal: undefined, kind: undefined, problem: "Produce answered" },
       ],
       hasAuthority: false,
       issued: ["acme/root", "acme/billing"],
@@ -87,7 +89,8 @@ test("who was kept out, who was not, what was not tried, and who was given a cer
     expect.arrayContaining([
       "✓ TLS without a certificate: kept out (none was shown)",
       "<!> plain text, HTTP/2: Produce answered",
-      "· not tried without the authority's key: expired, for servers only, of a tenant that is not declared",
+      "· not tried without the authority's key: expired, for servers only, with a weak key or without a name, and others that it signed",
+      "credential × action × resource × moment: not tried; --pairs and --full do",
       "Without a certificate, and given one for this run: acme/root, acme/billing",
       "policy/matrix.csv (version 0123456789ab): 0 cells, 0 calls on the wire, 1 of 2 outsiders kept out, 0 differences, 1.3 s",
     ]),
@@ -103,8 +106,8 @@ test("differences come in the order of the file, then outsiders, then what the s
     tried("acme/root consume acme/orders", "allow"),
   ];
   const outsiders = [
-    { who: "plain text, HTTP/2", refusal: undefined, problem: "Produce answered" },
-    { who: "plain text, HTTP/1.1", refusal: "cut", problem: undefined },
+    { who: "plain text, HTTP/2", refusal: undefined, kind: undefined, problem: "Produce answered" },
+    { who: "plain text, HTTP/1.1", refusal: "cut", kind: "protocol", problem: undefined },
   ];
   const strays = new Map([[stored.cell, "globex/orders"]]);
   const differences = differencesIn("policy/matrix.csv", cells, outsiders, strays, ["broken", "broken"]);

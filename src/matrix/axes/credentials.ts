@@ -15,7 +15,7 @@ export interface TurnedAway {
 export interface Credential {
   readonly name: string;
   readonly entrance: "in" | TurnedAway;
-  /** Whether it is worth anything only as long as the clients' authority is trusted. */
+  /** Whether it is turned away for something else once the clients' authority is not trusted any more. */
   readonly needsAuthority: boolean;
   /** What is shown. Left out for what is no certificate: `plain`. */
   readonly plain?: "HTTP/1.1" | "HTTP/2" | "TLS without a certificate" | "TLS 1.2";
@@ -144,14 +144,14 @@ const untrusted: readonly Credential[] = [
   {
     name: "expired",
     entrance: atTls("expired"),
-    needsAuthority: true,
+    needsAuthority: false,
     make: bySigner(() => ({ notBefore: fromNow(-2), notAfter: fromNow(-1) })),
   },
   {
     name: "not yet valid",
     isBadAnywhere: true,
     entrance: atTls("not_yet_valid"),
-    needsAuthority: true,
+    needsAuthority: false,
     make: bySigner(() => ({ notBefore: fromNow(1), notAfter: fromNow(2) })),
   },
   {
@@ -200,7 +200,7 @@ const unfit: readonly Credential[] = [
   {
     name: "resumed session, after expiry",
     entrance: atTls("expired"),
-    needsAuthority: true,
+    needsAuthority: false,
     make: bySigner(plainly),
     spoiledBy: "expiry",
     resumes: true,

@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import type { AxesReport } from "../../src/matrix/axes-report.js";
+import { type MatrixReport, matrixAsHtml, matrixAsJunit } from "../../src/matrix/index.js";
+
+const cell = {
+  principal: "acme/nobody",
+  tenant: "acme",
+  topic: "orders",
+  action: "consume",
+  rows: [{ line: 7, expected: "deny" }],
+  decision: "deny",
+  why: "no rule allows it",
+} as const;
+const refusal = { layer: "policy", status: "PERMISSION_DENIED", said: "no rule allows <it>" } as const;
+const value = { name: "valid", remark: "", cells: 4, came: { done: 3, policy: 1 }, differing: 0 };
+const axes: AxesReport = {
+  isFull: false,
+  all: 100,
+  tried: 5,
+  differing: 1,
+  axes: {
+    credential: [
+      value,
+      { ...value, name: 'NUL & "more"', cells: 1, differing: 1, firstDifference: "was let in as acme/x" },
+    ],
+    action: [value],
+    resource: [value],
+    moment: [value],
+  },
+  refusals: [
+    {
+      layer: "TLS",
+      status: "cut off",
+      word: "expired",
+      cells: 1,
+      said: "has expired",
+      counter: "refused{}",
+      differing: 0,
+    },
+  ],
+  differences: ["NUL · Log/Produce: was let in as acme/x"],
+};
+const report: MatrixReport = {
+  ok: false,
+  matrix: "policy/matrix.csv",
+  policyVersion: "0123456789ab",
+  cells: [{ cell, got: "deny", attempts: [{ method: "Consume", got: "deny", refusal }] }],
+  outsiders: [
+    { who: "plain text", refusal: "no TLS", kind: "protocol", problem: undefined },
+    { who: "<nobody>", refusal: undefined, kind: undefined, problem: "Produce answered" },
+  ],
+  differences: [
+    { source: "policy/matrix.csv", line: 7, problem: "acme/nobody consume acme/orders: expected deny, got allow" },
+    { problem: "<nobody> must not get in: Produce answered" },
+    { problem: "the server reported an error: broken" },
+  ],
+  axes,
+  issued: [],
+  hasAuthority: true,
+  calls: 1,
+  seconds: 1.25,
+  madeMs: Date.UTC(2026, 10, 22, 12),
+};
+
+test("the page says when, of which policy, what was tried, what came of it and how refusals looked, and brings all it needs", () => {
+  const page = matrixAsHtml(report);
+  expect(page).toContain("2026-11-22 12:00:00 UTC");
+  expect(page).toContain("0123456789ab");
+  expect(page).toContain("Not everything came out as it must.");
+  expect(page).toContain("no rule allows &lt;it&gt;");
+  expect(page).toContain("&lt;nobody&gt;");
+  expect(page).toContain("NUL &amp; &quot;more&quot;");
+  for (const text of ["PERMISSION_DENIED", "has expired", "refused{}", "What a caller shows", "protocol"]) {
+    expect(page).toContain(text);
+  }
+  expect(page).not.toMatch(/<script|<link|<img|https?:|<nobody>/);
+});
+
+test("a page of a run that only tried the policy says that the rest was not", () => {
+  expect(matrixAsHtml({ ...report, axes: undefined })).toContain("not tried; --pairs and --full do");
+});
+
+test("for CI, each row, each outsider and each value of each axis is a test case", () => {
+  const xml = matrixAsJunit(report);
+  expect(xml).toContain('<testsuites tests="9" failures="4" errors="0" skipped="0" time="1.250">');
+  expect(xml).toContain(
+    '<testcase name="line 7: acme/nobody, deny" classname="policy/matrix.csv" file="policy/matrix.csv" line="7">',
+  );
+  expect(xml).toContain(
+    '<failure message="acme/nobody consume acme/orders: expected deny, got allow" type="difference"/>',
+  );
+  expect(xml).toContain('<testcase name="plain text" classname="who must not get in"/>');
+  expect(xml).toContain(
+    '<testcase name="&lt;nobody&gt;" classname="who must not get in"><failure message="Produce answered"',
+  );
+  expect(xml).toContain('message="1 of 1 cells, such as was let in as acme/x"');
+  expect(xml).toContain('message="the server reported an error: broken"');
+});

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { readAuthorities } from "./authority-file.js";
@@ -54,6 +55,8 @@ export interface CredentialsObserver {
 }
 
 const defaultPollMs = 250;
+/** A file that changes is read when it has not changed for so long: it may be being written. */
+const settleMs = 50;
 /** Whoever replaces a certificate and then its key has so long for it. */
 const pairGraceMs = 2_000;
 const maxPemBytes = 8 * 1024 * 1024;
@@ -189,11 +192,7 @@ export class Credentials implements AsyncDisposable {
   }
 
   async #read(isAsked: boolean, isOther = false): Promise<void> {
-    const parts = [this.#server, this.#ca, ...(this.#rules ? [this.#rules] : []), ...this.#tenants.values()];
-    const changed = [];
-    for (const part of parts) changed.push(await part.look(isAsked));
-    changed.push(await this.#lists.look(isAsked));
-    if (!changed.includes(true) && !isOther) return;
+    if (!(await this.#take(isAsked)) && !isOther) return;
     const [server, own] = [this.#server.value, this.#ca.value];
     const named = [...this.#tenants.values()].flatMap(({ value }) => value ?? []);
     const authorities = unique([...(own ?? []), ...named]);
@@ -213,6 +212,19 @@ export class Credentials implements AsyncDisposable {
         expiredLists: this.#files.crlExpired,
       }),
     };
+  }
+
+  /** @returns whether anything is another than it was */
+  async #take(isAsked: boolean): Promise<boolean> {
+    const rules = this.#rules === undefined ? [] : [this.#rules];
+    const all = [this.#server, this.#ca, ...rules, ...this.#tenants.values(), this.#lists];
+    const isOther = await Promise.all(all.map((part) => part.look()));
+    const due = isAsked ? all : all.filter((_part, at) => isOther[at]);
+    // Once for all of them: whoever replaces a hundred lists must not wait a hundred times.
+    if (due.length > 0 && !isAsked) await delay(settleMs, undefined, { ref: false });
+    let isChanged = false;
+    for (const part of due) if (await part.take(isAsked)) isChanged = true;
+    return isChanged;
   }
 
   #tell(isAsked: boolean): void {

@@ -28,6 +28,10 @@ export class ListFiles {
   readonly #parts = new Map<string, Part<readonly RevocationList[]>>();
   /** What was accepted last of each file. */
   readonly #accepted = new Map<string, readonly FoundList[]>();
+  /** There are other files than were judged. */
+  #isOther = false;
+  /** That had changed at the last look. */
+  #due: readonly Part<readonly RevocationList[]>[] = [];
   #found: readonly FoundList[] = [];
   #missing: readonly Finding[] = [];
   #refused: readonly Finding[] = [];
@@ -48,12 +52,23 @@ export class ListFiles {
     return [...this.#missing, ...unread, ...this.#refused];
   }
 
-  /** @returns whether anything is to be judged anew */
-  async look(isAsked: boolean): Promise<boolean> {
+  /** Whether there is something to read, or something is gone. */
+  async look(): Promise<boolean> {
     if (this.#where === undefined) return false;
-    let isChanged = await this.#list(this.#where.path);
-    for (const part of this.#parts.values()) if (await part.look(isAsked)) isChanged = true;
-    return isChanged;
+    this.#isOther = (await this.#list(this.#where.path)) || this.#isOther;
+    const parts = [...this.#parts.values()];
+    const isOther = await Promise.all(parts.map((part) => part.look()));
+    this.#due = parts.filter((_part, at) => isOther[at]);
+    return this.#isOther || this.#due.length > 0;
+  }
+
+  /** Reads what has changed, or everything. @returns whether anything is to be judged anew */
+  async take(isAsked: boolean): Promise<boolean> {
+    let isOther = this.#isOther;
+    this.#isOther = false;
+    // One after the other: each gives everyone else a turn now and then, and all of them together would not.
+    for (const part of isAsked ? this.#parts.values() : this.#due) if (await part.take(isAsked)) isOther = true;
+    return isOther;
   }
 
   /**

@@ -1,11 +1,7 @@
 import { createHash } from "node:crypto";
 import { stat } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { type Finding } from "../errors.js";
 import { FileTooLarge, readFileWithin, whyUnreadable } from "../read-file.js";
-
-/** A file that changes is read when it has not changed for so long: it may be being written. */
-const settleMs = 50;
 
 /** Reads another file that these name, which is then looked at with them. @throws Error that says why it cannot be read */
 export type Beside = (path: string) => Promise<Buffer>;
@@ -39,7 +35,10 @@ export class Part<T> {
   #good: { readonly value: T; readonly sha256: string } | undefined;
   /** Files that these named when they were read last. */
   #beside: readonly string[] = [];
+  /** Of the files that were read. */
   #state = "";
+  /** At the last look. */
+  #seen = "";
   #changedAt = -Infinity;
   #unusable: Unusable | undefined;
 
@@ -59,20 +58,21 @@ export class Part<T> {
     return isEarly ? undefined : this.#unusable;
   }
 
+  /** Whether the files are others than those that were read. They may be in the midst of being written. */
+  async look(): Promise<boolean> {
+    this.#seen = await stateOf(this.#all);
+    return this.#seen !== this.#state;
+  }
+
   /**
-   * Looks at the files, and reads them if they have changed.
+   * Reads the files, unless they have changed since the last look: then the next one will tell.
    * @param isAsked reads them whatever they look like, and keeps nothing back
    * @returns whether there is another value
    */
-  async look(isAsked: boolean): Promise<boolean> {
-    if (isAsked) this.#changedAt = -Infinity;
+  async take(isAsked: boolean): Promise<boolean> {
     const state = await stateOf(this.#all);
-    if (state === this.#state && !isAsked) return false;
-    if (!isAsked) {
-      await delay(settleMs, undefined, { ref: false });
-      if ((await stateOf(this.#all)) !== state) return false;
-      this.#changedAt = performance.now();
-    }
+    if (state !== this.#seen && !isAsked) return false;
+    this.#changedAt = isAsked ? -Infinity : performance.now();
     const before = this.#good;
     const all = this.#all.join("\n");
     await this.#read();

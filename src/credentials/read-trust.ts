@@ -32,7 +32,8 @@ export async function readTrust(
   const tenants = new Map(plain.map((name) => [name, authoritiesIn(join(dirname(ca), name))]));
   const rules = identity === undefined ? undefined : rulesIn(identity);
   const lists = new ListFiles(crl);
-  for (const each of [own, ...tenants.values(), ...(rules === undefined ? [] : [rules]), lists]) await each.look(true);
+  await lists.look();
+  for (const each of [own, ...tenants.values(), ...(rules === undefined ? [] : [rules]), lists]) await each.take(true);
   const authorities = [own, ...tenants.values()].flatMap(({ value }) => value ?? []);
   await lists.judge(authorities);
   const fatal = [...(own.unusable?.findings ?? []), ...(rules?.unusable?.findings ?? []), ...lists.findings];

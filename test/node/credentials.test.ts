@@ -130,6 +130,19 @@ describe("revocation lists", () => {
     expect(await isIn(node, ca, ours.client("acme/root"))).toBe(true);
   });
 
+  test("many that are replaced together are obeyed as fast as one", async () => {
+    const names = Array.from({ length: 40 }, (_none, number) => `${number + 10}.crl`);
+    const empty = ours.list({ number: 1 });
+    const { node, listAt } = await start([ours], { lists: Object.fromEntries(names.map((name) => [name, empty])) });
+    const minted = ours.client("acme/root");
+    const { next } = await follower(clientOf(node, ca, minted));
+    const revoking = ours.list({ number: 2, revoked: [minted.serial] });
+    for (const name of names) await put(listAt(name), name === names.at(-1) ? revoking : ours.list({ number: 1 }));
+    const replacedAt = performance.now();
+    await expect(next).rejects.toMatchObject({ codeName: "UNAUTHENTICATED" });
+    expect(performance.now() - replacedAt).toBeLessThan(1_000);
+  });
+
   test("one of an intermediate is obeyed that only clients bring", async () => {
     const good = middle.client("acme/root");
     const bad = middle.client("acme/root");

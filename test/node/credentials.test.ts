@@ -404,7 +404,7 @@ describe("tenants that are bound to an authority", () => {
     const authority = Array<string>(32).fill("AB").join(":");
     await node.writePolicy(tenants(`{ ca: "${authority}" }`));
     await node.reloadPolicy();
-    await node.log.until((line) => line.level === 50 && line.tenant === "globex" && line.authority === authority);
+    await node.log.until((line) => line.level === 50 && line["tenant"] === "globex" && line["authority"] === authority);
     expect(await isIn(node, ca, ours.client("globex/root"))).toBe(false);
   });
 });

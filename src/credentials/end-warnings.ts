@@ -3,6 +3,8 @@ import type { CredentialsInForce } from "./credentials.js";
 const dayMs = 86_400_000;
 /** Days before the end of a certificate on which whoever runs the server hears of it. */
 const certificateSteps = [30, 14, 7, 3, 1, 0];
+/** A step that is a larger part of its life is left out: what is made for a day is renewed every day. */
+const lifePart = 1 / 3;
 
 /** Something that ends soon, or has ended. */
 export interface EndWarning {
@@ -21,16 +23,13 @@ export class EndWarnings {
   /** What there is to say at this moment that has not been said. */
   due(inForce: CredentialsInForce, certSource: string, nowMs: number): readonly EndWarning[] {
     const { server, trust, lists } = inForce;
-    const certificate = (kind: EndWarning["kind"], source: string, subject: string, id: string, endMs: number) => {
-      const daysLeft = (endMs - nowMs) / dayMs;
-      const step = certificateSteps.filter((days) => daysLeft <= days).length;
-      return this.#once(id, step, { source, subject, kind, endMs, hasEnded: endMs <= nowMs });
-    };
+    const ofServer = { ...server, source: certSource };
     return [
-      ...certificate("server", certSource, server.subject, server.fingerprint256, server.endMs),
-      ...trust.authorities.flatMap(({ source, subject, fingerprint256, facts }) =>
-        certificate("authority", source, subject, fingerprint256, facts.notAfterMs),
-      ),
+      ...this.#certificate("server", ofServer, nowMs),
+      ...trust.authorities.flatMap(({ source, subject, fingerprint256, facts }) => {
+        const { notBeforeMs: startMs, notAfterMs: endMs } = facts;
+        return this.#certificate("authority", { source, subject, fingerprint256, startMs, endMs }, nowMs);
+      }),
       ...lists.flatMap(({ source, list }) => {
         const { issuer, thisUpdateMs, nextUpdateMs: endMs } = list;
         if (endMs === undefined) return [];
@@ -40,6 +39,17 @@ export class EndWarnings {
         return this.#once(`${source} ${issuer} ${thisUpdateMs} ${endMs}`, step, warning);
       }),
     ];
+  }
+
+  #certificate(
+    kind: EndWarning["kind"],
+    certificate: { source: string; subject: string; fingerprint256: string; startMs: number; endMs: number },
+    nowMs: number,
+  ): readonly EndWarning[] {
+    const { source, subject, fingerprint256, startMs, endMs } = certificate;
+    const steps = certificateSteps.map((days) => days * dayMs).filter((ms) => ms <= (endMs - startMs) * lifePart);
+    const step = steps.filter((ms) => endMs - nowMs <= ms).length;
+    return this.#once(fingerprint256, step, { source, subject, kind, endMs, hasEnded: endMs <= nowMs });
   }
 
   #once(id: string, step: number, warning: EndWarning): readonly EndWarning[] {

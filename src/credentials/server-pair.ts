@@ -11,6 +11,8 @@ export interface ServerPair {
   readonly fingerprint256: string;
   /** On one line. */
   readonly subject: string;
+  /** From when it is valid, in milliseconds since 1970. */
+  readonly startMs: number;
   /** When the first of them ends, in milliseconds since 1970. */
   readonly endMs: number;
 }
@@ -50,7 +52,14 @@ export async function serverPairOf(
   if (findings.length > 0 || first === undefined || cert === undefined || key === undefined)
     throw new Unusable(findings);
   const endMs = Math.min(...certificates!.map(({ validTo }) => Date.parse(validTo)));
-  return { cert, key, fingerprint256: first.fingerprint256, subject: oneLine(first.subject), endMs };
+  return {
+    cert,
+    key,
+    fingerprint256: first.fingerprint256,
+    subject: oneLine(first.subject),
+    startMs: Date.parse(first.validFrom),
+    endMs,
+  };
 }
 
 async function parsed<T>(

@@ -163,6 +163,7 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
 
 function readReason(element: Buffer): string {
   let reason = "unspecified";
+  if (element.length === 0) return reason;
   for (const [oid, { isCritical, value }] of readExtensions(element)) {
     if (oid === reasonCodeOid) reason = decodeReason(value);
     // Among others certificateIssuer: then the entry is about another authority's certificate.

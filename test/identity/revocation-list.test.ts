@@ -69,6 +69,14 @@ describe("what a list says", () => {
     expect(list.reasonOf(hex(serial))).toBe("unspecified");
   });
 
+  test("each entry for itself, with a reason, another one, or none", async () => {
+    const [first, second, third] = serials as [Buffer, Buffer, Buffer];
+    const revoked = [{ serial: first, reason: 1 }, second, { serial: third, reason: 4 }];
+    const list = await read({ revoked });
+    const reasons = serials.map((each) => list.reasonOf(hex(each)));
+    expect(reasons).toEqual(["keyCompromise", "unspecified", "superseded"]);
+  });
+
   test("without entries, without number and without an end", async () => {
     const list = await read({ nextUpdate: "none" });
     expect(list).toMatchObject({ size: 0, number: undefined, nextUpdateMs: undefined });

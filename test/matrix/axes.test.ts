@@ -64,14 +64,15 @@ test("the oracle and what it reads know nothing of the code that decides", () =>
   }
 });
 
-test("under the matrix's own policy everything comes to what the oracle says", { timeout: 300_000 }, async () => {
+test("under the matrix's own policy everything comes to what the oracle says", { timeout: 600_000 }, async () => {
   const tally = new AxesTally();
   const { all } = await tryAxes({ isFull: false, onTried: tally.add });
   const report = tally.report(false, all);
   expect(report.differences).toEqual([]);
   expect(report.tried).toBe(planAxes(false).count);
   for (const { layer, status, word, said, counter } of report.refusals) {
-    expect(said, `${layer} ${status} ${word}`).not.toBe("");
+    // Where nobody listens, nobody says anything.
+    if (layer !== "port") expect(said, `${layer} ${status} ${word}`).not.toBe("");
     if (layer === "TLS" || layer === "identity") expect(counter).toContain(word);
   }
 });

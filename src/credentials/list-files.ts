@@ -73,7 +73,8 @@ export class ListFiles {
 
   /**
    * Which of the lists count. One that somebody else has signed is refused with its file; and a list that was there for an
-   * authority that still is stays when it is gone, so that nothing that was revoked is good again by a slip.
+   * authority that still is stays when it is gone or an older one has its place, so that nothing that was revoked is good
+   * again by a slip.
    */
   async judge(authorities: readonly Authority[]): Promise<void> {
     const refused: Finding[] = [];
@@ -93,12 +94,12 @@ export class ListFiles {
     const keys = new Set(authorities.map(({ keyId }) => keyId));
     for (const before of this.#found) {
       const { signer, list, source } = before;
-      if (signer === undefined || !keys.has(signer.keyId) || found.some((one) => isOfTheSame(one, before))) continue;
+      if (signer === undefined || !keys.has(signer.keyId)) continue;
+      const same = found.filter((one) => isOfTheSame(one, before));
+      if (same.some((one) => !isOlder(one.list, list))) continue;
       found.push(before);
-      refused.push({
-        source,
-        problem: `the revocation list of ${list.issuer} is not there any more; the last one counts`,
-      });
+      const what = same.length === 0 ? "is not there any more" : "was replaced by an older one";
+      refused.push({ source, problem: `the revocation list of ${list.issuer} ${what}; the last one counts` });
     }
     this.#found = found;
     this.#refused = refused;
@@ -167,4 +168,10 @@ function isOfTheSame({ list, signer }: FoundList, other: FoundList): boolean {
     list.scope.equals(other.list.scope) &&
     list.issuerBytes.equals(other.list.issuerBytes)
   );
+}
+
+/** Beyond doubt: one whose numbers begin anew is not older for that alone. */
+function isOlder(list: RevocationList, other: RevocationList): boolean {
+  const isNumberedHigher = list.number !== undefined && other.number !== undefined && list.number > other.number;
+  return list.thisUpdateMs < other.thisUpdateMs && !isNumberedHigher;
 }

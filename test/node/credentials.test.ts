@@ -143,6 +143,20 @@ describe("revocation lists", () => {
     expect(performance.now() - replacedAt).toBeLessThan(1_000);
   });
 
+  test("an older one does not take the place of a newer one: what was revoked stays so", async () => {
+    const minted = ours.client("acme/root");
+    const old = ours.list({ number: 1, thisUpdate: new Date(Date.now() - 7_200_000) });
+    const { node, listAt } = await start([ours], { lists: { "ours.crl": old } });
+    await put(listAt("ours.crl"), ours.list({ number: 2, revoked: [minted.serial] }));
+    await taken(node, 1);
+    await put(listAt("ours.crl"), old);
+    await refused(node, 1);
+    expect(await isIn(node, ca, minted)).toBe(false);
+    await put(listAt("ours.crl"), ours.list({ number: 3 }));
+    await refused(node, 0);
+    expect(await isIn(node, ca, minted)).toBe(true);
+  });
+
   test("one of an intermediate is obeyed that only clients bring", async () => {
     const good = middle.client("acme/root");
     const bad = middle.client("acme/root");

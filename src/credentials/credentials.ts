@@ -221,7 +221,8 @@ export class Credentials implements AsyncDisposable {
     const isOther = await Promise.all(all.map((part) => part.look()));
     const due = isAsked ? all : all.filter((_part, at) => isOther[at]);
     // Once for all of them: whoever replaces a hundred lists must not wait a hundred times.
-    if (due.length > 0 && !isAsked) await delay(settleMs, undefined, { ref: false });
+    // Not unreferenced: at a start nothing else may keep the process alive yet.
+    if (due.length > 0 && !isAsked) await delay(settleMs);
     let isChanged = false;
     for (const part of due) if (await part.take(isAsked)) isChanged = true;
     return isChanged;

@@ -1,0 +1,25 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { Client } from "../../src/client/index.js";
+import { MintedAuthority } from "../support/minted.js";
+import { ServedProcess } from "../support/served-process.js";
+import { startTestNode } from "../support/test-node.js";
+
+const tenants = "tenants:\n  acme: {}\n  globex: { ca: globex.crt }\n  ops: {}\n";
+const globex = new MintedAuthority({ name: "globex" });
+
+test("a process serves whose tenants are bound to a file", async () => {
+  await using files = await startTestNode({
+    policy: { "tenants.yaml": tenants },
+    prepare: async (directory) => {
+      await writeFile(join(directory, "globex.crt"), globex.certPem);
+      return {};
+    },
+  });
+  const server = await ServedProcess.start(files, join(files.directory, "served"));
+  onTestFinished(() => server.end("SIGKILL").then(() => undefined));
+  const { certPem: cert, keyPem: key } = globex.client("globex/root");
+  await using client = Client.connect({ address: server.address, ca: files.authority.caPem, cert, key });
+  await expect(client.produce(["one"], { topic: "orders" })).resolves.toBeDefined();
+});

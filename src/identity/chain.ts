@@ -145,20 +145,29 @@ export function nameKey(bytes: Buffer): string {
 
 /**
  * Every way from the leaf to an authority of ours by certificates that were shown, shortest first at each step. An authority
- * need not be its own issuer: whoever puts an intermediate among ours trusts it by itself.
+ * need not be its own issuer: whoever puts an intermediate among ours trusts it by itself. But where the one above is among
+ * ours too, a chain goes on to that: what it may not, or has revoked, counts whether or not the one below is beside it.
  *
  * @throws IdentityRefused ("untrusted", "chain_too_long") when there is none
  */
 export function findChains(shown: Shown, authorities: Authorities): readonly Chain[] {
   const chains: Chain[] = [];
   const tooLong: Chain[] = [];
+  const climb = (path: Chain): void => {
+    const last = path.at(-1)!;
+    // One with the same key is the same authority, certified anew.
+    const above = authorities
+      .named(last.facts.issuerBytes)
+      .filter((other) => !path.slice(1).some(({ keyId }) => keyId === other.keyId) && last.isIssuedBy(other));
+    if (path.length > maxChain) tooLong.push(path);
+    else if (above.length === 0) chains.push(path);
+    else for (const authority of above) if (chains.length < maxChains) climb([...path, authority]);
+  };
   const extend = (path: Chain): void => {
     const last = path.at(-1)!;
     for (const authority of authorities.named(last.facts.issuerBytes)) {
       if (chains.length >= maxChains) return;
-      if (!last.isIssuedBy(authority)) continue;
-      if (path.length < maxChain) chains.push([...path, authority]);
-      else tooLong.push(path);
+      if (last.isIssuedBy(authority)) climb([...path, authority]);
     }
     if (path.length > maxChain) return;
     for (const other of shown.others) {

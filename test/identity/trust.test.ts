@@ -176,6 +176,30 @@ describe("tenants", () => {
     expect(judged(trustIn(both), presented, tenants)).toBe(expected);
   });
 
+  test("an intermediate among ours is no way round what its own authority is bound to, nor round the rule for that", () => {
+    const bound = gate({ acme: [ours] });
+    for (const trusted of [
+      [ours, below],
+      [below, ours],
+    ]) {
+      expect(judged(trustIn(trusted), of("acme/x", below), bound)).toBe("none");
+      expect(judged(trustIn(trusted), of("globex/x", below), bound)).toBe("other_authority");
+      expect(judged(trustIn(trusted), of("globex/x", below, below), bound)).toBe("other_authority");
+    }
+    const rules = new IdentityRules([
+      { id: "1", when: { authorities: [fingerprintOf(ours)] }, tenant: { fixed: "globex" }, name: { from: "CN" } },
+      { id: "2", tenant: { from: "O" }, name: { from: "CN" } },
+    ]);
+    const { principal } = trustIn([ours, below], { rules }).judge(of("acme/x", below), gate());
+    expect(principal.tenant).toBe("globex");
+  });
+
+  test("an authority among ours that another of ours has certified as well vouches by itself", () => {
+    const selfSigned = new MintedAuthority({ name: "below", keys: below.keys });
+    const trust = trustIn([ours, below, selfSigned]);
+    expect(judged(trust, of("globex/x", below), gate({ acme: [ours] }))).toBe("none");
+  });
+
   test("an authority that is bound stays so under a certificate that another has made for its key", () => {
     const trust = trustIn([below, theirs]);
     expect(judged(trust, of("globex/x", below, cross), gate({ acme: [below] }))).toBe("other_authority");
@@ -224,6 +248,16 @@ describe("revocation", () => {
     ],
   ])("%s", async (_, lists, shown, expected) => {
     expect(judged(await trustWith(lists), shown)).toBe(expected);
+  });
+
+  test("an intermediate that its authority has revoked vouches for nobody, also among ours", async () => {
+    const lists = [await readRevocationList(root.list({ revoked: [middle.serial] }))];
+    for (const trusted of [
+      [root, middle],
+      [middle, root],
+    ]) {
+      expect(judged(trustIn(trusted, { lists }), { leaf: belowMiddle.der, others: [] })).toBe("revoked");
+    }
   });
 
   test("an expired list keeps new ones out, ends none that are in, and need not count", async () => {

@@ -32,9 +32,9 @@ const understood: ReadonlySet<string> = new Set([
  * @param what what the certificate is called in the refusal
  * @throws IdentityRefused ("weak") by its key, or by the algorithm that it is signed with
  */
-export function requireStrength({ key, signature }: CertificateFacts, what = "the certificate"): void {
-  const weakness = weaknessOf(key);
-  if (weakness !== undefined) throw new IdentityRefused("weak", `${what} has ${weakness}`);
+export function requireStrength(facts: CertificateFacts, what = "the certificate"): void {
+  requireStrongKey(facts, what);
+  const { signature } = facts;
   switch (signature.hash) {
     case undefined:
       throw new IdentityRefused("weak", `${what} is signed by an unknown algorithm (${signature.oid})`);
@@ -45,8 +45,17 @@ export function requireStrength({ key, signature }: CertificateFacts, what = "th
   }
 }
 
-/** Also for the key of an authority. Undefined: it is strong enough. */
-export function weaknessOf({ kind, oid, bits, curve, hasBadExponent }: KeyFacts): string | undefined {
+/**
+ * Also for an authority that is trusted: whoever finds out its key can sign anything.
+ * @throws IdentityRefused ("weak")
+ */
+export function requireStrongKey({ key }: CertificateFacts, what: string): void {
+  const weakness = weaknessOf(key);
+  if (weakness !== undefined) throw new IdentityRefused("weak", `${what} has ${weakness}`);
+}
+
+/** Undefined: it is strong enough. */
+function weaknessOf({ kind, oid, bits, curve, hasBadExponent }: KeyFacts): string | undefined {
   switch (kind) {
     case "rsa":
     case "rsa-pss":

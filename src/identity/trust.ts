@@ -1,7 +1,7 @@
 import { formatPrincipal, type Principal } from "../names.js";
 import { Authorities, type Authority, type Certificate, type Chain, Shown, findChains } from "./chain.js";
 import { type Identity, IdentityRefused, type Presented, type TenantStanding } from "./identity.js";
-import { requireClient, requireStrength, requireUnderstood } from "./fitness.js";
+import { requireClient, requireStrength, requireStrongKey, requireUnderstood } from "./fitness.js";
 import type { RevocationList } from "./revocation-list.js";
 import { IdentityRules } from "./rules.js";
 import { RevocationLists } from "./revocation-lists.js";
@@ -96,7 +96,11 @@ export class Trust {
     );
     walk.ask(
       "the strength",
-      () => chain.slice(0, -1).forEach((certificate) => refuseUnfit(certificate, leaf)),
+      () => {
+        chain.slice(0, -1).forEach((certificate) => refuseUnfit(certificate, leaf));
+        const authority = chain.at(-1)!;
+        requireStrongKey(authority.facts, `the authority ${authority.subject}`);
+      },
       () => "keys and signatures are strong enough, and nothing critical is unknown",
     );
     walk.ask(

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import {
   Authority,
@@ -119,6 +120,15 @@ describe("chains", () => {
     expect(judged(trustIn([old]), shownBy(root))).toBe("expired");
     expect(judged(trustIn([old, root]), shownBy(root))).toBe("none");
     expect(judged(trustIn([root, old]), shownBy(root))).toBe("none");
+  });
+
+  test("an authority of ours with a weak key vouches for nobody", () => {
+    const weak = new MintedAuthority({
+      signing: "rsa",
+      keys: generateKeyPairSync("rsa", { modulusLength: 1024 }),
+    });
+    expect(judged(trustIn([weak, root]), shownBy(weak))).toBe("weak");
+    expect(judged(trustIn([weak, root]), shownBy(root))).toBe("none");
   });
 
   test("what somebody is rests on the first certificate of the chain to end", () => {

@@ -154,11 +154,13 @@ async function judgeList(
     if (list.bytes <= maxUnsignedBytes) return { list, source, signer: undefined };
     return `the revocation list of ${list.issuer} is larger than 8 MiB, and its issuer is not among the authorities`;
   }
+  let isSigned = false;
   for (const signer of named) {
     if (!(await checkSignedBy(list, signer))) continue;
     if (maySignLists(signer)) return { list, source, signer };
-    return `the authority ${list.issuer} may not sign revocation lists: its key usage lacks cRLSign`;
+    isSigned = true;
   }
+  if (isSigned) return `the authority ${list.issuer} may not sign revocation lists: its key usage lacks cRLSign`;
   return `the revocation list of ${list.issuer} is not signed by the authority of that name`;
 }
 

@@ -18,7 +18,8 @@ export class RevocationLists {
 
   /**
    * The lists that this authority has signed, the newest for each scope. By its key, not by its certificate: an authority
-   * that is certified anew has the same lists, and one that has only the same name has others.
+   * that is certified anew has the same lists, and one that has only the same name has others. Nor by what the certificate
+   * says of signing lists: which of several is looked at is the choice of whoever shows it.
    */
   of(issuer: Certificate): readonly RevocationList[] {
     const named = this.#byIssuer.get(nameKey(issuer.facts.subjectBytes));
@@ -26,7 +27,7 @@ export class RevocationLists {
     const id = `${issuer.keyId} ${nameKey(issuer.facts.subjectBytes)}`;
     const known = this.#found.get(id);
     if (known !== undefined) return known;
-    const found = maySignLists(issuer) ? newest(named.filter((list) => isSignedBy(list, issuer))) : [];
+    const found = newest(named.filter((list) => isSignedBy(list, issuer)));
     this.#found.set(id, found);
     return found;
   }

@@ -270,6 +270,13 @@ describe("revocation", () => {
     }
   });
 
+  test("a certificate of its authority that may sign no lists takes nothing off its list, for whoever shows it and for others", async () => {
+    const silent = new MintedAuthority({ name: "middle", keys: middle.keys, by: root, keyUsage: ["keyCertSign"] });
+    const trust = await trustWith([middle.list({ revoked: [belowMiddle.serial] })]);
+    expect(judged(trust, { leaf: belowMiddle.der, others: [silent.der] })).toBe("revoked");
+    expect(judged(trust, throughMiddle)).toBe("revoked");
+  });
+
   test("an expired list keeps new ones out, ends none that are in, and need not count", async () => {
     const trust = await trustWith([root.list(expired)]);
     expect(problemOf(() => trust.judge(presented, gate(), { isLive: true }))).toBe("none");

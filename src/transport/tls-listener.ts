@@ -45,6 +45,7 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
     rejectUnauthorized: true,
     ALPNProtocols: ["h2"],
   });
+  trustIntermediates(server);
   const shown = new ShownCertificates(server);
   const cut = new WeakSet<Socket>();
   const handshakes = new Handshakes(Math.min(maxHandshakes, maxConnections), (socket, why) => {
@@ -84,7 +85,11 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
     handshakes.begin(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  return { server, sockets, setTls: (tls) => server.setSecureContext(secureContextOf(tls)) };
+  const setTls = (tls: TlsMaterial): void => {
+    server.setSecureContext(secureContextOf(tls));
+    trustIntermediates(server);
+  };
+  return { server, sockets, setTls };
 }
 
 /** All of it each time: what a new context is not told is as lax as OpenSSL's defaults, TLS 1.2 and tickets among it. */
@@ -94,11 +99,21 @@ function secureContextOf(tls: TlsMaterial): SecureContextOptions {
     cert: tls.cert,
     key: tls.key,
     minVersion: "TLSv1.3",
-    // Whoever puts an intermediate among the authorities trusts it by itself, and need not trust all that is above it.
-    allowPartialTrustChain: true,
     // A ticket would outlive the revocation of the certificate that it was given for.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
+}
+
+/**
+ * Whoever puts an intermediate among the authorities trusts it by itself, and need not trust all that is above it. Node takes
+ * `allowPartialTrustChain` for contexts, but its servers do not hand it on to theirs: see
+ * docs/decisions/2026-11-21-private-parts.md. Without it such an authority's clients are kept out.
+ */
+function trustIntermediates(server: TlsServer): void {
+  const { _sharedCreds } = server as {
+    readonly _sharedCreds?: { readonly context: { setAllowPartialTrustChain?(): void } };
+  };
+  _sharedCreds?.context.setAllowPartialTrustChain?.();
 }
 
 const cutReasons: Readonly<Record<CutReason, string>> = {

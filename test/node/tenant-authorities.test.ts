@@ -23,3 +23,23 @@ test("a process serves whose tenants are bound to a file", async () => {
   await using client = Client.connect({ address: server.address, ca: files.authority.caPem, cert, key });
   await expect(client.produce(["one"], { topic: "orders" })).resolves.toBeDefined();
 });
+
+test("a tenant's own authority vouches by itself, also one below another that nobody here trusts", async () => {
+  const company = new MintedAuthority({ name: "company" });
+  const issuing = new MintedAuthority({ name: "issuing", by: company });
+  await using node = await startTestNode({
+    policy: { "tenants.yaml": tenants },
+    prepare: async (directory) => {
+      await writeFile(join(directory, "globex.crt"), issuing.certPem);
+      return {};
+    },
+  });
+  const clientOf = (by: MintedAuthority): Client => {
+    const { certPem: cert, keyPem: key } = by.client("globex/root");
+    return Client.connect({ address: node.address, ca: node.authority.caPem, cert, key });
+  };
+  await using client = clientOf(issuing);
+  await expect(client.produce(["one"], { topic: "orders" })).resolves.toBeDefined();
+  await using other = clientOf(company);
+  await expect(other.produce(["two"], { topic: "orders", timeoutMs: 2_000 })).rejects.toThrow();
+});

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { exec, execFile } from "node:child_process";
+import { exec } from "node:child_process";
 import { once } from "node:events";
-import { cp, open, readFile, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -62,13 +63,11 @@ test("the commands that the server prints work when they are pasted", async () =
 });
 
 test("a server that is told to read the policy before it serves does so once it does", async () => {
-  const pipe = join(workplace.path, "ca.pipe");
-  await promisify(execFile)("mkfifo", [pipe]);
-  // It gets no further until it has read the authority's certificate, and opening waits until it begins to.
-  await using server = await Served.start(workplace.path, ["--ca", pipe], async (child) => {
-    await using opened = await open(pipe, "w");
+  const lock = join(workplace.path, "data/lock");
+  await using server = await Served.start(workplace.path, [], async (child) => {
+    // It takes its data directory long before it serves, and obeys signals by then.
+    while (child.exitCode === null && !existsSync(lock)) await new Promise(setImmediate);
     child.kill("SIGHUP");
-    await opened.writeFile(await readFile(join(workplace.path, "certs/ca.crt")));
   });
   await server.logged(/the policy has not changed/);
   assert.equal((await server.aclog("acme/billing", ["produce", "--topic", "orders", "--value", "v"])).stdout, "0\n");

@@ -58,7 +58,11 @@ function readMap(what: Placeholder, node: unknown, mistakes: Mistakes): Readonly
   }
   const map = new Map<string, string>();
   for (const { key, value } of node.items) {
-    mistakes.attempt(() => map.set(plainText(key, "a value in a map"), readName(what, value ?? key)));
+    mistakes.attempt(() => {
+      const text = plainText(key, "a value in a map");
+      if (value === null) throw new Mistake(key, `the map does not say what ${quote(text)} stands for`);
+      map.set(text, readName(what, value));
+    });
   }
   return map;
 }

@@ -113,6 +113,11 @@ describe("a file of rules is refused, with the place of the mistake", () => {
     ["with a map of a list", rule("{ from: O, map: [a] }"), "2:29: map must say what each value stands for"],
     ["with a map to no name", rule("{ from: O, map: { a: Acme } }"), '2:34: "Acme" is not a tenant name'],
     ["with a map to nothing", rule("{ from: O, map: { a: } }"), '"" is not a tenant name'],
+    [
+      "with a map without a name",
+      rule("{ from: O, map: { acme } }"),
+      '2:31: the map does not say what "acme" stands for',
+    ],
     ["with a map to the platform", rule("{ from: O, map: { a: _system } }"), '2:34: "_system" is not a tenant name'],
     [
       "with a map of the same value",

@@ -54,7 +54,7 @@ export interface CredentialsObserver {
   onProblem(error: unknown): void;
 }
 
-const defaultPollMs = 250;
+const defaultPollMs = 150;
 /** A file that changes is read when it has not changed for so long: it may be being written. */
 const settleMs = 50;
 /** Whoever replaces a certificate and then its key has so long for it. */

@@ -24,9 +24,9 @@ export interface SessionLimits {
 }
 
 /** How long the calls of a connection whose peer is nobody any more have to end by themselves. */
-const lastCallsMs = 500;
-/** And how long all of it may take, until the connection is cut. */
-const endMs = 700;
+const lastCallsMs = 350;
+/** And how long all of it may take, until the connection is cut: within a second of the change in the files that ended it. */
+const endMs = 500;
 
 /** Each of many connections that were opened together gets a time of its own: within this part of the limit. */
 const jitter = 0.1;

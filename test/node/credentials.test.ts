@@ -3,7 +3,10 @@ import { join } from "node:path";
 import { type ConnectionOptions, connect } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Client, type ConsumedRecord } from "../../src/client/index.js";
+import { framed } from "../support/http2-client.js";
+import { FramePeer, callHeaders, frame, frameType } from "../support/http2-frames.js";
 import { type Minted, MintedAuthority, listPem } from "../support/minted.js";
+import { consumeBytes } from "../support/raw-client.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
 
 /** Replaced at once, as every tool does that is worth its name. */
@@ -128,6 +131,27 @@ describe("revocation lists", () => {
     expect(await isIn(node, ca, minted)).toBe(false);
     expect(await isIn(node, ca, theirs.client("globex/root"))).toBe(true);
     expect(await isIn(node, ca, ours.client("acme/root"))).toBe(true);
+  });
+
+  test("a revoked peer that neither reads nor answers is gone within a second of the list, whenever that comes", async () => {
+    const { node, listAt } = await start([ours], { lists: { "ours.crl": ours.list({ number: 1 }) } });
+    const minted = ours.client("acme/root");
+    const { certPem: cert, keyPem: key } = minted;
+    await clientOf(node, ca, minted).produce(["one"], { topic: "orders" });
+    const peer = await FramePeer.connect(node.port, { ca, cert, key });
+    peer.send(callHeaders("/log.v1.Log/ConsumeStream", 1));
+    peer.send(frame(frameType.data, framed(consumeBytes({ tenant: "acme", topic: "orders" })), 1, 1));
+    await node.metricReaches("aclog_open_consumes", 1);
+    peer.socket.pause();
+    // The files were looked at a moment ago: the next look is as far away as it can be.
+    await put(listAt("ours.crl"), ours.list({ number: 2 }));
+    await taken(node, 1);
+    await put(listAt("ours.crl"), ours.list({ number: 3, revoked: [minted.serial] }));
+    const replacedAt = performance.now();
+    await node.metricReaches("aclog_connections", 0);
+    expect(performance.now() - replacedAt).toBeLessThan(950);
+    peer.socket.resume();
+    await peer.closed;
   });
 
   test("many that are replaced together are obeyed as fast as one", async () => {

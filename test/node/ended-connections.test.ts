@@ -172,7 +172,7 @@ test("a reader that does not read is cut off, and so is a peer that never answer
   await undeclare(node);
   await node.metricReaches("aclog_open_consumes", 0);
   await node.metricReaches("aclog_connections", 1);
-  // 700 ms, and what a busy machine takes to be asked; one that is cut for taking nothing alone would be so after four seconds.
+  // 500 ms, and what a busy machine takes to be asked; one that is cut for taking nothing alone would be so after four seconds.
   expect(await msSinceEnd(node)).toBeLessThan(2_000);
   silent.socket.resume();
   await Promise.all([closed, silent.closed]);

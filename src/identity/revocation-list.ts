@@ -46,9 +46,12 @@ export interface RevocationList {
   checkSignedBy(key: KeyObject): Promise<boolean>;
 }
 
+/** The reason of an entry that gives none. */
+export const unspecified = "unspecified";
+
 /** CRLReason (RFC 5280, 5.3.1); one that is not here is no reason. */
 const reasons: Readonly<Record<number, string>> = {
-  0: "unspecified",
+  0: unspecified,
   1: "keyCompromise",
   2: "cACompromise",
   3: "affiliationChanged",
@@ -141,7 +144,7 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
   if (content === undefined) return entries;
   const list = new DerReader(content);
   // Most entries of a list say the same of themselves.
-  let last = { element: noExtensions, reason: "unspecified" };
+  let last = { element: noExtensions, reason: unspecified };
   let until = performance.now() + sliceMs;
   for (let count = 1; !list.atEnd; count++) {
     const entry = list.enter(tags.sequence, "an entry");
@@ -162,7 +165,7 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
 }
 
 function readReason(element: Buffer): string {
-  let reason = "unspecified";
+  let reason: string = unspecified;
   if (element.length === 0) return reason;
   for (const [oid, { isCritical, value }] of readExtensions(element)) {
     if (oid === reasonCodeOid) reason = decodeReason(value);

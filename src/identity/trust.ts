@@ -2,7 +2,7 @@ import { formatPrincipal, type Principal } from "../names.js";
 import { Authorities, type Authority, type Certificate, type Chain, Shown, findChains } from "./chain.js";
 import { type Identity, IdentityRefused, type Presented, type TenantStanding } from "./identity.js";
 import { requireClient, requireStrength, requireStrongKey, requireUnderstood } from "./fitness.js";
-import type { RevocationList } from "./revocation-list.js";
+import { type RevocationList, unspecified } from "./revocation-list.js";
 import { IdentityRules } from "./rules.js";
 import { RevocationLists } from "./revocation-lists.js";
 import { type Step, Walk } from "./walk.js";
@@ -143,7 +143,7 @@ export class Trust {
       const reason = list.reasonOf(certificate.facts.serial);
       if (reason !== undefined) {
         const what = isLeaf ? "the certificate" : `the authority ${certificate.subject}`;
-        throw new IdentityRefused("revoked", `${what} was revoked (${reason})`);
+        throw new IdentityRefused("revoked", `${what} was revoked${reason === unspecified ? "" : ` (${reason})`}`);
       }
     }
     const expired = lists.find(({ nextUpdateMs = Infinity }) => nextUpdateMs <= nowMs);

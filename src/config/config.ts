@@ -122,8 +122,8 @@ function toConfig(value: ValueOf): Config {
   });
 }
 
-/** Beside authorities that nobody has named. */
-const defaultCrl = "certs/ca.crl";
+/** Beside authorities that nobody has named: the folder that they are in, where `aclog certs` keeps the lists of all. */
+const defaultCrl = "certs";
 
 function listsOf(crl: string | undefined, ca: string): Config["tls"]["crl"] {
   if (crl !== undefined) return Object.freeze({ path: crl, isOptional: false });

@@ -91,7 +91,7 @@ export const settings = {
   key: { placeholder: "FILE", help: "the server's private key", default: "certs/server.key", schema: path },
   crl: {
     placeholder: "PATH",
-    help: "revocation lists: a file, or a folder of .crl and .pem files; certs/ca.crl if it is there and --ca is not given",
+    help: "revocation lists: a file, or a folder of .crl and .pem files; those in certs if --ca is not given",
     schema: path,
   },
   "crl-expired": {

@@ -3,7 +3,7 @@
  * a setting of the system can lower; this one stays.
  */
 import type { KeyFacts } from "./algorithms.js";
-import type { CertificateFacts } from "./certificate.js";
+import { type CertificateFacts, certificateFacts } from "./certificate.js";
 import { IdentityRefused } from "./identity.js";
 
 const minRsaBits = 2048;
@@ -24,6 +24,19 @@ const understood: ReadonlySet<string> = new Set([
   "2.5.29.37", // extendedKeyUsage
   "2.5.29.54", // inhibitAnyPolicy
 ]);
+
+/** What is wrong with a certificate, whoever issued it and whatever for; undefined if nothing is. For those that OpenSSL refused. */
+export function faultIn(der: Buffer): IdentityRefused | undefined {
+  try {
+    const facts = certificateFacts(der);
+    requireStrength(facts);
+    requireUnderstood(facts);
+    return undefined;
+  } catch (error) {
+    if (error instanceof IdentityRefused) return error;
+    throw error;
+  }
+}
 
 /**
  * For the certificate itself and every intermediate above it; what an authority that is trusted has signed itself with

@@ -1,6 +1,8 @@
 /** Who is calling: from a peer's certificate to a principal, once per connection. Certificates are the only source. */
 
 export { type CertificateFacts, certificateFacts, fingerprint256 } from "./certificate.js";
+export { formatName } from "./distinguished-name.js";
+export { faultIn } from "./fitness.js";
 export type { Connection } from "./connection.js";
 export { type ConnectionInfo, Connections } from "./connections.js";
 export {

@@ -1,15 +1,17 @@
 import { X509Certificate } from "node:crypto";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
+import { type IdentityRefused, certificateFacts, faultIn, formatName } from "../identity/index.js";
 
 /** What of a certificate an operator finds it again by. */
 export interface ShownCertificate {
   /** As RFC 4514 writes it, the last part first, cut to a bounded length. */
   readonly subject: string;
+  readonly issuer: string;
   readonly serial: string;
 }
 
 /** Of a name, in characters: a certificate may have a hundred thousand. */
-const maxSubject = 512;
+const maxName = 512;
 
 /**
  * The certificates that peers have shown, also those that are refused. Node forgets such a peer before it tells anybody, so its
@@ -39,10 +41,36 @@ export class ShownCertificates {
   of(socket: TLSSocket): ShownCertificate | undefined {
     const der = this.#certificates.get(socket);
     if (der === undefined) return undefined;
-    const certificate = new X509Certificate(der);
-    // One part of the name a line, escaped: no character of a name makes a line of its own.
-    const parts = (certificate.subject as string | undefined)?.split("\n") ?? [];
-    const subject = parts.map((part) => part.replaceAll(" + ", "+")).reverse();
-    return { subject: subject.join(",").slice(0, maxSubject), serial: certificate.serialNumber };
+    return describe(der);
   }
+
+  /** What is wrong with the certificate itself, whoever issued it; OpenSSL often has no word for it. Undefined if nothing is. */
+  faultOf(socket: TLSSocket): IdentityRefused | undefined {
+    const der = this.#certificates.get(socket);
+    return der === undefined ? undefined : faultIn(der);
+  }
+}
+
+function describe(der: Buffer): ShownCertificate {
+  try {
+    const { subject, issuer, serial } = certificateFacts(der);
+    return { subject: cut(formatName(subject)), issuer: cut(formatName(issuer)), serial };
+  } catch {
+    // OpenSSL puts up with more than we do.
+    const { subject, issuer, serialNumber } = new X509Certificate(der);
+    return { subject: cut(linesOf(subject)), issuer: cut(linesOf(issuer)), serial: serialNumber };
+  }
+}
+
+function cut(name: string): string {
+  return name.slice(0, maxName);
+}
+
+/** One part of the name a line, escaped: no character of a name makes a line of its own. Without a name there is no text. */
+function linesOf(name: string | undefined): string {
+  const parts = name?.split("\n") ?? [];
+  return parts
+    .map((part) => part.replaceAll(" + ", "+"))
+    .reverse()
+    .join(",");
 }

@@ -75,7 +75,12 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
   server.on("tlsClientError", (error, socket) => {
     const raw = rawSocketOf(socket);
     // One that was cut is reported already, and what comes of that is no failure of its own.
-    if (!cut.has(raw)) onRefused({ peer: peerOf(raw), ...whyHandshakeFailed(error, socket), ...shown.of(socket) });
+    if (!cut.has(raw)) {
+      const failure = whyHandshakeFailed(error, socket);
+      const fault = failure.kind === "untrusted" ? shown.faultOf(socket) : undefined;
+      const better = fault === undefined ? {} : { kind: fault.problem, reason: fault.message };
+      onRefused({ peer: peerOf(raw), ...failure, ...better, ...shown.of(socket) });
+    }
     socket.destroy();
     raw.destroy();
   });

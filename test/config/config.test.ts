@@ -56,7 +56,7 @@ test("nothing given means the defaults, and the result cannot be changed", async
       ca: "certs/ca.crt",
       cert: "certs/server.crt",
       key: "certs/server.key",
-      crl: { path: "certs/ca.crl", isOptional: true },
+      crl: { path: "certs", isOptional: true },
       crlExpired: "refuse",
       identity: undefined,
     },

@@ -20,10 +20,10 @@ export class CompactTarget {
     this.#file = file;
   }
 
-  /** What an earlier attempt left there is overwritten. */
+  /** What an earlier attempt left there goes first: it may be a file whose sync has failed, and no such file is tried again. */
   static async create(path: string): Promise<CompactTarget> {
-    await rm(indexPathOf(path), { force: true });
-    return new CompactTarget(path, await open(path, "w", 0o600));
+    for (const left of [indexPathOf(path), path]) await rm(left, { force: true });
+    return new CompactTarget(path, await open(path, "wx", 0o600));
   }
 
   get bytes(): number {

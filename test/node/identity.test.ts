@@ -40,6 +40,9 @@ function issued(authority: () => TestAuthority, options: IssueOptions): () => Co
 const ours = (options: IssueOptions) => issued(() => node.authority, { principal, ...options });
 const longAgo = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: new Date(Date.now() - 86_400_000) };
 
+/** A critical extension 1.2.3 with nothing in it (RFC 5280, 4.2). */
+const unknownCritical = Buffer.from("300906022a030101ff0400", "hex");
+
 const strangers: Readonly<Record<string, Stranger>> = {
   "no certificate": {
     keys: () => ({}),
@@ -60,6 +63,16 @@ const strangers: Readonly<Record<string, Stranger>> = {
   "one for servers only": { keys: ours({ usages: ["serverAuth"] }), says: /clientAuth/, kind: "wrong_usage" },
   "one without usages": { keys: ours({ usages: "none" }), says: /usage/, kind: "wrong_usage" },
   "an expired one": { keys: ours(longAgo), says: /has expired/, kind: "expired" },
+  "one that is signed with SHA-1, for which OpenSSL has no word": {
+    keys: () => ({ ...ours({ hash: "sha1" })(), ciphers: "DEFAULT:@SECLEVEL=0" }),
+    says: /is signed with SHA-1/,
+    kind: "weak",
+  },
+  "one with an extension that nobody knows and everybody must": {
+    keys: ours({ extensions: [unknownCritical] }),
+    says: /1\.2\.3/,
+    kind: "untrusted",
+  },
   "one that is not valid yet": {
     keys: ours({ notBefore: new Date(Date.now() + 3_600_000) }),
     says: /not valid yet/,
@@ -124,6 +137,7 @@ describe("whoever shows a certificate that makes no principal never reaches HTTP
       expect(line!["reason"]).toMatch(says);
       const serial = subject === null ? undefined : (expect.stringMatching(/^[0-9A-F]{32}$/) as string);
       expect(line).toMatchObject({ kind, ...(subject !== null && { subject, serial }) });
+      if (subject !== null) expect(line!["issuer"]).toMatch(/^CN=/);
       expect("subject" in line!, "whether a certificate was shown").toBe(subject !== null);
       await node.as(principal).produce("v", { topic: "a" });
     });

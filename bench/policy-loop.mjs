@@ -4,11 +4,12 @@
  */
 import { mkdtemp, rm, writeFile, cp } from "node:fs/promises";
 import { once } from "node:events";
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, createServer } from "node:tls";
 import { CasbinAuthorizer } from "../dist/authz/index.js";
-import { Connections, identify } from "../dist/identity/index.js";
+import { Authority, Connections, IdentityRules, Trust } from "../dist/identity/index.js";
 import { admit } from "../dist/transport/admission.js";
 import { readProduceRequest } from "../dist/wire/requests.js";
 import { records, requests } from "./messages.mjs";
@@ -24,10 +25,9 @@ try {
   await writeFile(join(policy, "matrix.csv"), "acme/billing, acme, orders, produce, allow\n");
   const authorizer = await CasbinAuthorizer.open(policy, { onDenied: () => undefined });
   const limitsOf = (tenant) => authorizer.limitsOf(tenant);
-  const connections = new Connections({
-    judge: (presented) => identify(presented, (name) => authorizer.isDeclaredTenant(name)),
-    limitsOf,
-  });
+  const gate = { standingOf: (name) => authorizer.standingOf(name), isBreakGlass: () => false, boundTo: () => [] };
+  const trust = trustOf(readFileSync(join(certificates, "ca.crt")));
+  const connections = new Connections({ judge: (presented) => trust.judge(presented, gate), limitsOf });
   const { info, close } = await connected(connections);
   const decide = (request) => {
     const admitted = admit(request, connections.connectionOf(info), needed, authorizer, {
@@ -87,6 +87,11 @@ function policyOf(count) {
     wanted.push(`p, acme/service-${team}, acme, inbox-${team}, produce, allow`);
   }
   return `${wanted.slice(0, count).join("\n")}\n`;
+}
+
+function trustOf(pem) {
+  const authorities = [Authority.of(new X509Certificate(pem).raw, "ca.crt")];
+  return new Trust({ authorities, rules: IdentityRules.builtIn, lists: [], expiredLists: "refuse" });
 }
 
 /** A connection as a client makes it; both of its ends are here. */

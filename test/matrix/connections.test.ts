@@ -13,6 +13,12 @@ test("who may ask who is connected is tried on the wire where it is stated", asy
   const tried = report.cells.map(({ cell, attempts }) => [cell.principal, attempts]);
   expect(Object.fromEntries(tried)).toEqual({
     "ops/root": [{ method: "Connections.List", got: "allow" }],
-    "acme/root": [{ method: "Connections.List", got: "deny" }],
+    "acme/root": [
+      {
+        method: "Connections.List",
+        got: "deny",
+        refusal: { layer: "policy", status: "PERMISSION_DENIED", said: "no rule allows it" },
+      },
+    ],
   });
 });

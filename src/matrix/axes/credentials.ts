@@ -157,7 +157,8 @@ const untrusted: readonly Credential[] = [
   {
     name: "for servers only",
     entrance: atTls("wrong_usage"),
-    needsAuthority: true,
+    // Of two things that are wrong, the usage is told, and below it the key.
+    needsAuthority: false,
     make: bySigner(() => ({ usage: "serverAuth" })),
   },
 ];
@@ -181,7 +182,7 @@ const unfit: readonly Credential[] = [
     name: "weak key, RSA with 1,024 bits",
     isBadAnywhere: true,
     entrance: atIdentity("weak"),
-    needsAuthority: true,
+    needsAuthority: false,
     make: bySigner(() => ({ key: "weak" })),
   },
   {

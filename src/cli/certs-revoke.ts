@@ -56,7 +56,11 @@ export function addLists(certs: Command): void {
         "takes no new connections of its authority: run this before, from cron for example.",
     );
   addFolder(crl)
-    .option("--crl-days <N>", "how long they are good; unless told 30, and then never less than the ones before", parseDays)
+    .option(
+      "--crl-days <N>",
+      "how long they are good; unless told 30, and then never less than the ones before",
+      parseDays,
+    )
     .option("--json", "print one object")
     .addHelpText("after", "\nExample:\n  aclog certs crl --crl-days 7")
     .action(renew);

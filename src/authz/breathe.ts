@@ -5,8 +5,8 @@ export async function breathe(): Promise<void> {
   await setImmediate();
 }
 
-/** How long one stretch of work may keep calls waiting, in milliseconds. */
-const stretchMs = 5;
+/** How long one stretch of work may keep calls waiting, in milliseconds. A call has some ten turns, and waits in each. */
+const stretchMs = 2;
 
 /** For loops over what may be very many: does something only where others have waited for long enough. */
 export class Pace {

@@ -77,8 +77,8 @@ export class Columns {
       this.#refuseQuote(row);
       return false;
     }
-    const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
     if (row.columns !== names.length) {
+      const expected = `${kind} has ${names.length} columns (${names.join(", ")})`;
       const place = row.fields[names.length] ?? row.fields.at(-1)!;
       this.#findings.error(place, `${expected}, this one has ${row.columns}`);
       return false;
@@ -100,8 +100,7 @@ export class Columns {
     this.refuse({ ...first, column: first.column + at }, `${problem}: names stand between commas as they are`);
   }
 
-  principal(field: Field): boolean {
-    const principal = parsePrincipal(field.text);
+  principal(field: Field, principal = parsePrincipal(field.text)): boolean {
     if (principal === undefined) {
       return this.refuse(
         field,
@@ -113,7 +112,8 @@ export class Columns {
 
   principalOrRole(field: Field): boolean {
     if (field.text.startsWith(rolePrefix)) return this.role(field);
-    if (parsePrincipal(field.text) !== undefined) return this.principal(field);
+    const principal = parsePrincipal(field.text);
+    if (principal !== undefined) return this.principal(field, principal);
     const [prefix, name] = field.text.split(":");
     if (name !== undefined && didYouMean(`${prefix!}:`, [rolePrefix]) !== "") {
       return this.refuse(

@@ -107,9 +107,13 @@ export class CompiledPolicy {
 
   /** Whether there may be a topic of the tenant that the principal is allowed. */
   permitsSome({ principal, action, tenant }: Omit<AccessRequest, "topic">): boolean {
-    if (!this.#isOwner(tenant)) return false;
+    return this.#isOwner(tenant) && this.mayAllow(formatPrincipal(principal), action, tenant);
+  }
+
+  /** Whether there may be a topic for which `evaluate` allows the action, or for `*` any. Names are as there. */
+  mayAllow(principal: string, action: Action | typeof wildcard, tenant: string): boolean {
     if (!this.#isIndexable) return true;
-    return this.#rules.mayAllow({ subjects: this.#roles.of(formatPrincipal(principal), tenant), tenant, action });
+    return this.#rules.mayAllow({ subjects: this.#roles.of(principal, tenant), tenant, action });
   }
 
   /** For lists: the same as `decide(request).allowed`. */

@@ -81,17 +81,23 @@ export async function runMatrix(
   policy: CompiledPolicy,
   findings: Findings,
 ): Promise<void> {
-  const casesOf = spelledOut(matrix, policy);
+  const casesIn = spelledOutIn(matrix, policy);
   const pace = new Pace();
   for (const row of matrix) {
     let [failure, failures] = ["", 0];
-    for (const { principal, tenant, topic, action } of casesOf(row)) {
+    for (const tenant of tenantsOf(row, policy)) {
       await pace.step();
-      const { allowed, rule, reason } = policy.evaluate(principal, action, tenant, topic);
-      if (allowed === (row.expected === "allow")) continue;
-      const why = rule === undefined ? `: ${reason}` : ` by ${rule.place}`;
-      const got = `${allowed ? "allow" : "deny"}${why}`;
-      if (failures++ === 0) failure = `${principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`;
+      // Of thousands of tenants most have no rule for a principal of another one: no need to ask of each of their topics.
+      if (row.expected === "deny" && !policy.mayAllow(row.principal, row.action, tenant)) continue;
+      for (const { principal, topic, action } of casesIn(row, tenant)) {
+        await pace.step();
+        const { allowed, rule, reason } = policy.evaluate(principal, action, tenant, topic);
+        if (allowed === (row.expected === "allow")) continue;
+        const why = rule === undefined ? `: ${reason}` : ` by ${rule.place}`;
+        const got = `${allowed ? "allow" : "deny"}${why}`;
+        if (failures++ === 0)
+          failure = `${principal} ${action} ${tenant}/${topic}: expected ${row.expected}, got ${got}`;
+      }
     }
     const more = failures > 1 ? ` (and ${failures - 1} more of this line)` : "";
     if (failures > 0) findings.error({ line: row.line, field: expectedField }, `${failure}${more}`);
@@ -104,6 +110,21 @@ export function spelledOut(
   matrix: readonly MatrixRow[],
   policy: CompiledPolicy,
 ): (row: MatrixRow) => Generator<MatrixCase, void, undefined> {
+  const casesIn = spelledOutIn(matrix, policy);
+  return function* (row) {
+    for (const tenant of tenantsOf(row, policy)) yield* casesIn(row, tenant);
+  };
+}
+
+function tenantsOf({ tenant }: MatrixRow, policy: CompiledPolicy): readonly string[] {
+  return tenant === wildcard ? policy.tenants : [tenant];
+}
+
+/** The same, of one of the tenants that the row is about. */
+function spelledOutIn(
+  matrix: readonly MatrixRow[],
+  policy: CompiledPolicy,
+): (row: MatrixRow, tenant: string) => Generator<MatrixCase, void, undefined> {
   const stated = new StatedTopics(matrix);
   // Of one tenant at a time: there can be as many names for every tenant as there are tenants.
   let known: { tenant: string; topics: readonly string[] } | undefined;
@@ -112,12 +133,10 @@ export function spelledOut(
       known = { tenant, topics: topicsWorthAsking(policy.patternsOf(tenant), stated.of(tenant)) };
     return known.topics;
   };
-  return function* (row) {
-    for (const tenant of row.tenant === wildcard ? policy.tenants : [row.tenant]) {
-      for (const topic of row.topic === wildcard ? withinReach(topicsOf(tenant), row.expected) : [row.topic]) {
-        for (const action of row.action === wildcard ? actions : [row.action]) {
-          yield { principal: row.principal, tenant, topic, action };
-        }
+  return function* (row, tenant) {
+    for (const topic of row.topic === wildcard ? withinReach(topicsOf(tenant), row.expected) : [row.topic]) {
+      for (const action of row.action === wildcard ? actions : [row.action]) {
+        yield { principal: row.principal, tenant, topic, action };
       }
     }
   };

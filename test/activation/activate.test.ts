@@ -55,8 +55,13 @@ test("any version that is kept can be rolled back to", async () => {
 test("what is asked about a version that is kept does not wait for its matrix, which passed once", async () => {
   const topics = Array.from({ length: 40 }, (_, number) => `topic-${number}`);
   await using place = await ActivationPlace.create(...topics);
-  const strangers = Array.from({ length: 1_000 }, (_, number) => `acme/stranger-${number}, acme, *, *, deny\n`);
-  await place.folder.write({ ...policyOf(...topics), "matrix.csv": strangers.join("") + "# cases\n" });
+  const shut = Array.from({ length: 1_000 }, (_, number) => `acme/shut-${number}`);
+  const rules = ["allow", "deny"].map((effect) => `p, role:shut, acme, *, *, ${effect}\n`);
+  await place.folder.write({
+    ...policyOf(...topics),
+    "policy.csv": [...rules, ...shut.map((name) => `g, ${name}, role:shut, acme\n`)].join(""),
+    "matrix.csv": shut.map((name) => `${name}, acme, *, *, deny\n`).join(""),
+  });
   const activation = await place.open();
   const { version } = activation.status().active;
   const msOf = async (work: () => Promise<unknown>): Promise<number> => {

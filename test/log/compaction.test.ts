@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, open, readFile, readdir, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { crc32 } from "node:zlib";
 import fc from "fast-check";
@@ -646,7 +646,7 @@ describe("compacting", () => {
     });
   });
 
-  test("overwrites what an attempt that was cut short has left, and leaves nothing when it is told to stop", async () => {
+  test("writes a file of its own where an attempt that was cut short has left one, and leaves nothing when it is told to stop", async () => {
     await using directory = await temporaryDirectory();
     const { segments, records } = await writeTopic(directory.path, written);
     const [segment] = segments;
@@ -658,7 +658,10 @@ describe("compacting", () => {
     await expect(rewriteSegment(segment!, target, keep, stopped)).rejects.toMatchObject({ reason: "CANCELLED" });
     expect(await readdir(directory.path)).toEqual([basename(segment!.path)]);
     for (const path of [target, indexPathOf(target)]) await writeFile(path, randomBytes(200_000));
+    // Its sync may have failed: such a file is never tried again.
+    await using left = await open(target);
     const rewritten = await rewriteSegment(segment!, target, keep);
+    expect((await left.stat()).nlink).toBe(0);
     expect(await readAllOf([afterwards(segment!, target, rewritten)!])).toEqual(lastOfEachKey(records));
     expect(await readdir(directory.path)).toContain(basename(segment!.path));
   });

@@ -19,7 +19,7 @@ export interface ConnectionInfo {
 const overLimitMs = 1_500;
 /** How many of them a tenant may have at a time. */
 const maxOverLimit = 16;
-/** How long connections are judged at a time, in milliseconds, before everyone else's calls have their turn. */
+/** How long connections are judged and told at a time, in milliseconds, before everyone else's calls have their turn. */
 const sliceMs = 5;
 
 interface ConnectionsOptions {
@@ -34,8 +34,8 @@ interface ConnectionsOptions {
   readonly onAdmitted?: (connection: Connection) => void;
 }
 
-/** Told of connections whose peers are nobody any more. They let no message in from before it is called. Must not throw. */
-type EndListener = (ended: readonly Connection[]) => void;
+/** Told of a connection whose peer is nobody any more. It lets no message in from before it is called. Must not throw. */
+type EndListener = (ended: Connection) => void;
 
 /**
  * Who is at the other end of each live connection. Established when the connection is accepted and before any byte of
@@ -178,7 +178,7 @@ export class Connections implements AsyncDisposable {
     return next;
   }
 
-  /** Tells of those that are ended by it as it goes on. Of a few connections all is done when it returns. */
+  /** Tells of each that is ended by it: to end its calls takes longer than to judge it. Of a few, all is done when it returns. */
   async #inSlices(
     connections: readonly LiveConnection[],
     judge: (connection: LiveConnection) => unknown,
@@ -186,12 +186,11 @@ export class Connections implements AsyncDisposable {
     let until = performance.now() + sliceMs;
     for (const connection of connections) {
       judge(connection);
-      if (performance.now() < until) continue;
       this.#tell();
+      if (performance.now() < until) continue;
       await nextTurn();
       until = performance.now() + sliceMs;
     }
-    this.#tell();
   }
 
   /** @throws IdentityRefused, or whatever else the judge throws */
@@ -209,8 +208,7 @@ export class Connections implements AsyncDisposable {
   }
 
   #tell(): void {
-    const ended = this.#untold.splice(0);
-    if (ended.length > 0) for (const listener of this.#listeners) listener(ended);
+    for (const ended of this.#untold.splice(0)) for (const listener of this.#listeners) listener(ended);
   }
 }
 

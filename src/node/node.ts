@@ -137,7 +137,7 @@ export async function startNode(
         onAdmitted: (connection) => expiry.note(connection),
       }),
     );
-    connections.onEnded(() => openCalls.judgeAgain());
+    connections.onEnded((connection) => openCalls.judgeAgainOn(connection));
     const expiry: ExpiryWarnings = closers.add(
       observation.watchClients(connections, config.metricsTenants ? authorizer : undefined),
     );

@@ -104,11 +104,9 @@ export class GrpcServer implements AsyncDisposable {
       },
       (session) => onFlood?.({ peer: peerOf(session.socket) }),
     );
-    options.connections.onEnded((ended) => {
-      for (const connection of ended) {
-        onEnded?.(connection);
-        this.#sessions.end(connection.socket, new CutOff(connection.ended!));
-      }
+    options.connections.onEnded((connection) => {
+      onEnded?.(connection);
+      this.#sessions.end(connection.socket, () => new CutOff(connection.ended!));
     });
     let observed: ServerHttp2Stream | undefined;
     const observation = observeCalls({

@@ -105,11 +105,10 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
       return;
     }
     if (this.#method.requestStream) this.#readAhead = new ReadAhead();
-    if (this.#method.requestStream && needed !== "open" && needed.kind === "writes") {
-      this.#writes = new StreamWrites(authorizer);
-      this.#atEnd(openCalls.addWriter(() => this.#judgeWrites()));
-    }
-    if (needed === "open" || needed.kind !== "writes") this.#atEnd(openCalls.add(this));
+    const writes = needed !== "open" && needed.kind === "writes";
+    if (writes && this.#method.requestStream) this.#writes = new StreamWrites(authorizer);
+    // What a single request stores is judged when it is stored, and its caller is told what came of it.
+    if (!writes || this.#writes !== undefined) this.#atEnd(openCalls.add(this, this.#connection));
     if (!this.#endedFromOutside) this.#handler!.onReceiveMetadata(metadata);
   }
 
@@ -187,11 +186,19 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     return this.#admitted !== undefined;
   }
 
+  get endsItself(): boolean {
+    return this.#writes !== undefined;
+  }
+
   /**
    * By what is known of the connection: to judge that of every call at once would hold up everybody else. But who is
    * refused anyway is told so by who he is, if that is why.
    */
   judgeAgain(): void {
+    if (this.#writes !== undefined) {
+      this.#judgeWrites(this.#writes);
+      return;
+    }
     const connection = this.#connection!;
     if (connection.ended !== undefined) throw connection.ended;
     const refusal = this.#admitted?.whyNot();
@@ -216,9 +223,9 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
    * of a request: it knows which answers are due before. A stream that is half-closed ends by itself, and what it has not
    * stored yet is judged once more.
    */
-  #judgeWrites(): void {
+  #judgeWrites(writes: StreamWrites): void {
     if (this.#isOver || this.#halfClosed) return;
-    const error = this.#whyNotWrite();
+    const error = this.#whyNotWrite(writes);
     if (error === undefined) return;
     this.#halfClosed = this.#isToldToEnd = true;
     this.#handler!.onReceiveMessage(new Withdrawal(error));
@@ -227,10 +234,10 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     this.#atEnd(() => clearTimeout(late));
   }
 
-  #whyNotWrite(): unknown {
+  #whyNotWrite(writes: StreamWrites): unknown {
     const connection = this.#connection!;
     if (connection.ended !== undefined) return connection.ended;
-    const refusal = this.#writes?.whyNot();
+    const refusal = writes.whyNot();
     return refusal === undefined ? undefined : (connection.whyEnded() ?? refusal);
   }
 

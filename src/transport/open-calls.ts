@@ -4,6 +4,8 @@ import { toStatus } from "./status.js";
 export interface OpenCall {
   /** Whether it goes on delivering on the strength of what its caller was allowed. */
   readonly delivers: boolean;
+  /** It is due answers, and is never ended from here: it sees to that when it is judged again, and throws nothing. */
+  readonly endsItself: boolean;
   /** @throws when its caller may not go on */
   judgeAgain(): void;
   end(status: ReturnType<typeof toStatus>): void;
@@ -32,8 +34,8 @@ class Round {
 
 /** Calls that are open, so that they can be ended from outside, and batches that are on their way to the disk. */
 export class OpenCalls {
-  readonly #calls = new Set<OpenCall>();
-  readonly #writers = new Set<() => void>();
+  /** By the connection that they came on: the end of one of ten thousand is not for the calls of all others. */
+  readonly #calls = new Map<object, Set<OpenCall>>();
   readonly #rounds = new Set<Promise<void>>();
   /** Counted and not listed: there is some for every call. */
   #round = new Round();
@@ -42,36 +44,29 @@ export class OpenCalls {
   /** How many of them deliver on the strength of what the policy allowed. */
   get consumes(): number {
     let count = 0;
-    for (const { delivers } of this.#calls) if (delivers) count++;
+    for (const calls of this.#calls.values()) for (const { delivers } of calls) if (delivers) count++;
     return count;
   }
 
   /** Returns what takes it off again. Once all were ended, ends this one at once too. */
-  add(call: OpenCall): () => void {
-    if (this.#endedWith === undefined) this.#calls.add(call);
-    else this.#end(call, this.#endedWith);
-    return () => this.#calls.delete(call);
-  }
-
-  /**
-   * The same for a call that is due answers, and has to see to its end itself.
-   * @param judgeAgain must not throw
-   */
-  addWriter(judgeAgain: () => void): () => void {
-    // Wrapped, so that the same function twice is two calls.
-    const entry = (): void => judgeAgain();
-    this.#writers.add(entry);
-    return () => this.#writers.delete(entry);
+  add(call: OpenCall, connection: object): () => void {
+    this.#calls.set(connection, (this.#calls.get(connection) ?? new Set()).add(call));
+    if (this.#endedWith !== undefined) this.#end(call, connection, this.#endedWith);
+    return () => this.#delete(call, connection);
   }
 
   /** Asks each call whether it still may, and ends those that may not. */
   judgeAgain(): void {
-    for (const judge of [...this.#writers]) judge();
-    for (const call of [...this.#calls]) {
+    for (const connection of [...this.#calls.keys()]) this.judgeAgainOn(connection);
+  }
+
+  /** The same of the calls that came on one connection. */
+  judgeAgainOn(connection: object): void {
+    for (const call of [...(this.#calls.get(connection) ?? [])]) {
       try {
         call.judgeAgain();
       } catch (error) {
-        this.#end(call, error);
+        this.#end(call, connection, error);
       }
     }
   }
@@ -79,7 +74,8 @@ export class OpenCalls {
   /** Ends every call, also those that are still to come. */
   endAll(error: Error): void {
     this.#endedWith = error;
-    for (const call of [...this.#calls]) this.#end(call, error);
+    for (const [connection, calls] of [...this.#calls])
+      for (const call of [...calls]) this.#end(call, connection, error);
   }
 
   /** Notes work that was allowed, until what it returns is called, once. */
@@ -103,8 +99,14 @@ export class OpenCalls {
     await Promise.all(this.#rounds);
   }
 
-  #end(call: OpenCall, error: unknown): void {
-    this.#calls.delete(call);
+  #end(call: OpenCall, connection: object, error: unknown): void {
+    if (call.endsItself) return;
+    this.#delete(call, connection);
     call.end(toStatus(error));
+  }
+
+  #delete(call: OpenCall, connection: object): void {
+    const calls = this.#calls.get(connection);
+    if (calls?.delete(call) === true && calls.size === 0) this.#calls.delete(connection);
   }
 }

@@ -92,9 +92,9 @@ export class Sessions implements CallRegister {
 
   /**
    * Ends the connection on this socket: it takes no more calls and closes behind those that it has. Those that are open have
-   * been told before; what is left of them after a while is told `error`.
+   * been told before; what is left of them after a while is told `why`.
    */
-  end(socket: Socket, error: Error): void {
+  end(socket: Socket, why: () => Error): void {
     const live = this.#bySocket.get(socket);
     const cut = setTimeout(() => socket.destroy(), endMs).unref();
     socket.once("close", () => clearTimeout(cut));
@@ -105,7 +105,7 @@ export class Sessions implements CallRegister {
     // Whoever brings this about may be in the midst of what Node has read from this session.
     if (calls.size === 0) setImmediate(() => this.#close(live));
     const late = setTimeout(() => {
-      for (const call of [...calls]) call.sendStatus(toStatus(error));
+      for (const call of [...calls]) call.sendStatus(toStatus(why()));
       this.#close(live);
     }, lastCallsMs).unref();
     session.once("close", () => clearTimeout(late));

@@ -386,7 +386,7 @@ describe("judged again, a connection", () => {
     const told: string[] = [];
     const inWords = ({ identity, ended }: Connection): string =>
       `${identity.principal.name}: ${ended!.problem}: ${ended!.message}`;
-    connections.onEnded((ended) => told.push(...ended.map(inWords)));
+    connections.onEnded((connection) => told.push(inWords(connection)));
     return told;
   }
 
@@ -469,6 +469,26 @@ describe("judged again, a connection", () => {
     expect([judged, told.length]).toEqual([4, 4]);
     expect(turns).toBeGreaterThanOrEqual(2);
   });
+
+  test("that takes long to end leaves everybody else their turns too", async () => {
+    await using listener = await Listener.listen();
+    for (let count = 0; count < 3; count++) await listener.connect(billing());
+    let told = 0;
+    listener.connections.onEnded(() => {
+      told++;
+      // Longer than a slice.
+      for (const until = performance.now() + 6; performance.now() < until;);
+    });
+    listener.judge = revoked;
+    const toldByTurn: number[] = [];
+    const judging = listener.connections.judgeAgain();
+    while (told < 3) {
+      toldByTurn.push(told);
+      await new Promise(setImmediate);
+    }
+    await judging;
+    expect(toldByTurn).toEqual([1, 2]);
+  });
 });
 
 describe("a certificate's end", () => {
@@ -480,7 +500,13 @@ describe("a certificate's end", () => {
     const notAfter = new Date(Math.floor(Date.now() / 1000) * 1000 + year);
     const { socket } = await listener.connect(authority.issue({ principal: "acme/billing", notAfter }));
     await listener.connect(authority.issue({ principal: "acme/reports", notAfter: new Date(Date.now() + 2 * year) }));
-    const ended = new Promise<readonly Connection[]>((resolve) => listener.connections.onEnded(resolve));
+    const ended: Connection[] = [];
+    const told = new Promise<void>((resolve) =>
+      listener.connections.onEnded((connection) => {
+        ended.push(connection);
+        resolve();
+      }),
+    );
     let judged = 0;
     const { judge } = listener;
     listener.judge = (presented) => (judged++, judge(presented));
@@ -491,7 +517,8 @@ describe("a certificate's end", () => {
     expect(listener.connections.connectionOf(endsOf(socket)).ended).toBeUndefined();
     listener.now = () => notAfter.getTime();
     const jumped = performance.now();
-    const [first, ...others] = await ended;
+    await told;
+    const [first, ...others] = ended;
     expect(performance.now() - jumped).toBeLessThan(1_500);
     expect(first!.ended).toMatchObject({ problem: "expired", message: "the certificate has expired" });
     expect(others).toEqual([]);

@@ -7,27 +7,34 @@ import { EngineServer } from "../support/grpc-server.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { consumeBytes } from "../support/raw-client.js";
 
+const connection = {};
+
 function call(ended: string[], name: string, judgeAgain?: () => void) {
   return {
     delivers: judgeAgain !== undefined,
+    endsItself: false,
     judgeAgain: judgeAgain ?? (() => undefined),
     end: ({ details }: { details: string }) => ended.push(`${name}: ${details}`),
   };
 }
 
+const no = (): never => {
+  throw new PermissionDenied("no");
+};
+
 test("a judgement ends those that may not go on, and only those", () => {
   const [calls, ended] = [new OpenCalls(), [] as string[]];
-  calls.add(call(ended, "open to everyone"));
-  calls.add(call(ended, "kept", () => undefined));
+  calls.add(call(ended, "open to everyone"), connection);
   calls.add(
-    call(ended, "revoked", () => {
-      throw new PermissionDenied("no");
-    }),
+    call(ended, "kept", () => undefined),
+    connection,
   );
+  calls.add(call(ended, "revoked", no), connection);
   calls.add(
     call(ended, "broken", () => {
       throw new Error("a defect");
     }),
+    {},
   );
   expect(calls.consumes).toBe(3);
   calls.judgeAgain();
@@ -36,13 +43,31 @@ test("a judgement ends those that may not go on, and only those", () => {
   expect([ended.length, calls.consumes]).toEqual([2, 1]);
 });
 
-test("once all were ended, whoever comes later is ended too", () => {
+test("a judgement of one connection asks no call of another", () => {
   const [calls, ended] = [new OpenCalls(), [] as string[]];
-  const forget = calls.add(call(ended, "gone", () => undefined));
-  calls.add(call(ended, "there"));
+  const other = {};
+  calls.add(call(ended, "mine", no), connection);
+  const forget = calls.add(call(ended, "mine, and over", no), connection);
+  calls.add(call(ended, "another's", no), other);
+  forget();
+  calls.judgeAgainOn(connection);
+  expect(ended).toEqual(["mine: no"]);
+  calls.judgeAgainOn(connection);
+  calls.judgeAgainOn(other);
+  expect(ended).toEqual(["mine: no", "another's: no"]);
+});
+
+test("once all were ended, whoever comes later is ended too, but for those that see to it themselves", () => {
+  const [calls, ended] = [new OpenCalls(), [] as string[]];
+  const forget = calls.add(
+    call(ended, "gone", () => undefined),
+    connection,
+  );
+  calls.add(call(ended, "there"), connection);
+  calls.add({ ...call(ended, "ends itself"), endsItself: true }, connection);
   forget();
   calls.endAll(new ShuttingDown());
-  calls.add(call(ended, "late"));
+  calls.add(call(ended, "late"), {});
   expect(ended.map((text) => text.split(":")[0])).toEqual(["there", "late"]);
   expect(calls.consumes).toBe(0);
 });

@@ -37,26 +37,23 @@ export interface DerElement {
 /** Steps through the elements that stand side by side in `bytes`. */
 export class DerReader {
   readonly #bytes: Buffer;
-  #position = 0;
+  readonly #end: number;
+  #position: number;
 
-  constructor(bytes: Buffer) {
+  constructor(bytes: Buffer, start = 0, end = bytes.length) {
     this.#bytes = bytes;
+    this.#position = start;
+    this.#end = end;
   }
 
   get atEnd(): boolean {
-    return this.#position === this.#bytes.length;
+    return this.#position === this.#end;
   }
 
   /** @throws DerError at the end, or when the element is malformed or longer than what is left */
   next(): DerElement {
-    const tag = this.#byte();
-    // X.509 has no tag number above 30; the long form would only be a second way to write one.
-    if ((tag & 0x1f) === 0x1f) throw new DerError("a tag in the long form");
-    const length = this.#length();
-    if (length > this.#bytes.length - this.#position) throw new DerError("a length beyond the end");
-    const content = this.#bytes.subarray(this.#position, this.#position + length);
-    this.#position += length;
-    return { tag, content };
+    const { tag, start } = this.#pass();
+    return { tag, content: this.#bytes.subarray(start, this.#position) };
   }
 
   /**
@@ -64,21 +61,21 @@ export class DerReader {
    * @throws DerError as `next`, and when its tag is another
    */
   expect(tag: number, what: string): Buffer {
-    const element = this.next();
-    if (element.tag !== tag) throw new DerError(`tag ${hexByte(element.tag)} in place of ${what}`);
-    return element.content;
+    const start = this.#passOnly(tag, what);
+    return this.#bytes.subarray(start, this.#position);
   }
 
   /** As `expect`, with tag and length: all the bytes that the element has. */
   whole(tag: number, what: string): Buffer {
     const start = this.#position;
-    this.expect(tag, what);
+    this.#passOnly(tag, what);
     return this.#bytes.subarray(start, this.#position);
   }
 
   /** As `expect`, for a constructed element: a reader of what it holds. */
   enter(tag: number, what: string): DerReader {
-    return new DerReader(this.expect(tag, what));
+    const start = this.#passOnly(tag, what);
+    return new DerReader(this.#bytes, start, this.#position);
   }
 
   /** The content of the next element if it has this tag; otherwise undefined, and the reader stays where it is. */
@@ -89,6 +86,24 @@ export class DerReader {
   /** @throws DerError when something is left */
   end(what: string): void {
     if (!this.atEnd) throw new DerError(`something follows ${what}`);
+  }
+
+  #passOnly(tag: number, what: string): number {
+    const found = this.#pass();
+    if (found.tag !== tag) throw new DerError(`tag ${hexByte(found.tag)} in place of ${what}`);
+    return found.start;
+  }
+
+  /** Goes behind the next element; its content starts at `start`. @throws DerError as `next` */
+  #pass(): { readonly tag: number; readonly start: number } {
+    const tag = this.#byte();
+    // X.509 has no tag number above 30; the long form would only be a second way to write one.
+    if ((tag & 0x1f) === 0x1f) throw new DerError("a tag in the long form");
+    const length = this.#length();
+    const start = this.#position;
+    if (length > this.#end - start) throw new DerError("a length beyond the end");
+    this.#position = start + length;
+    return { tag, start };
   }
 
   #length(): number {
@@ -104,10 +119,8 @@ export class DerReader {
   }
 
   #byte(): number {
-    const byte = this.#bytes[this.#position];
-    if (byte === undefined) throw new DerError("the bytes end too early");
-    this.#position++;
-    return byte;
+    if (this.atEnd) throw new DerError("the bytes end too early");
+    return this.#bytes[this.#position++]!;
   }
 }
 
@@ -152,10 +165,13 @@ export function decodeInteger(content: Buffer): string {
   const [first = 0, second = 0] = content;
   const isPadded = (first === 0x00 && second < 0x80) || (first === 0xff && second >= 0x80);
   if (content.length > 1 && isPadded) throw new DerError("a number that is padded");
-  const value = BigInt.asIntN(content.length * 8, BigInt(`0x${content.toString("hex")}`));
-  if (value === 0n) return "0";
-  const digits = (value < 0n ? -value : value).toString(16).toUpperCase();
-  return `${value < 0n ? "-" : ""}${digits.length % 2 === 0 ? "" : "0"}${digits}`;
+  if (content.length === 1 && first === 0x00) return "0";
+  // A revocation list has hundreds of thousands of them.
+  if (first < 0x80) return content.toString("hex", first === 0x00 ? 1 : 0).toUpperCase();
+  const digits = (-BigInt.asIntN(content.length * 8, BigInt(`0x${content.toString("hex")}`)))
+    .toString(16)
+    .toUpperCase();
+  return `-${digits.length % 2 === 0 ? "" : "0"}${digits}`;
 }
 
 /**
@@ -185,24 +201,46 @@ export function decodeNamedBits(content: Buffer): number[] {
   );
 }
 
-const timeShapes: Readonly<Record<number, RegExp>> = {
-  [tags.utcTime]: /^(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
-  [tags.generalizedTime]: /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/,
-};
+const yearDigits: Readonly<Record<number, number>> = { [tags.utcTime]: 2, [tags.generalizedTime]: 4 };
 
 /**
  * A time as certificates write it (RFC 5280, 4.1.2.5: seconds and `Z`, no fractions), in milliseconds since 1970.
  * @throws DerError
  */
 export function decodeTime({ tag, content }: DerElement): number {
-  const [, year = "", ...rest] = timeShapes[tag]?.exec(content.toString("latin1")) ?? [];
-  const [month, day, hour, minute, second] = rest;
-  const century = year.length === 4 ? "" : Number(year) < 50 ? "20" : "19";
-  const text = `${century}${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
-  const time = Date.parse(text);
-  // The 30th of February would become the 2nd of March.
-  if (Number.isNaN(time) || new Date(time).toISOString() !== text) throw new DerError("a malformed time");
-  return time;
+  const digits = yearDigits[tag] ?? 0;
+  if (digits === 0 || content.length !== digits + 11 || content[content.length - 1] !== 0x5a)
+    throw new DerError("a malformed time");
+  const written = decimal(content, 0, digits);
+  const year = digits === 4 ? written : written < 50 ? 2000 + written : 1900 + written;
+  const month = decimal(content, digits, 2);
+  const day = decimal(content, digits + 2, 2);
+  const hour = decimal(content, digits + 4, 2);
+  const minute = decimal(content, digits + 6, 2);
+  const second = decimal(content, digits + 8, 2);
+  const isTime = year >= 0 && day >= 1 && day <= daysIn(year, month) && hour <= 23 && minute <= 59 && second <= 59;
+  if (!isTime) throw new DerError("a malformed time");
+  // By itself Date.UTC takes the year 50 for 1950. Every 400 years the calendar begins anew.
+  return Date.UTC(year + 400, month - 1, day, hour, minute, second) - msIn400Years;
+}
+
+const msIn400Years = 146_097 * 24 * 3_600_000;
+const daysInMonths: readonly number[] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/** None in a month that there is not. */
+function daysIn(year: number, month: number): number {
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return isLeap && month === 2 ? 29 : (daysInMonths[month - 1] ?? 0);
+}
+
+/** NaN where there is something other than digits. */
+function decimal(content: Buffer, start: number, length: number): number {
+  let value = 0;
+  for (let at = start; at < start + length; at++) {
+    const digit = content[at]! - 0x30;
+    value = digit >= 0 && digit <= 9 ? 10 * value + digit : NaN;
+  }
+  return value;
 }
 
 /** `0x1e` */

@@ -67,6 +67,9 @@ const enumeratedTag = 0x0a;
 
 const noExtensions: Buffer = Buffer.alloc(0);
 
+/** What entries say of themselves is looked up, and read only once, as long as it is of so many kinds. */
+const maxKnown = 64;
+
 const removeFromCrl = "removeFromCRL";
 
 const reasonCodeOid = "2.5.29.21";
@@ -143,8 +146,7 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
   const entries = new Map<string, string>();
   if (content === undefined) return entries;
   const list = new DerReader(content);
-  // Most entries of a list say the same of themselves.
-  let last = { element: noExtensions, reason: unspecified };
+  const known = new Map<string, string>();
   let until = performance.now() + sliceMs;
   for (let count = 1; !list.atEnd; count++) {
     const entry = list.enter(tags.sequence, "an entry");
@@ -152,8 +154,9 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
     decodeTime(entry.next());
     const element = entry.atEnd ? noExtensions : entry.whole(tags.sequence, "an entry's extensions");
     entry.end("an entry");
-    if (!element.equals(last.element)) last = { element, reason: readReason(element) };
-    const { reason } = last;
+    const key = element.toString("latin1");
+    const reason = known.get(key) ?? readReason(element);
+    if (known.size < maxKnown) known.set(key, reason);
     // The same number twice: what takes one entry off the list does not take the other off.
     if (reason !== removeFromCrl) entries.set(serial, reason);
     if (count % 64 === 0 && performance.now() >= until) {

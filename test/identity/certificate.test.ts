@@ -275,6 +275,14 @@ describe("a time", () => {
     [derTag.utcTime, "2602280000Z"],
     [derTag.utcTime, "260230000000Z"],
     [derTag.utcTime, "261301000000Z"],
+    [derTag.utcTime, "260001000000Z"],
+    [derTag.utcTime, "260200000000Z"],
+    [derTag.utcTime, "260431000000Z"],
+    [derTag.utcTime, "270229000000Z"],
+    [derTag.utcTime, "260228006000Z"],
+    [derTag.utcTime, "2 0228000000Z"],
+    [derTag.utcTime, "26022800000:Z"],
+    [derTag.generalizedTime, "21000229000000Z"],
     [derTag.utcTime, "260228240000Z"],
     [derTag.utcTime, "260228000060Z"],
     [derTag.utcTime, "260228000000+0100"],
@@ -293,6 +301,7 @@ describe("a time", () => {
     const before = Buffer.from(derTime(new Date("2049-12-31T23:59:59Z")));
     expect(decodeTime(new DerReader(before).next())).toBe(Date.parse("2049-12-31T23:59:59Z"));
     expect(read(derTag.generalizedTime, "00010101000000Z")).toBe(Date.parse("0001-01-01T00:00:00Z"));
+    expect(read(derTag.generalizedTime, "20000229235959Z")).toBe(Date.parse("2000-02-29T23:59:59Z"));
   });
 });
 

@@ -131,13 +131,14 @@ export class MintedAuthority {
   list(options: ListOptions = {}): Buffer {
     const { revoked = [], number, thisUpdate = new Date(Date.now() - hourMs), extensions = [] } = options;
     const { nextUpdate = new Date(Date.now() + 24 * hourMs) } = options;
+    const revokedAt = derTime(new Date(Date.now() - hourMs));
     const entries = revoked.map((each) => {
       const { serial, reason, extensions: others = [] } = Buffer.isBuffer(each) ? { serial: each } : each;
       const reasons = reason === undefined ? [] : [extension("2.5.29.21", der(0x0a, Buffer.from([reason])))];
       const all = [...reasons, ...others];
       return derSequence(
         der(derTag.integer, serial),
-        derTime(new Date(Date.now() - hourMs)),
+        revokedAt,
         ...(all.length === 0 ? [] : [derSequence(...all)]),
       );
     });

@@ -1,3 +1,4 @@
+import { closeSync, constants, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
 
 const chunkBytes = 256 * 1024;
@@ -12,12 +13,14 @@ const chunkBytes = 256 * 1024;
 export async function readFileWithin(path: string, maxBytes: number): Promise<Buffer> {
   const file = await open(path, "r");
   try {
-    if ((await file.stat()).size > maxBytes) throw new FileTooLarge(maxBytes);
+    const { size } = await file.stat();
+    if (size > maxBytes) throw new FileTooLarge(maxBytes);
     const chunks: Buffer[] = [];
     let total = 0;
-    for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(chunkBytes), 0, chunkBytes, null);
-      if (bytesRead === 0) return Buffer.concat(chunks);
+    // All that it says it has in one read: in a busy process each takes as long as everybody else's turn.
+    for (let length = Math.max(size, chunkBytes); ; length = chunkBytes) {
+      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(length), 0, length, null);
+      if (bytesRead === 0) return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       chunks.push(buffer.subarray(0, bytesRead));
       total += bytesRead;
       // A file that grows, and what has no size at all, such as a pipe.
@@ -25,6 +28,28 @@ export async function readFileWithin(path: string, maxBytes: number): Promise<Bu
     }
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * The same of a small file, without waiting: undefined if it has more than `maxBytes`. For one of which the system has just
+ * said that it is there, so that nobody waits for a disk or a network.
+ * @throws the system's error
+ */
+export function readSmallFile(path: string, maxBytes: number): Buffer | undefined {
+  // Opening a pipe would wait until somebody writes to it.
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const bytes = Buffer.allocUnsafe(maxBytes + 1);
+    for (let length = 0; length <= maxBytes;) {
+      const read = readSync(file, bytes, length, bytes.length - length, null);
+      // A copy: what is kept of it must not keep all that was made ready.
+      if (read === 0) return Buffer.from(bytes.subarray(0, length));
+      length += read;
+    }
+    return undefined;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -55,10 +55,11 @@ export class ListFiles {
   /** Whether there is something to read, or something is gone. */
   async look(): Promise<boolean> {
     if (this.#where === undefined) return false;
-    this.#isOther = (await this.#list(this.#where.path)) || this.#isOther;
-    const parts = [...this.#parts.values()];
-    const isOther = await Promise.all(parts.map((part) => part.look()));
-    this.#due = parts.filter((_part, at) => isOther[at]);
+    // Both at once: in a busy server each wait takes as long as everybody else's turn.
+    const looking = Array.from(this.#parts.values(), (part) => part.look());
+    const [isOther] = await Promise.all([this.#list(this.#where.path), ...looking]);
+    if (isOther) this.#isOther = true;
+    this.#due = [...this.#parts.values()].filter((part) => part.isOther);
     return this.#isOther || this.#due.length > 0;
   }
 
@@ -106,11 +107,13 @@ export class ListFiles {
     for (const source of this.#accepted.keys()) if (!this.#parts.has(source)) this.#accepted.delete(source);
   }
 
-  /** Finds out which files there are. @returns whether these are others than before */
+  /** Finds out which files there are, and looks at those that have come. @returns whether these are others than before */
   async #list(path: string): Promise<boolean> {
     let paths: readonly string[];
+    const names = readdir(path);
+    names.catch(() => undefined);
     try {
-      paths = (await stat(path)).isDirectory() ? await listsIn(path) : [path];
+      paths = (await stat(path)).isDirectory() ? listsAmong(path, await names) : [path];
       this.#missing = [];
     } catch (error) {
       if (!(error instanceof Error && "code" in error)) throw error;
@@ -133,12 +136,12 @@ export class ListFiles {
         readLists(one, bytes!, { mayHaveNone: one !== path && one.endsWith(".pem") });
       this.#parts.set(one, new Part([one], { maxBytes: maxListFileBytes, make }));
     }
+    await Promise.all(added.map((one) => this.#parts.get(one)!.look()));
     return gone.length + added.length > 0;
   }
 }
 
-async function listsIn(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder);
+function listsAmong(folder: string, names: readonly string[]): readonly string[] {
   const lists = names.filter((name) => /^[^.].*\.(crl|pem)$/.test(name)).sort();
   return lists.map((name) => join(folder, name));
 }

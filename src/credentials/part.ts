@@ -1,7 +1,11 @@
 import { createHash } from "node:crypto";
+import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { type Finding } from "../errors.js";
-import { FileTooLarge, readFileWithin, whyUnreadable } from "../read-file.js";
+import { FileTooLarge, readFileWithin, readSmallFile, whyUnreadable } from "../read-file.js";
+
+/** What is not larger is read at once: in a busy server each wait takes as long as everybody else's turn. */
+const smallBytes = 256 * 1024;
 
 /** Reads another file that these name, which is then looked at with them. @throws Error that says why it cannot be read */
 export type Beside = (path: string) => Promise<Buffer>;
@@ -61,6 +65,11 @@ export class Part<T> {
   /** Whether the files are others than those that were read. They may be in the midst of being written. */
   async look(): Promise<boolean> {
     this.#seen = await stateOf(this.#all);
+    return this.isOther;
+  }
+
+  /** The same, as it was at the last look. */
+  get isOther(): boolean {
     return this.#seen !== this.#state;
   }
 
@@ -70,14 +79,14 @@ export class Part<T> {
    * @returns whether there is another value
    */
   async take(isAsked: boolean): Promise<boolean> {
-    const state = await stateOf(this.#all);
+    const state = stateNow(this.#all);
     if (state !== this.#seen && !isAsked) return false;
     this.#changedAt = isAsked ? -Infinity : performance.now();
     const before = this.#good;
     const all = this.#all.join("\n");
     await this.#read();
     // What changed while it was read is read again at the next look, as is all of it when other files are named.
-    this.#state = this.#all.join("\n") === all && (await stateOf(this.#all)) === state ? state : "";
+    this.#state = this.#all.join("\n") === all && stateNow(this.#all) === state ? state : "";
     return this.#good !== before;
   }
 
@@ -137,9 +146,10 @@ async function readAll(paths: readonly string[], maxBytes: number): Promise<Read
   for (const source of paths) {
     try {
       // Opening a pipe would wait until somebody writes to it.
-      const found = await stat(source);
+      const found = statSync(source);
       if (!found.isFile()) throw new Unusable([{ source, problem: whatIs(found.isDirectory()) }]);
-      contents.push(await readFileWithin(source, maxBytes));
+      const small = found.size <= smallBytes ? readSmallFile(source, smallBytes) : undefined;
+      contents.push(small ?? (await readFileWithin(source, maxBytes)));
     } catch (error) {
       contents.push(undefined);
       if (error instanceof Unusable) findings.push(...error.findings);
@@ -165,13 +175,26 @@ function digestOf(contents: readonly (Buffer | undefined)[]): string {
 
 /** What changes with every file that is written, replaced or taken away, also behind a symbolic link. */
 async function stateOf(paths: readonly string[]): Promise<string> {
-  const states = paths.map(async (path) => {
+  const states = paths.map((path) => stat(path, { bigint: true }).then(stateIn, whyNoState));
+  return (await Promise.all(states)).join("\n");
+}
+
+/** The same, of files of which the system has said a moment ago that they are there: nobody waits for a disk or a network. */
+function stateNow(paths: readonly string[]): string {
+  const states = paths.map((path) => {
     try {
-      const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
-      return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+      return stateIn(statSync(path, { bigint: true }));
     } catch (error) {
-      return error instanceof Error && "code" in error ? String(error.code) : "unknown";
+      return whyNoState(error);
     }
   });
-  return (await Promise.all(states)).join("\n");
+  return states.join("\n");
+}
+
+function stateIn({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+}
+
+function whyNoState(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown";
 }

@@ -2,7 +2,9 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { join } from "node:path";
 import { isTenantName, nameRules } from "../names.js";
-import { addFolder, bitsOf, bitsOption, madeLines, parseDays, writing } from "./certs-flags.js";
+import type { Standing } from "../pki/index.js";
+import { addFolder, bitsOf, bitsOption, lookingIn, madeLines, parseDays, writing } from "./certs-flags.js";
+import { confirm } from "./confirm.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 
@@ -15,6 +17,7 @@ interface InitFlags {
   readonly tenant?: string;
   readonly ca?: string;
   readonly force?: true;
+  readonly yes?: true;
   readonly json?: true;
 }
 
@@ -33,7 +36,8 @@ export function addInit(certs: Command): void {
     .option("--intermediate", "have another authority below it issue, so that its own key can be put away")
     .option("--tenant <TENANT>", "make TENANT-ca.crt, an authority for the principals of that tenant alone", parseOwner)
     .option("--ca <NAME>", "make NAME.crt, such as the authority that is to follow the first")
-    .option("--force", "make everything anew; what the old authority issued is trusted no longer")
+    .option("--force", "replace what is there, and keep it aside; what the old authority issued is trusted no longer")
+    .option("--yes", "do not ask before an authority is replaced")
     .option("--json", "print one object")
     .addHelpText(
       "after",
@@ -44,7 +48,7 @@ export function addInit(certs: Command): void {
 
 async function run({ dir, tenant, ca, intermediate, json, ...flags }: InitFlags): Promise<void> {
   if (tenant !== undefined && ca !== undefined) throw new UsageError("--tenant and --ca both name the authority");
-  const { examplePrincipals, initAuthority, initCertificates } = await import("../pki/index.js");
+  const { authorityInTheWay, examplePrincipals, initAuthority, initCertificates } = await import("../pki/index.js");
   const options = {
     force: flags.force ?? false,
     bits: bitsOf(flags.bits),
@@ -53,15 +57,32 @@ async function run({ dir, tenant, ca, intermediate, json, ...flags }: InitFlags)
     intermediate,
   };
   const whose = tenant !== undefined ? { tenant } : ca !== undefined ? { ca } : undefined;
-  const made = await writing(
+  const stem = tenant === undefined ? (ca ?? "ca") : `${tenant}-ca`;
+  const standing = flags.force && !flags.yes ? await lookingIn(dir, authorityInTheWay(dir, whose)) : undefined;
+  if (standing !== undefined) await confirm(whatIsLost(dir, standing), stem);
+  const { made, kept } = await writing(
     dir,
     whose === undefined
       ? initCertificates(dir, { principals: examplePrincipals, ...options })
       : initAuthority(dir, whose, options),
   );
-  if (json) return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)) })}\n`);
-  const stem = tenant === undefined ? (ca ?? "ca") : `${tenant}-ca`;
-  await print(madeLines(dir, made) + next(dir, stem, tenant, intermediate));
+  const aside = kept === undefined ? undefined : join(dir, kept);
+  if (json) return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)), kept: aside })}\n`);
+  const keptLine = aside === undefined ? "" : `kept what was there in ${aside}\n`;
+  await print(madeLines(dir, made) + keptLine + next(dir, stem, tenant, intermediate));
+}
+
+/** What nobody should do by accident. */
+function whatIsLost(dir: string, { names, good }: Standing): string {
+  const issued = good === 1 ? "1 certificate of that one is" : `${good} certificates of that one are`;
+  const loss =
+    good === 0
+      ? "."
+      : `, and ${issued} still good: whoever goes by the new one, a running server at once, takes none of them.`;
+  return (
+    `This puts another authority in the place of ${names.join(" and ")} in ${dir}${loss} ` +
+    `What is replaced is kept in ${join(dir, "replaced-…")}.`
+  );
 }
 
 /** What there is to do with it now. */

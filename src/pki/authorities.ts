@@ -92,7 +92,8 @@ export async function openSigner(directory: string, stem: string): Promise<Signe
     const [there, missing] = hasCertificate ? [certificatePath, keyPath] : [keyPath, certificatePath];
     throw new OperatorError(
       `half a certificate authority: ${there} exists, but ${missing} does not; ` +
-        "restore it, or make a new set with `aclog certs init --force`",
+        "restore it, or, should it be lost for good, have another authority follow this one: " +
+        "`aclog certs init --ca NAME`, and docs/certificates.md on rolling an authority",
     );
   }
   const [certificatePem, keyPem] = await Promise.all([

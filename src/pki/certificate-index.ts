@@ -17,7 +17,8 @@ export interface IndexEntry {
   readonly subject: string;
 }
 
-const indexName = "index.txt";
+/** The file, relative to the folder. */
+export const indexName = "index.txt";
 const heading = "# state\tserial\tissued\tends\trevoked\treason\tfile\tissuer\tsubject\n";
 const nothing = "-";
 

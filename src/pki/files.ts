@@ -26,6 +26,14 @@ interface Pending {
   /** All files are whole: whoever finds this puts them in place. Otherwise they are rubbish. */
   readonly isReady: boolean;
   readonly staged: readonly Staged[];
+  /** Paths that are to be gone once the others are in place. */
+  readonly removed?: readonly string[];
+}
+
+interface WriteOptions {
+  /** Files that go when the others are in place; one that is not there is gone already. */
+  readonly removed?: readonly string[];
+  readonly onProgress?: ((made: string) => void) | undefined;
 }
 
 const pendingName = ".pending";
@@ -49,7 +57,7 @@ export function isInnerPath(path: string): boolean {
 export async function writeSet(
   directory: string,
   files: readonly NewFile[],
-  onProgress?: (made: string) => void,
+  { removed = [], onProgress }: WriteOptions = {},
 ): Promise<string[]> {
   const staged = files.map(({ path, replaces }) => {
     const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString("hex")}.tmp`);
@@ -61,13 +69,14 @@ export async function writeSet(
       if (dirname(path) !== ".") await makeDirectory(join(directory, dirname(path)), 0o700);
       await writeSynced(join(directory, staged[index]!.temporary), text, secret ? 0o600 : 0o644);
     }
-    await syncFolders(directory, staged);
-    await announce(directory, { isReady: true, staged });
+    await syncFolders(directory, pathsOf(staged, removed));
+    await announce(directory, { isReady: true, staged, removed });
     for (const each of staged) {
       await publish(directory, each);
       onProgress?.(each.path);
     }
-    await syncFolders(directory, staged);
+    await remove(directory, removed);
+    await syncFolders(directory, pathsOf(staged, removed));
   } finally {
     await clear(directory, staged);
   }
@@ -76,7 +85,7 @@ export async function writeSet(
 
 /** Completes what a killed process was putting in place, and removes what it had not got so far with. The caller holds the directory. */
 export async function finishInterrupted(directory: string): Promise<void> {
-  const { isReady, staged } = await readPending(directory);
+  const { isReady, staged, removed = [] } = await readPending(directory);
   for (const each of isReady ? staged : []) {
     if (!(await exists(join(directory, each.temporary)))) continue;
     await publish(directory, each).catch((error: unknown) => {
@@ -84,7 +93,10 @@ export async function finishInterrupted(directory: string): Promise<void> {
       if (!(error instanceof OperatorError)) throw error;
     });
   }
-  if (isReady) await syncFolders(directory, staged);
+  if (isReady) {
+    await remove(directory, removed);
+    await syncFolders(directory, pathsOf(staged, removed));
+  }
   await clear(directory, staged);
 }
 
@@ -93,13 +105,20 @@ export async function isInterrupted(directory: string): Promise<boolean> {
   return exists(join(directory, pendingName));
 }
 
+/** Those of the paths, relative to `directory`, at which something is. */
+export async function existing(directory: string, paths: readonly string[]): Promise<string[]> {
+  const present: string[] = [];
+  for (const path of paths) if (await exists(join(directory, path))) present.push(path);
+  return present;
+}
+
 /**
+ * @param remedy what to do instead of making them
  * @throws OperatorError that counts the paths (relative to `directory`) that exist, and names those whose other half
  *   does not
  */
-export async function refuseExisting(directory: string, paths: readonly string[]): Promise<void> {
-  const present = new Set<string>();
-  for (const path of paths) if (await exists(join(directory, path))) present.add(path);
+export async function refuseExisting(directory: string, paths: readonly string[], remedy: string): Promise<void> {
+  const present = new Set(await existing(directory, paths));
   if (present.size === 0) return;
   const findings: Finding[] = [...present].flatMap((path) => {
     const half = path.endsWith(".key") ? path.replace(/key$/, "crt") : path.replace(/crt$/, "key");
@@ -109,8 +128,7 @@ export async function refuseExisting(directory: string, paths: readonly string[]
   });
   // A whole set is many files; where they are and what to do says more than their names.
   throw new OperatorError(
-    `${join(directory, commonFolder(paths))} has ${present.size} of these ${paths.length} files already, and nothing was made: ` +
-      "use them as they are, or make them anew with --force",
+    `${join(directory, commonFolder(paths))} has ${present.size} of these ${paths.length} files already, and nothing was made: ${remedy}`,
     findings,
   );
 }
@@ -157,7 +175,8 @@ async function readPending(directory: string): Promise<Pending> {
   if (!(await exists(path))) return { isReady: false, staged: [] };
   try {
     const pending = JSON.parse(await readFile(path, "utf8")) as Pending;
-    if (pending.staged.every((each) => isInnerPath(each.path) && isTemporaryOf(each))) return pending;
+    const isInside = pending.staged.every((each) => isInnerPath(each.path) && isTemporaryOf(each));
+    if (isInside && (pending.removed ?? []).every(isInnerPath)) return pending;
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof TypeError)) throw error;
   }
@@ -182,11 +201,19 @@ async function publish(directory: string, { temporary, path, replaces }: Staged)
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
     throw new OperatorError(
-      "somebody else made certificates at the same time; --force makes them anew",
+      "somebody else has put a file here at the same time: look whether it is of use as it is",
       [{ source: target, problem: "exists" }],
       { cause: error },
     );
   }
+}
+
+async function remove(directory: string, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await unlink(join(directory, path)).catch(ignoreMissing);
+}
+
+function pathsOf(staged: readonly Staged[], removed: readonly string[]): string[] {
+  return [...staged.map(({ path }) => path), ...removed];
 }
 
 /** What was only there on the way. The announcement goes last: it alone knows the names of the rest. */
@@ -195,10 +222,11 @@ async function clear(directory: string, staged: readonly Staged[]): Promise<void
   await unlink(join(directory, pendingName)).catch(ignoreMissing);
 }
 
-async function syncFolders(directory: string, staged: readonly Staged[]): Promise<void> {
-  const folders = new Set(staged.map(({ path }) => dirname(path)));
-  // A folder that was just made is a name in the one above it.
-  for (const folder of [...folders]) folders.add(dirname(folder));
+/** Makes the names durable that these paths, relative to `directory`, have in their folders. */
+export async function syncFolders(directory: string, paths: readonly string[]): Promise<void> {
+  const folders = new Set(paths.map((path) => dirname(path)));
+  // A folder that was just made is a name in the one above it. What is added here is visited, too.
+  for (const folder of folders) folders.add(dirname(folder));
   for (const folder of folders) await syncDirectory(join(directory, folder));
 }
 

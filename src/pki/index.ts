@@ -8,7 +8,14 @@ export type { CheckFinding } from "./check-finding.js";
 export { type CheckOptions, type Role, checkCertificate } from "./check.js";
 export { type AuthorityHolding, type Holding, type Holdings, holdingsIn, whoIs } from "./holdings.js";
 export { type CertificateSummary, inspectCertificate } from "./inspect.js";
-export { type InitOptions, examplePrincipals, initAuthority, initCertificates } from "./init.js";
+export {
+  type InitOptions,
+  type Whose,
+  authorityInTheWay,
+  examplePrincipals,
+  initAuthority,
+  initCertificates,
+} from "./init.js";
 export { type Issuance, type IssueOptions, issueCertificate } from "./issue.js";
 export { certificatesIn } from "./pem.js";
 export {
@@ -20,6 +27,7 @@ export {
   renewCertificate,
   renewExpiring,
 } from "./renew.js";
+export type { Standing } from "./replaced.js";
 export { type Reason, reasons } from "./reasons.js";
 export { type Revocation, type Target, type WrittenList, renewLists, revokeCertificates } from "./revoke.js";
 export { ShortLivedAuthority, type ShortLivedOptions, issueSelfSigned } from "./short-lived.js";

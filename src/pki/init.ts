@@ -6,13 +6,14 @@ import { firstAuthority, issuingBelow, listFileOf, type Signer, tenantAuthority 
 import { makeCertificate, nameOf, partsOf } from "./certificate.js";
 import { type IndexEntry, indexFile, readIndex } from "./certificate-index.js";
 import { authorityExtensions } from "./extensions.js";
-import { isInterrupted, type NewFile, refuseExisting, writeSet } from "./files.js";
+import { existing, isInterrupted, type NewFile, refuseExisting, writeSet } from "./files.js";
 import { holding } from "./hold.js";
 import { distinguishedName } from "./inspect.js";
 import { makeRsaKey, type RsaBits } from "./keys.js";
 import { clientContent, entryOf, issueLeaf, type LeafContent, leafFiles, serverContent } from "./leaf.js";
 import { listFile, listsOf } from "./lists.js";
 import { checkAuthorityName, checkNames, clientStem, serverStem } from "./places.js";
+import { authorityPaths, keepAside, type Standing, standingAuthority } from "./replaced.js";
 import { defaultDays, validFor } from "./validity.js";
 
 /** The principals that the example policy speaks about. */
@@ -27,7 +28,7 @@ export const examplePrincipals: readonly Principal[] = [
 ];
 
 export interface InitOptions {
-  /** Makes everything anew, also the authority: what the old one issued is trusted no longer. */
+  /** Makes everything anew, also the authority, and keeps what it replaces aside: what the old one issued is trusted no longer. */
   readonly force: boolean;
   readonly bits?: RsaBits | undefined;
   /** How long the authority lasts, and the certificates that it issues at once. */
@@ -37,6 +38,17 @@ export interface InitOptions {
   readonly intermediate?: boolean | undefined;
   /** Is told each path, relative to the folder, when the file is in place. */
   readonly onProgress?: (made: string) => void;
+}
+
+/** The authority of a tenant, or one by the name of its files. */
+export type Whose = { readonly tenant: string } | { readonly ca: string };
+
+/** What was made. */
+export interface Initiation {
+  /** Relative to the folder. */
+  readonly made: readonly string[];
+  /** The folder, relative to this one, with what was replaced; undefined where nothing was. */
+  readonly kept: string | undefined;
 }
 
 /** An authority that nobody has yet, what it is in files, and what the index says of it. */
@@ -53,13 +65,12 @@ interface NewAuthority {
  * (`server.crt`, `server.key`) and one client for each principal (`clients/TENANT/NAME.crt`, `.key`) in `directory`, which
  * need not exist. Two runs may overlap: without `force` one of them makes the whole set and the other is refused.
  *
- * @returns the paths made, relative to `directory`
  * @throws OperatorError when a file is in the way and `force` is not set, or a principal is not valid; nothing was made
  */
 export async function initCertificates(
   directory: string,
   options: InitOptions & { readonly principals: readonly Principal[] },
-): Promise<string[]> {
+): Promise<Initiation> {
   for (const principal of options.principals) checkNames(principal);
   const stems = [serverStem, ...options.principals.map(clientStem)];
   refuseRepeated(options.principals.map(formatPrincipal));
@@ -74,21 +85,32 @@ export async function initCertificates(
  * Makes one more authority beside the first, `NAME.crt`, `.key` and `.crl`: that of a tenant, `TENANT-ca`, or the one that
  * is to follow the first.
  *
- * @returns and throws as `initCertificates`
+ * @throws OperatorError as `initCertificates`
  */
-export async function initAuthority(
-  directory: string,
-  whose: { readonly tenant: string } | { readonly ca: string },
-  options: InitOptions,
-): Promise<string[]> {
+export async function initAuthority(directory: string, whose: Whose, options: InitOptions): Promise<Initiation> {
+  const label = "tenant" in whose ? `aclog ${whose.tenant}` : "aclog";
+  return makeAuthoritySet(directory, stemOf(whose), label, options, [], []);
+}
+
+/**
+ * The authority that `init` with `force` would put another one in the place of.
+ * @param whose undefined: the first one
+ */
+export async function authorityInTheWay(directory: string, whose: Whose | undefined): Promise<Standing | undefined> {
+  return standingAuthority(directory, whose === undefined ? firstAuthority : stemOf(whose));
+}
+
+/** @throws OperatorError for a name that no authority can have */
+function stemOf(whose: Whose): string {
   if ("tenant" in whose && !isTenantName(whose.tenant)) {
     throw new OperatorError(`${JSON.stringify(whose.tenant)} is not a tenant name: ${nameRules.tenant}`);
   }
-  const [stem, label] =
-    "tenant" in whose ? [tenantAuthority(whose.tenant), `aclog ${whose.tenant}`] : [whose.ca, "aclog"];
+  const stem = "tenant" in whose ? tenantAuthority(whose.tenant) : whose.ca;
   checkAuthorityName(stem);
-  return makeAuthoritySet(directory, stem, label, options, [], []);
+  return stem;
 }
+
+const useThem = "use them as they are, or make others in another folder";
 
 async function makeAuthoritySet(
   directory: string,
@@ -97,11 +119,16 @@ async function makeAuthoritySet(
   options: InitOptions,
   stems: readonly string[],
   contents: readonly LeafContent[],
-): Promise<string[]> {
+): Promise<Initiation> {
   const { force, bits = 2048, days = defaultDays.leaf } = options;
   const authorityStems = options.intermediate ? [stem, issuingBelow(stem)] : [stem];
   const paths = [...authorityStems, ...stems].flatMap((each) => [`${each}.key`, `${each}.crt`]);
-  const refuse = () => (force ? Promise.resolve() : refuseExisting(directory, [...paths, listFileOf(stem)]));
+  const own = [...paths, listFileOf(stem)];
+  // What is below this authority, of one that was there before, would go on issuing in its place.
+  const stale = authorityPaths(stem).filter((path) => !own.includes(path));
+  const refuse = async () => {
+    if (!force) await refuseExisting(directory, [...own, ...(await existing(directory, stale))], useThem);
+  };
   // What a killed run had made ready is there once the folder is held.
   if (!(await isInterrupted(directory))) await refuse();
   await makeDirectory(directory);
@@ -121,8 +148,12 @@ async function makeAuthoritySet(
       }),
     );
     const index = indexFile([...(await readIndex(directory)), ...entries, ...leaves.map(({ entry }) => entry)]);
-    const all = [...files, ...leaves.flatMap((leaf) => leaf.files), index];
-    return writeSet(directory, all, options.onProgress);
+    const kept = await keepAside(directory, [...own, ...stale]);
+    const made = await writeSet(directory, [...files, ...leaves.flatMap((leaf) => leaf.files), index], {
+      removed: stale,
+      onProgress: options.onProgress,
+    });
+    return { made, kept };
   });
 }
 

@@ -2,7 +2,7 @@ import { type KeyObject, type X509Certificate, createPublicKey } from "node:cryp
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
-import type { Principal } from "../names.js";
+import { formatPrincipal, type Principal } from "../names.js";
 import { checkAlternativeNames } from "./alternative-names.js";
 import { authoritiesIn, chainAbove, firstAuthority, issuerOf, type Signer, tenantAuthority } from "./authorities.js";
 import { indexFile, readIndex } from "./certificate-index.js";
@@ -62,7 +62,10 @@ export async function issueCertificate(
   return holding(directory, async () => {
     const signer = await signerFor(directory, whom, options.ca);
     checkPlace(stem, [firstAuthority, ...(await authoritiesIn(directory)).map((each) => each.stem)]);
-    if (!force) await refuseExisting(directory, requested ? [`${stem}.crt`] : [`${stem}.key`, `${stem}.crt`]);
+    if (!force) {
+      const paths = requested ? [`${stem}.crt`] : [`${stem}.key`, `${stem}.crt`];
+      await refuseExisting(directory, paths, insteadOf(whom, options));
+    }
     if (requested) await refuseOtherKey(join(directory, `${stem}.key`), requested);
     const made = requested === undefined ? await makeRsaKey(options.bits ?? 2048) : undefined;
     const content = whom === "server" ? serverContent(names) : clientContent(whom, names);
@@ -105,6 +108,13 @@ export async function put(
     notAfter,
     isCut: notAfter.getTime() < notBefore.getTime() + days * 86_400_000,
   };
+}
+
+/** What to do where a certificate is there already, the mildest first. */
+function insteadOf(whom: Principal | "server", { place, request }: IssueOptions): string {
+  const which = place !== undefined ? `--out ${place}` : whom === "server" ? "--server" : formatPrincipal(whom);
+  const anew = request === undefined ? `, make them anew with \`aclog certs renew ${which}\`` : "";
+  return `use them as they are${anew}, or replace them with --force`;
 }
 
 /** A certificate beside a key that is not its own is of no use to anybody. */

@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, test } from "vitest";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { TestAuthority } from "../support/certificates.js";
 import { run, Workplace, type Outcome } from "./command.js";
+import { hasTerminals, OnTerminal } from "./pty.js";
 
 let workplace: Workplace;
 let made: Outcome;
@@ -30,8 +31,40 @@ test("init again is refused, and nothing is overwritten", async () => {
   const before = await readFile(join(workplace.path, "certs/ca.crt"), "utf8");
   const { code, stderr } = await aclog("certs", "init");
   assert.equal(code, 1);
-  assert.match(stderr, /^aclog: certs has 19 of these 19 files already, .*--force\n$/);
+  assert.match(stderr, /^aclog: certs has 19 of these 19 files already, .* in another folder\n$/);
   assert.equal(await readFile(join(workplace.path, "certs/ca.crt"), "utf8"), before);
+});
+
+describe("an authority is replaced", () => {
+  const replacing = ["certs", "init", "--tenant", "globex", "--force"];
+  const question = /place of CN=aclog globex CA [0-9a-f]{8} in certs, and 1 certificate of that one is still good: /;
+  const key = () => readFile(join(workplace.path, "certs/globex-ca.key"), "utf8");
+  let before: string;
+
+  beforeAll(async () => {
+    await aclog("certs", "init", "--tenant", "globex");
+    await aclog("certs", "issue", "globex/root", "--force");
+    before = await key();
+  });
+
+  test("only by who says so: without a terminal with --yes", async () => {
+    const { code, stderr } = await aclog(...replacing);
+    assert.equal(code, 2);
+    assert.match(stderr, question);
+    assert.match(stderr, /\n {2}--yes: is needed/);
+    assert.equal(await key(), before);
+  });
+
+  test.runIf(hasTerminals)("on a terminal by who types its name, and its key is kept", async () => {
+    const terminal = OnTerminal.start(replacing.join(" "), { cwd: workplace.path });
+    await terminal.shows(/Type globex-ca to go on: /);
+    terminal.type("globex-ca\n");
+    const { code, screen } = await terminal.ended();
+    assert.equal(code, 0);
+    const [, kept] = /^kept what was there in (\S+)$/m.exec(screen)!;
+    assert.equal(await readFile(join(workplace.path, kept!, "globex-ca.key"), "utf8"), before);
+    assert.notEqual(await key(), before);
+  });
 });
 
 test("issue says what else a client needs", async () => {

@@ -32,6 +32,7 @@ const paths = [
 ];
 /** What init makes where it is asked for no client. */
 const least = ["ca.crl", "ca.crt", "ca.key", "index.txt", "server.crt", "server.key"];
+const below = ["ca-issuing.crt", "ca-issuing.key"];
 
 async function freshDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "aclog-pki-"));
@@ -65,7 +66,8 @@ describe("a made set", () => {
   const progress: string[] = [];
   beforeAll(async () => {
     directory = join(await mkdtemp(join(tmpdir(), "aclog-pki-")), "certs");
-    made = await initCertificates(directory, { principals, force: false, onProgress: (path) => progress.push(path) });
+    const onProgress = (path: string) => progress.push(path);
+    made = [...(await initCertificates(directory, { principals, force: false, onProgress })).made];
   });
   afterAll(() => rm(join(directory, ".."), { recursive: true }));
 
@@ -198,7 +200,7 @@ describe("a made set", () => {
 
     const before = await contents(directory);
     const error = await refusal(issueCertificate(directory, billing, { force: false }));
-    expect(error.message).toContain("--force");
+    expect(error.message).toContain("`aclog certs renew acme/billing`, or replace them with --force");
     expect(error.message).toContain(`${join(directory, "clients/acme")} has 2 of these 2 files`);
     expect(await contents(directory)).toEqual(before);
 
@@ -211,7 +213,8 @@ describe("a made set", () => {
   test("is left as it is without --force, and the refusal says where and how much is in the way", async () => {
     const before = await contents(directory);
     const error = await refusal(initCertificates(directory, { principals, force: false }));
-    expect(error.message).toContain("--force");
+    // Nobody is to come to it by an error's advice.
+    expect(error.message).not.toContain("--force");
     expect(error.message).toContain(`${directory} has ${paths.length - 1} of these ${paths.length - 1} files`);
     expect(error.message).not.toContain("\n");
     expect(await contents(directory)).toEqual(before);
@@ -219,19 +222,33 @@ describe("a made set", () => {
 });
 
 describe("files in the way", () => {
-  test("are replaced with --force, and a key that others could read is theirs no longer", async () => {
+  test("are replaced with --force and kept aside, and a key that others could read is theirs no longer", async () => {
     const directory = await freshDirectory();
     await writeFile(join(directory, "ca.key"), "old");
     await chmod(join(directory, "ca.key"), 0o644);
-    await initCertificates(directory, { principals: [], force: true });
+    const { kept } = await initCertificates(directory, { principals: [], force: true, intermediate: true });
     expect((await stat(join(directory, "ca.key"))).mode & 0o777).toBe(0o600);
-    expect(Object.keys(await contents(directory)).sort()).toEqual(least);
-    const first = await readFile(join(directory, "ca.crt"));
-    await initCertificates(directory, { principals: [], force: true });
-    const second = await readFile(join(directory, "ca.crt"));
-    expect(inspectCertificate(second).subject).not.toBe(inspectCertificate(first).subject);
-    const server = new X509Certificate(await readFile(join(directory, "server.crt")));
-    expect(server.verify(new X509Certificate(second).publicKey)).toBe(true);
+    const asOld = join(kept!, "ca.key");
+    expect(Object.keys(await contents(directory)).sort()).toEqual([...least, ...below, asOld].sort());
+    expect(await readFile(join(directory, asOld), "utf8")).toBe("old");
+    const first = await contents(directory);
+
+    const again = await initCertificates(directory, { principals: [], force: true });
+    const second = await contents(directory);
+    // Also what issued below the old one, which would go on in place of the new one, is no longer where it was.
+    const aside = [...least, ...below].map((path) => join(again.kept!, path));
+    expect(Object.keys(second).sort()).toEqual([...least, asOld, ...aside].sort());
+    for (const path of [...least, ...below]) expect(second[join(again.kept!, path)]).toBe(first[path]);
+    const ca = new X509Certificate(second["ca.crt"]!);
+    expect(ca.subject).not.toBe(new X509Certificate(first["ca.crt"]!).subject);
+    expect(new X509Certificate(second["server.crt"]!).verify(ca.publicKey)).toBe(true);
+  });
+
+  test("of an authority below the one that is to be made are in its way, too", async () => {
+    const directory = await freshDirectory();
+    await writeFile(join(directory, "ca-issuing.crt"), "");
+    const error = await refusal(initCertificates(directory, { principals: [], force: false }));
+    expect(error.message).toContain("1 of these 6 files");
   });
 
   test("are named as half a set where the other half is missing", async () => {

@@ -149,7 +149,7 @@ test("an authority's name and key identifier are taken over as they are, of what
 
 test("a tenant's own authority signs for its principals, and for nobody else", async () => {
   await using folder = await CertificateFolder.make();
-  const made = await initAuthority(folder.path, { tenant: "acme" }, { force: false });
+  const { made } = await initAuthority(folder.path, { tenant: "acme" }, { force: false });
   expect(made).toEqual(["acme-ca.key", "acme-ca.crt", "acme-ca.crl", "index.txt"]);
   const own = await folder.certificate("acme-ca.crt");
   expect((await folder.issue("acme/shop")).checkIssued(own)).toBe(true);

@@ -81,6 +81,8 @@ const wrong = [
   ["no command", [], /Usage/],
   ["an unknown command", ["prodcue"], /Did you mean produce/],
   ["help for an unknown command", ["help", "prodcue"], /unknown command 'prodcue'; did you mean "produce"\?\n/],
+  ["--help behind an unknown command", ["prodcue", "--help"], /unknown command 'prodcue'; did you mean "produce"\?\n/],
+  ["--help behind an unknown command of certs", ["certs", "lst", "-h"], /'lst'; did you mean "list"\?/],
   ["help for what nobody knows", ["help", "frobnicate"], /unknown command 'frobnicate'\nAdd --help/],
   ["help for an unknown command of topics", ["topics", "help", "crate"], /'crate'; did you mean "create"\?/],
   ["an unknown flag", ["produce", "--tpic", "x"], /Did you mean --topic/],

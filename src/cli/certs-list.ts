@@ -1,5 +1,6 @@
 /** `aclog certs list`: what was issued, until when, and what of it is revoked. */
 import type { Command } from "commander";
+import { join } from "node:path";
 import type { AuthorityHolding, Holding } from "../pki/index.js";
 import { addFolder, lookingIn, parseWithin, shownTime } from "./certs-flags.js";
 import { print } from "./output.js";
@@ -45,8 +46,11 @@ async function run({ dir, expiringWithin, json }: ListFlags): Promise<void> {
   const certificates = expiringWithin === undefined ? issued : expiring(issued, expiringWithin);
   if (expiringWithin !== undefined && authorities.length + certificates.length > 0) process.exitCode = 1;
   if (json) {
-    const described = certificates.map((each) => ({ who: whoIs(each), ...each, daysLeft: daysLeft(each.notAfter) }));
-    return print(`${JSON.stringify({ authorities: authorities.map(describe), certificates: described })}\n`);
+    const described = {
+      authorities: authorities.map((each) => describeAuthority(dir, each)),
+      certificates: certificates.map((each) => describe(dir, whoIs(each), each)),
+    };
+    return print(`${JSON.stringify(described)}\n`);
   }
   const rows = [
     ...authorities.map(rowOfAuthority),
@@ -58,6 +62,7 @@ async function run({ dir, expiringWithin, json }: ListFlags): Promise<void> {
     { head: "ends", cell: (row: Row) => shownTime(row.notAfter) },
     { head: "days", isNumber: true as const, cell: (row: Row) => `${daysLeft(row.notAfter)}` },
     { head: "serial", cell: (row: Row) => row.serial },
+    { head: "issuer", cell: (row: Row) => row.issuer },
     { head: "file", cell: (row: Row) => row.file ?? "" },
   ];
   const none =
@@ -65,21 +70,27 @@ async function run({ dir, expiringWithin, json }: ListFlags): Promise<void> {
   await print(await table(columns, rows, none));
 }
 
-type Row = Pick<Holding, "notAfter" | "serial" | "file"> & { readonly who: string; readonly state: string };
+type Row = Pick<Holding, "notAfter" | "serial" | "issuer" | "file"> & { readonly who: string; readonly state: string };
 
 /** An authority below another was issued, too. */
 function isItself({ certificate: { serialNumber } }: AuthorityHolding, { serial }: Holding): boolean {
   return serialNumber === serial;
 }
 
-function rowOfAuthority({ name, notAfter, certificate, stem, list }: AuthorityHolding): Row {
+function rowOfAuthority({ name, issuer, notAfter, certificate, stem, list }: AuthorityHolding): Row {
   const state = list?.nextUpdate === undefined ? "authority" : `authority, list until ${shownTime(list.nextUpdate)}`;
-  return { who: name, state, notAfter, serial: certificate.serialNumber, file: `${stem}.crt` };
+  return { who: name, state, notAfter, serial: certificate.serialNumber, issuer, file: `${stem}.crt` };
 }
 
-function describe({ name, notAfter, certificate, stem, list }: AuthorityHolding): object {
-  const { serialNumber: serial } = certificate;
-  return { name, serial, notAfter, daysLeft: daysLeft(notAfter), file: `${stem}.crt`, list };
+function describeAuthority(dir: string, { name, issuer, notAfter, certificate, stem, list }: AuthorityHolding): object {
+  const file = join(dir, `${stem}.crt`);
+  return { name, issuer, serial: certificate.serialNumber, notAfter, daysLeft: daysLeft(notAfter), file, list };
+}
+
+/** As the other commands write it: files are where they are from here. */
+function describe(dir: string, who: string, { file, ...holding }: Holding): object {
+  const path = file === undefined ? undefined : join(dir, file);
+  return { who, ...holding, file: path, daysLeft: daysLeft(holding.notAfter) };
 }
 
 function stateOf({ state, revoked }: Holding): string {

@@ -65,6 +65,7 @@ const columns: readonly Column<ConnectionInfo>[] = [
   { head: "from", cell: ({ peer }) => peer },
   { head: "connected", isNumber: true, cell: ({ sinceMs }) => roughAge(sinceMs) },
   { head: "serial", cell: ({ certificate }) => certificate.serial },
+  { head: "issuer", cell: ({ certificate }) => certificate.issuer },
   { head: "ends in", isNumber: true, cell: ({ certificate }) => roughDuration(certificate.endsMs - Date.now()) },
   { head: "calls", cell: openCalls },
 ];

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { formatPrincipal, type Principal } from "../names.js";
 import { type Authority, authoritiesIn, isIssuedBy } from "./authorities.js";
 import { type IndexEntry, readIndex } from "./certificate-index.js";
+import { distinguishedName } from "./inspect.js";
 import { entryOf } from "./leaf.js";
 import { listOf, listsIn } from "./lists.js";
 import { clientStem } from "./places.js";
@@ -17,6 +18,8 @@ export interface Holding extends IndexEntry {
 
 /** An authority of the folder, and until when its list of what it revoked is good. */
 export interface AuthorityHolding extends Authority {
+  /** As RFC 4514 writes it; its own name where it is a root. */
+  readonly issuer: string;
   readonly notAfter: Date;
   /** Undefined where there is none. */
   readonly list: { readonly nextUpdate: Date | undefined; readonly revoked: number } | undefined;
@@ -53,6 +56,7 @@ export async function holdingsIn(directory: string): Promise<Holdings> {
     const notAfter = new Date(authority.certificate.validTo);
     holdings.push({
       ...authority,
+      issuer: distinguishedName(authority.certificate.issuer),
       notAfter,
       list: list && { nextUpdate: list.nextUpdate, revoked: list.revoked.length },
     });

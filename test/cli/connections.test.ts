@@ -41,10 +41,17 @@ test("a person sees a table, the newest connection first", async () => {
   const { code, stdout, stderr } = await aclog("ops/root");
   assert.deepEqual([code, stderr], [0, ""]);
   const [head, own, other, ...rest] = stdout.split("\n");
-  assert.match(head!, /^PRINCIPAL {2,}FROM {2,}CONNECTED {2,}SERIAL {2,}ENDS IN {2,}CALLS$/);
+  assert.match(head!, /^PRINCIPAL {2,}FROM {2,}CONNECTED {2,}SERIAL {2,}ISSUER {2,}ENDS IN {2,}CALLS$/);
   assert.match(own!, /^ops\/root .* 1 List$/);
   const days = Math.floor((Date.parse(certificate.validTo) - Date.now()) / dayMs);
-  const words = ["acme/root", "127\\.0\\.0\\.1:\\d+", "\\d+s ago", certificate.serialNumber, `${days}d`];
+  const words = [
+    "acme/root",
+    "127\\.0\\.0\\.1:\\d+",
+    "\\d+s ago",
+    certificate.serialNumber,
+    certificate.issuer,
+    `${days}d`,
+  ];
   assert.match(other!, new RegExp(`^${words.join(" +")}  .*1 ConsumeStream`));
   assert.deepEqual(rest, [""]);
 });

@@ -76,15 +76,17 @@ async function read(path: string): Promise<Buffer> {
   }
 }
 
-function objectOf({ identity, steps, findings }: ExplainedIdentity): object {
+function objectOf({ identity, steps, remedy, findings }: ExplainedIdentity): object {
   const warnings = findings.map(formatFinding);
-  if ("problem" in identity)
-    return { principal: null, problem: identity.problem, reason: identity.message, steps, warnings };
+  if ("problem" in identity) {
+    const { problem, message: reason } = identity;
+    return { principal: null, problem, reason, remedy, steps, warnings };
+  }
   const { principal, endsMs, ...rest } = identity;
   return { principal: formatPrincipal(principal), ...rest, ends: new Date(endsMs).toISOString(), steps, warnings };
 }
 
-async function inWords({ identity, steps, findings }: ExplainedIdentity): Promise<string> {
+async function inWords({ identity, steps, remedy, findings }: ExplainedIdentity): Promise<string> {
   const rows = steps.flatMap(rowsOf);
   const drawn = await table<Row>(
     [
@@ -99,7 +101,8 @@ async function inWords({ identity, steps, findings }: ExplainedIdentity): Promis
   // The head is the first line; a colour within a cell would upset the widths.
   const painted = lines.map((line, at) => paint(styleOf(rows[at - 1]), line)).join("\n");
   const warnings = findings.map((finding) => `warning: ${formatFinding(finding)}\n`).join("");
-  return `${painted}\n${conclusion(identity)}\n${warnings}`;
+  const next = remedy === undefined ? "" : `  ${remedy}\n`;
+  return `${painted}\n${conclusion(identity)}\n${next}${warnings}`;
 }
 
 interface Row {

@@ -192,9 +192,11 @@ function whyUntrusted({ leaf, others }: Shown, authorities: Authorities): string
     others.find((other) => !path.includes(other) && path.at(-1)!.isIssuedBy(other));
   for (let found = next(); found !== undefined; found = next()) path.push(found);
   const last = path.at(-1)!;
-  const what = last === leaf ? "the certificate" : `the certificate of ${last.subject}, which was shown with it,`;
-  if (authorities.named(last.facts.issuerBytes).length > 0) {
-    return `${what} is not signed by the authority that it names, ${last.issuer}: another has the same name`;
-  }
-  return `${what} was issued by ${last.issuer}, which is not among the authorities`;
+  const isNamed = authorities.named(last.facts.issuerBytes).length > 0;
+  // Not that they were shown: Node puts authorities that were ours behind what was.
+  const what = last === leaf ? "the certificate" : `the certificate leads to ${last.subject}, which`;
+  if (isNamed)
+    return `${what} was signed in the name of ${last.issuer}, but not by the key of the authority of that name`;
+  if (last.isIssuedBy(last)) return `${what} is not among the authorities`;
+  return `${what} was issued by ${last.issuer}: that is not among the authorities, and nothing that was shown leads on from there`;
 }

@@ -14,6 +14,7 @@ export {
   type TenantStanding,
   identityProblems,
 } from "./identity.js";
+export { remedies } from "./remedies.js";
 export { type FingerprintsIn, maxRulesBytes, parseIdentityRules } from "./rules-yaml.js";
 export { type IdentityRule, IdentityRules, type Named, type RuleStep } from "./rules.js";
 export { Authority } from "./chain.js";

@@ -1,6 +1,6 @@
 import { tags } from "./der.js";
 
-/** In quotes, on one line, in ASCII without blanks, and cut behind so many characters. */
+/** In quotes, on one line, in ASCII, and cut behind so many characters. */
 export function shown(bytes: Buffer, maxCharacters = 64, tag: number = tags.utf8String): string {
   const text = tag === tags.utf8String ? decodeUtf8(bytes) : undefined;
   const escaped =
@@ -12,7 +12,7 @@ export function shown(bytes: Buffer, maxCharacters = 64, tag: number = tags.utf8
 }
 
 function escape(code: number, prefix: string, digits: number): string {
-  const isPlain = code > 0x20 && code < 0x7f && code !== 0x22 && code !== 0x5c;
+  const isPlain = code >= 0x20 && code < 0x7f && code !== 0x22 && code !== 0x5c;
   return isPlain ? String.fromCharCode(code) : prefix + code.toString(16).padStart(digits, "0");
 }
 

@@ -191,7 +191,8 @@ function whyUnsound(chain: Chain): string | undefined {
   for (const [at, authority] of chain.slice(1).entries()) {
     const { basicConstraints, keyUsage, issuerBytes, subjectBytes } = authority.facts;
     const isAuthority = basicConstraints?.isCa === true && (keyUsage?.has("keyCertSign") ?? true);
-    if (!isAuthority) return `the certificate was issued by ${authority.subject}, which is no authority`;
+    const issued = at === 0 ? "the certificate" : chain[at]!.subject;
+    if (!isAuthority) return `${issued} was issued by ${authority.subject}, which is no authority`;
     if (basicConstraints.pathLength !== undefined && below > basicConstraints.pathLength) {
       return `${authority.subject} may not have as many authorities below it as the certificate's chain has`;
     }

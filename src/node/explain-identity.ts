@@ -2,7 +2,7 @@ import { loadPolicy, PolicyFiles } from "../authz/index.js";
 import type { Config } from "../config/index.js";
 import { PemError, pemBlocks, readTrust } from "../credentials/index.js";
 import { type Finding, OperatorError } from "../errors.js";
-import { type Identity, IdentityRefused, type Presented, type Step } from "../identity/index.js";
+import { type Identity, IdentityRefused, type Presented, remedies, type Step } from "../identity/index.js";
 import { PolicyGate } from "./tenant-gate.js";
 
 /** What the server would make of somebody who shows these certificates now. */
@@ -11,6 +11,8 @@ export interface ExplainedIdentity {
   readonly identity: Identity | IdentityRefused;
   /** Each question that is asked, in order, with its answer. */
   readonly steps: readonly Step[];
+  /** What to do where he is nobody, if there is something. */
+  readonly remedy: string | undefined;
   /** What is wrong with files that only tenants name. */
   readonly findings: readonly Finding[];
 }
@@ -37,10 +39,10 @@ export async function explainIdentity(config: Config, bytes: Buffer): Promise<Ex
   const options = { nowMs: Date.now() };
   const steps = trust.explain(presented, gate, options);
   try {
-    return { identity: trust.judge(presented, gate, options), steps, findings };
+    return { identity: trust.judge(presented, gate, options), steps, remedy: undefined, findings };
   } catch (error) {
     if (!(error instanceof IdentityRefused)) throw error;
-    return { identity: error, steps, findings };
+    return { identity: error, steps, remedy: remedies[error.problem], findings };
   }
 }
 

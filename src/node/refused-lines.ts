@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { remedies } from "../identity/index.js";
 import type { RefusalKind, RefusedConnection } from "../transport/index.js";
 
 /** In so long, in milliseconds, */
@@ -35,7 +36,7 @@ export class RefusedLines {
       this.#windows.set(kind, window);
       setTimeout(() => this.#close(kind), windowMs).unref();
     }
-    const line = { ...refused, reason: refused.reason.slice(0, maxReason) };
+    const line = { ...refused, reason: refused.reason.slice(0, maxReason), next: remedies[kind] };
     if (window.lines === (together.has(kind) ? 1 : maxLines)) {
       window.count++;
       window.last = line;

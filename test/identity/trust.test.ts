@@ -69,12 +69,14 @@ describe("chains", () => {
   const impostor = new MintedAuthority({ name: "root" });
   const other = new MintedAuthority({ name: "other" });
   const middle = new MintedAuthority({ name: "middle", by: root });
+  const foreign = new MintedAuthority({ name: "foreign", by: other });
   const lower = new MintedAuthority({ name: "lower", by: middle });
   const lowest = new MintedAuthority({ name: "lowest", by: lower });
   const tooLow = new MintedAuthority({ name: "too low", by: lowest });
   const flat = new MintedAuthority({ name: "flat", by: root, pathLength: 0 });
   const belowFlat = new MintedAuthority({ name: "below flat", by: flat });
   const noAuthority = new MintedAuthority({ name: "no authority", by: root, isCa: false });
+  const belowNone = new MintedAuthority({ name: "below none", by: noAuthority });
   const noSigner = new MintedAuthority({ name: "no signer", by: root, keyUsage: ["cRLSign"] });
   const crossed = new MintedAuthority({ name: "middle", keys: middle.keys, by: other });
   const decoy = new MintedAuthority({ name: "middle", by: impostor });
@@ -113,6 +115,44 @@ describe("chains", () => {
     ["with another that is none", [root], { ...shownBy(root), others: [Buffer.from("nothing")] }, "malformed"],
   ])("%s", (_, authorities, presented, expected) => {
     expect(judged(trustIn(authorities), presented)).toBe(expected);
+  });
+
+  const nothingShown = "that is not among the authorities, and nothing that was shown leads on from there";
+  test.each([
+    ["by nobody's authority", shownBy(other), `the certificate was issued by CN=other: ${nothingShown}`],
+    // As of a connection whose authority was taken away: Node puts it behind what the peer showed.
+    [
+      "which is behind it",
+      shownBy(other, other),
+      "the certificate leads to CN=other, which is not among the authorities",
+    ],
+    [
+      "through an intermediate that was not shown",
+      shownBy(middle),
+      `the certificate was issued by CN=middle: ${nothingShown}`,
+    ],
+    [
+      "through an intermediate of nobody's",
+      shownBy(foreign, foreign),
+      `the certificate leads to CN=foreign, which was issued by CN=other: ${nothingShown}`,
+    ],
+    [
+      "by an authority of the same name with another key",
+      shownBy(impostor),
+      "the certificate was signed in the name of CN=root, but not by the key of the authority of that name",
+    ],
+    [
+      "above an intermediate",
+      shownBy(decoy, decoy),
+      "the certificate leads to CN=middle, which was signed in the name of CN=root, but not by the key of the authority of that name",
+    ],
+    [
+      "by what is no authority, above an intermediate",
+      shownBy(belowNone, belowNone, noAuthority),
+      "CN=below none was issued by CN=no authority, which is no authority",
+    ],
+  ])("the reason says how far it leads: %s", (_, presented, reason) => {
+    expect(() => trustIn([root]).judge(presented, gate())).toThrow(new RegExp(`^${reason}$`));
   });
 
   test("an authority that is certified anew with its key vouches for what it has signed, once the first has expired too", () => {

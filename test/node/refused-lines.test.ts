@@ -26,6 +26,7 @@ test("a flood of refused connections has few lines, all of them are counted, and
       kind: "revoked",
       subject: "CN=a",
       serial: "1",
+      next: "have another one issued",
     });
     vi.advanceTimersByTime(10_000);
     expect(log.lines.slice(202)).toMatchObject([

@@ -93,6 +93,8 @@ const handshakeProblems: Explained = {
   ERR_SSL_WRONG_VERSION_NUMBER: ["protocol", "the client speaks no TLS, but HTTP/2 in the clear or something else"],
   ERR_SSL_UNSUPPORTED_PROTOCOL: ["protocol", "the client's protocol is too old: it offers no TLS 1.3"],
   ERR_SSL_NO_SHARED_CIPHER: ["protocol", "the client offers no cipher that is allowed here"],
+  ERR_SSL_NO_SUITABLE_KEY_SHARE: ["protocol", "the client offers no key exchange that is allowed here"],
+  ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: ["protocol", "the client takes no signature that the server's key can make"],
   ERR_SSL_NO_APPLICATION_PROTOCOL: [
     "protocol",
     "the client has no application protocol in common with the server: it offers no HTTP/2 (h2)",

@@ -357,12 +357,13 @@ describe("the server's certificate and the authorities", () => {
     expect(await isIn(node, pemOf(old), minted)).toBe(false);
   });
 
-  test("neither TLS 1.2, nor a caller without a certificate, nor a resumed session gets in, before or after reloads", async () => {
+  test("neither TLS 1.2, nor a costly key exchange, nor a caller without a certificate, nor a resumed session gets in, before or after reloads", async () => {
     const { node, listAt } = await start([old]);
     const minted = old.client("acme/root");
     let session: Buffer | undefined;
     for (let reload = 0; reload < 3; reload++) {
       expect(await isIn(node, pemOf(old), minted, { maxVersion: "TLSv1.2" })).toBe(false);
+      expect(await isIn(node, pemOf(old), minted, { ecdhCurve: "ffdhe2048" })).toBe(false);
       expect(await isIn(node, pemOf(old), {})).toBe(false);
       const outcome = await knock(node, pemOf(old), minted, { session });
       expect(outcome).toMatchObject({ isReused: false });

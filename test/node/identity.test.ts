@@ -108,6 +108,18 @@ const strangers: Readonly<Record<string, Stranger>> = {
     kind: "protocol",
     subject: null,
   },
+  "a client's that would have the server reckon with numbers of 8192 bits": {
+    keys: () => ({ ...node.keysOf(principal), ecdhCurve: "ffdhe8192" }),
+    says: /key exchange/,
+    kind: "protocol",
+    subject: null,
+  },
+  "a client's that takes no signature of the server's key": {
+    keys: () => ({ ...node.keysOf(principal), sigalgs: "ed25519" }),
+    says: /signature/,
+    kind: "protocol",
+    subject: null,
+  },
   "a client's that speaks no HTTP/2": {
     keys: () => ({ ...node.keysOf(principal), ALPNProtocols: ["http/1.1"] }),
     says: /no application protocol/,

@@ -19,7 +19,7 @@ interface Window {
   last: RefusedConnection | undefined;
 }
 
-/** The log's lines about connections that were refused: a flood of them has few. */
+/** The log's lines about connections that were refused: a flood of them has few, unless the log is to have everything. */
 export class RefusedLines {
   readonly #logger: Logger;
   readonly #windows = new Map<RefusalKind, Window>();
@@ -40,6 +40,8 @@ export class RefusedLines {
     if (window.lines === (together.has(kind) ? 1 : maxLines)) {
       window.count++;
       window.last = line;
+      // Whoever asks to be told of every call is told of these too.
+      this.#logger.debug(line, "connection refused");
       return;
     }
     window.lines++;

@@ -6,6 +6,7 @@ test("a flood of refused connections has few lines, all of them are counted, and
   vi.useFakeTimers();
   try {
     const log = new LogLines();
+    log.logger.level = "info";
     const lines = new RefusedLines(log.logger);
     for (let count = 0; count < 100_000; count++) {
       lines.note({ peer: `10.0.0.1:${count}`, kind: "protocol", reason: "x".repeat(10_000) });
@@ -35,6 +36,22 @@ test("a flood of refused connections has few lines, all of them are counted, and
     ]);
     lines.note({ peer: "10.0.0.1:1", kind: "protocol", reason: "again" });
     expect(log.lines.at(-1)).toMatchObject({ msg: "connection refused", reason: "again" });
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("a log at debug has a line for each of them", () => {
+  vi.useFakeTimers();
+  try {
+    const log = new LogLines();
+    const lines = new RefusedLines(log.logger);
+    for (let count = 0; count < 300; count++) {
+      lines.note({ peer: `10.0.0.1:${count}`, kind: "expired", reason: "the certificate has expired" });
+    }
+    const told = log.lines.filter(({ msg }) => msg === "connection refused");
+    expect(told.map(({ level }) => level)).toEqual([...Array<number>(200).fill(40), ...Array<number>(100).fill(20)]);
+    expect(told.at(-1)).toMatchObject({ peer: "10.0.0.1:299", kind: "expired", reason: "the certificate has expired" });
   } finally {
     vi.useRealTimers();
   }

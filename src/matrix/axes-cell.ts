@@ -165,8 +165,12 @@ export class AxesCell implements Disposable {
   async #isLetIn(connection: WireConnection, due: Entrance): Promise<boolean> {
     const isSpokenTo = await connection.entered;
     const { peer } = connection;
-    const entrance = peer === undefined ? undefined : await this.#surroundings.stage.log.entranceOf(peer);
-    if (entrance === undefined) this.#knocks.push({ due, seen: undefined, isSpokenTo });
+    if (peer === undefined) {
+      this.#knocks.push({ due, seen: undefined, isSpokenTo });
+      return false;
+    }
+    const entrance = await this.#surroundings.stage.log.entranceOf(peer).catch(() => undefined);
+    if (entrance === undefined) this.blame("the log does not say what became of its connection");
     else if (entrance.refusal === undefined) {
       this.#knocks.push({ due, seen: { principal: entrance.principal }, isSpokenTo });
       return isSpokenTo;

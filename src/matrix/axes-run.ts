@@ -9,7 +9,7 @@ import { homeOf, keeper, slots } from "./axes/policy.js";
 import { resources } from "./axes/resources.js";
 import { type Counters, miscounted, readCounters } from "./counters.js";
 import { allRows, coveringRows } from "./covering.js";
-import { CredentialBox, endOfLife, untilPast } from "./credential-box.js";
+import { CredentialBox, endOfLife, shortLifeMs, untilPast } from "./credential-box.js";
 import { inLanes } from "./lanes.js";
 import type { Cell } from "./oracle.js";
 import { Marks } from "./sweep.js";
@@ -111,6 +111,8 @@ class Ground implements AsyncDisposable {
   /** How far topics were searched. */
   readonly #seen = new Map<string, bigint>();
   #cells = 0;
+  /** How long certificates are good that are to expire. */
+  #lifeMs = shortLifeMs;
   /** The last of what was asked of policies. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -144,9 +146,27 @@ class Ground implements AsyncDisposable {
     }
   }
 
+  /** @param batch of one moment */
   async tryTogether(batch: readonly Cell[]): Promise<readonly TriedAxesCell[]> {
+    for (;;) {
+      const tried = await this.#tryOnce(batch);
+      if (tried !== undefined) return tried;
+      // On a slow machine it takes longer until all of them are in than their certificates were good.
+      this.#lifeMs *= 2;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#keeper?.[Symbol.dispose]();
+    await this.#stage[Symbol.asyncDispose]();
+  }
+
+  /** Undefined when certificates had expired before it was their turn. */
+  async #tryOnce(batch: readonly Cell[]): Promise<readonly TriedAxesCell[] | undefined> {
     const { event } = batch[0]!.moment;
-    const notAfter = event === "the certificate expires" ? endOfLife() : undefined;
+    // For those who are turned away in any case nothing is to be waited for.
+    const isForWelcome = batch.some(({ credential }) => credential.entrance === "in");
+    const notAfter = event === "the certificate expires" && isForWelcome ? endOfLife(this.#lifeMs) : undefined;
     const surroundings: Surroundings = {
       stage: this.#stage,
       box: this.#box,
@@ -159,6 +179,7 @@ class Ground implements AsyncDisposable {
     try {
       await inLanes(cells, (cell) => cell.prepare());
       await inLanes(cells, (cell) => cell.begin());
+      if (notAfter !== undefined && Date.now() >= notAfter.getTime()) return undefined;
       const concerned = cells.flatMap(({ cell, held }) =>
         cell.credential.entrance === "in" && held.certificate !== undefined ? [held.certificate] : [],
       );
@@ -166,26 +187,25 @@ class Ground implements AsyncDisposable {
       if (notAfter !== undefined) await untilPast(notAfter);
       const happenedAt = performance.now();
       await inLanes(cells, (cell) => cell.finish(happenedAt));
-      if (event === "the server drains") await this.#stage.restart();
-      return await this.#conclude(cells, event === "the server drains" ? undefined : before);
+      const after = event === "the server drains" ? undefined : await readCounters(this.#stage.adminAddress);
+      await this.#stage.undo(event);
+      return await this.#conclude(cells, before, after);
     } finally {
       for (const cell of cells) cell[Symbol.dispose]();
-      if (event !== "nothing" && event !== "the server drains") await this.#stage.undo();
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#keeper?.[Symbol.dispose]();
-    await this.#stage[Symbol.asyncDispose]();
   }
 
   /**
    * What can be seen of all of them only: where their records are, and what was counted.
-   * @param before undefined where the server that counted is gone
+   * @param after undefined where the server that counted is gone
    */
-  async #conclude(cells: readonly AxesCell[], before: Counters | undefined): Promise<readonly TriedAxesCell[]> {
+  async #conclude(
+    cells: readonly AxesCell[],
+    before: Counters,
+    after: Counters | undefined,
+  ): Promise<readonly TriedAxesCell[]> {
     const records = await this.#marks.since(this.#stage.store, tenants, this.#seen);
-    if (before !== undefined) this.#judgeCounters(cells, before, await readCounters(this.#stage.adminAddress));
+    if (after !== undefined) this.#judgeCounters(cells, before, after);
     return cells.map((cell) => cell.result(records.filter(({ text }) => text.startsWith(cell.id))));
   }
 

@@ -77,12 +77,6 @@ export class AxesStage implements AsyncDisposable {
     return this.#node;
   }
 
-  /** Waits for the end of a drain, and starts the server anew, with what is stored. */
-  async restart(): Promise<void> {
-    await this.#running.drain();
-    await this.#start();
-  }
-
   /** Revokes for good what is to be tried as revoked. */
   async revoke(certificates: readonly TrialCertificate[]): Promise<void> {
     for (const { serial } of certificates) this.#revoked.add(serial);
@@ -135,13 +129,34 @@ export class AxesStage implements AsyncDisposable {
     }
   }
 
-  /** Undoes it, as far as it can be undone: a server that drains is gone. */
-  async undo(): Promise<void> {
-    await this.#writePolicy("nothing");
-    await this.#write("ca.crt", this.signers.authority.certificatePem);
-    await this.#writeLists([]);
-    await this.#running.reloadCredentials();
-    await this.#running.reloadPolicy();
+  /** Undoes it. A server that drains is gone: another one is started, with what is stored. */
+  async undo(event: Event): Promise<void> {
+    switch (event) {
+      case "nothing":
+      case "the certificate expires":
+        return;
+      case "the rules go":
+      case "the roles go":
+      case "the tenant goes":
+      case "the tenant is suspended":
+      case "broken policy files":
+        await this.#writePolicy("nothing");
+        await this.#running.reloadPolicy();
+        return;
+      case "the certificate is revoked":
+        await this.#writeLists([]);
+        await this.#running.reloadCredentials();
+        return;
+      case "the authority goes":
+      case "a second authority comes":
+      case "broken certificate files":
+        await this.#write("ca.crt", this.signers.authority.certificatePem);
+        await this.#running.reloadCredentials();
+        return;
+      case "the server drains":
+        await this.#running.drain();
+        await this.#start();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,7 +16,7 @@ export interface Held {
 /** In whose place those try to get in who must not. */
 const victim: Who = { tenant: "acme", name: "wild-0" };
 
-/** How long a certificate is good that is to expire while it is tried. To the second, as certificates are. */
+/** How long a certificate is good that is to expire while it is tried, if that is enough for what comes before. */
 export const shortLifeMs = 2_000;
 
 export class CredentialBox {
@@ -31,7 +31,7 @@ export class CredentialBox {
   /** Makes what is to be turned away, and lets in once what has to have been in before. */
   static async fill(stage: AxesStage): Promise<CredentialBox> {
     const made = new Map<Credential, Held>();
-    const ends = endOfLife();
+    const ends = endOfLife(shortLifeMs);
     for (const credential of credentials.filter(({ entrance }) => entrance !== "in")) {
       const who = credential.spoiledBy === "expiry" ? { ...victim, notAfter: ends } : victim;
       const held = makeHeld(credential, stage.signers, who);
@@ -49,9 +49,9 @@ export class CredentialBox {
   }
 }
 
-/** A moment that a certificate can name, in a while. */
-export function endOfLife(): Date {
-  return new Date(Math.ceil((Date.now() + shortLifeMs) / 1000) * 1000);
+/** A moment that a certificate can name, to the second, so much later or somewhat more. */
+export function endOfLife(lifeMs: number): Date {
+  return new Date(Math.ceil((Date.now() + lifeMs) / 1000) * 1000);
 }
 
 export async function untilPast(date: Date): Promise<void> {

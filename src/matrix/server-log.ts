@@ -57,7 +57,8 @@ export class ServerLog {
       const entrance = this.#entrances.get(peer);
       // A port is given out again, and then it is another connection's.
       if (this.#entrances.delete(peer)) return entrance!;
-      await once(this.#events, "line", { signal });
+      // By its own name: to wake everyone who waits for some line would cost as much as what is tried.
+      await once(this.#events, peer, { signal });
     }
   }
 
@@ -99,11 +100,16 @@ export class ServerLog {
       if (line.milliseconds !== undefined || line.path !== undefined) this.calls++;
     } else if (line.peer !== undefined && line.msg === "connection refused") {
       const { reason = "", kind = "" } = line;
-      this.#entrances.set(line.peer, { principal: undefined, refusal: reason, kind });
+      this.#noteEntrance(line.peer, { principal: undefined, refusal: reason, kind });
     } else if (line.peer !== undefined && line.msg === "connected" && line.principal !== undefined) {
-      this.#entrances.set(line.peer, { principal: line.principal, refusal: undefined });
+      this.#noteEntrance(line.peer, { principal: line.principal, refusal: undefined });
     }
     this.#events.emit("line", line);
+  }
+
+  #noteEntrance(peer: string, entrance: Entrance): void {
+    this.#entrances.set(peer, entrance);
+    this.#events.emit(peer);
   }
 }
 

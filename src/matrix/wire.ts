@@ -46,8 +46,8 @@ export class WireConnection implements Disposable {
   constructor(port: number, knock: Knock) {
     if (knock.speaks === "TLS") this.#tls = connectTls(port, knock.options);
     const socket = (this.#socket = this.#tls ?? connectPlainly(port, "127.0.0.1"));
-    // To be cut off is what is hoped for.
-    socket.on("error", () => undefined);
+    // To be cut off is what is hoped for. Behind an alert of TLS nothing is read any more, and nobody would see the other end close.
+    socket.on("error", () => socket.destroy());
     socket.once("connect", () => (this.peer = localAddressOf(socket)));
     this.closed = new Promise((resolve) => {
       socket.once("close", () => {
@@ -128,6 +128,8 @@ export class WireCall {
     stream.on("response", (headers) => (this.#trailers = headers));
     stream.on("trailers", (headers: IncomingHttpHeaders) => (this.#trailers = headers));
     stream.on("data", (bytes: Buffer) => this.#take(bytes));
+    // As every client of gRPC does: whoever has the status says no more. Otherwise the server would wait for that.
+    stream.on("end", () => this.finish());
     this.ended = new Promise((resolve) => {
       stream.once("close", () => {
         this.#isOver = true;

@@ -1,5 +1,5 @@
 /** The certificates of a run: those that are to be turned away are made once, those that are welcome anew for each cell. */
-import { type ConnectionOptions } from "node:tls";
+import { type SecureContextOptions, createSecureContext } from "node:tls";
 import { setTimeout } from "node:timers/promises";
 import type { TrialCertificate } from "../pki/index.js";
 import type { AxesStage } from "./axes-stage.js";
@@ -72,11 +72,15 @@ function makeHeld(credential: Credential, signers: Signers, who: Who): Held {
 function knockWith({ plain }: Credential, shown: Shown | undefined): Knock {
   if (plain === "HTTP/1.1") return { speaks: "HTTP/1.1 in plain text" };
   if (plain === "HTTP/2") return { speaks: "HTTP/2 in plain text" };
-  if (shown === undefined) return { speaks: "TLS", options: {} };
-  const { certificate, chain = [] } = shown;
-  const options: ConnectionOptions = { cert: [certificate.certificatePem, ...chain].join(""), key: certificate.keyPem };
   const old = plain === "TLS 1.2" ? ({ minVersion: "TLSv1.2", maxVersion: "TLSv1.2" } as const) : {};
-  return { speaks: "TLS", options: { ...options, ...old } };
+  // Read once, however often it is knocked with.
+  return { speaks: "TLS", options: { secureContext: createSecureContext({ ...pemOf(shown), ...old }) } };
+}
+
+function pemOf(shown: Shown | undefined): SecureContextOptions {
+  if (shown === undefined) return {};
+  const { certificate, chain = [] } = shown;
+  return { cert: [certificate.certificatePem, ...chain].join(""), key: certificate.keyPem };
 }
 
 /** Is let in with it, and keeps what a client keeps to be let in faster the next time. */

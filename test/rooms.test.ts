@@ -43,6 +43,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 const open = [
   "errors",
   "names",
+  "key-usages",
   "tenant-limits",
   "tenant-standing",
   "lifecycle",

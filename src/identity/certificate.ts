@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import type { KeyUsage } from "../key-usages.js";
 import { type KeyFacts, readKey, readSignatureAlgorithm, type SignatureFacts } from "./algorithms.js";
 import { DerError, DerReader, decodeInteger, decodeTime, tags } from "./der.js";
 import { type DistinguishedName, readName } from "./distinguished-name.js";
@@ -6,7 +7,6 @@ import {
   type AlternativeNames,
   type BasicConstraints,
   extensionOids,
-  type KeyUsage,
   readAlternativeNames,
   readBasicConstraints,
   readExtendedKeyUsage,

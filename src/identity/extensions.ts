@@ -1,20 +1,6 @@
 /** What the extensions say that decide anything here (RFC 5280, 4.2.1). Each function reads one whole value. */
+import { type KeyUsage, keyUsages } from "../key-usages.js";
 import { DerError, DerReader, decodeBoolean, decodeCount, decodeNamedBits, decodeOid, hexByte, tags } from "./der.js";
-
-/** In the order of their bits (RFC 5280, 4.2.1.3). */
-export const keyUsages = [
-  "digitalSignature",
-  "nonRepudiation",
-  "keyEncipherment",
-  "dataEncipherment",
-  "keyAgreement",
-  "keyCertSign",
-  "cRLSign",
-  "encipherOnly",
-  "decipherOnly",
-] as const;
-
-export type KeyUsage = (typeof keyUsages)[number];
 
 export interface BasicConstraints {
   readonly isCa: boolean;

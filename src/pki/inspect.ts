@@ -1,6 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import forge from "node-forge";
 import { OperatorError } from "../errors.js";
+import { keyUsages } from "../key-usages.js";
 
 /** What a certificate says about itself. Nothing in here has been verified. */
 export interface CertificateSummary {
@@ -27,19 +28,6 @@ export interface CertificateSummary {
   /** SHA-256 of the whole certificate, as `AB:CD:…`. */
   readonly fingerprint256: string;
 }
-
-// In the order of their bits (RFC 5280, 4.2.1.3).
-const keyUsageNames = [
-  "digitalSignature",
-  "nonRepudiation",
-  "keyEncipherment",
-  "dataEncipherment",
-  "keyAgreement",
-  "keyCertSign",
-  "cRLSign",
-  "encipherOnly",
-  "decipherOnly",
-] as const;
 
 const extendedKeyUsageNames: Readonly<Record<string, string>> = {
   "1.3.6.1.5.5.7.3.1": "serverAuth",
@@ -110,7 +98,7 @@ function keyUsageOf(der: Buffer): string[] | undefined {
   if (typeof bitString !== "string") return undefined;
   // Tag, length, and the count of unused bits come before the bits themselves.
   const bits = Buffer.from(bitString, "latin1").subarray(3);
-  return keyUsageNames.filter((_, bit) => ((bits[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
+  return keyUsages.filter((_, bit) => ((bits[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
 }
 
 function children(element: forge.asn1.Asn1 | undefined): readonly forge.asn1.Asn1[] {

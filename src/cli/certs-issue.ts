@@ -91,17 +91,18 @@ async function run(principal: Principal | undefined, flags: IssueFlags): Promise
   }
 }
 
-/** What was made, and until when it is good. */
+/** What was made, and until when it is good. @param more what the object has besides */
 export async function printIssued(
   dir: string,
   { made, serial, notAfter, isCut }: Issuance,
   json?: true,
 ): Promise<void> {
   if (json) {
-    return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)), serial, notAfter })}\n`);
+    return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)), serial, notAfter, ...more })}\n`);
   }
   const cut = isCut ? ", when its authority ends" : "";
   await print(`${madeLines(dir, made)}serial number ${serial}, good until ${shownTime(notAfter)}${cut}\n`);
+  more: object = {},
 }
 
 function namesIn({ dns = [], ip = [], email = [], spiffe }: IssueFlags): Required<AlternativeNames> {

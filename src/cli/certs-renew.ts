@@ -6,6 +6,7 @@ import type { Renewal, RenewalOutcome, Renewed, RenewOptions } from "../pki/inde
 import { parseWhom } from "./arguments.js";
 import { addFolder, bitsOf, bitsOption, parseDays, parseWithin, shownTime, writing } from "./certs-flags.js";
 import { printIssued } from "./certs-issue.js";
+import { printRevocation } from "./certs-revoke.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 
@@ -43,7 +44,7 @@ export function addRenew(certs: Command): void {
     .option("--days <N>", "how long it lasts; as long as the one before unless told", parseDays)
     .option("--ca <NAME>", "NAME.crt signs; else the authority that signed before")
     .option("--issued-by <NAME>", "with --all or --expiring-within: only what NAME.crt has issued")
-    .option("--revoke-old", "revoke the one before at once")
+    .option("--revoke-old", "revoke at once what was in its place before and is still good")
     .option("--json", "print one object")
     .addHelpText(
       "after",
@@ -73,8 +74,11 @@ async function run(principal: Principal | undefined, flags: RenewFlags): Promise
   }
   if (flags.issuedBy !== undefined) throw new UsageError("--issued-by goes with --all and --expiring-within");
   const renewal = await writing(dir, renewCertificate(dir, which[0]!, options));
-  await printIssued(dir, renewal, json);
-  if (!json) await print(`${ofTheOld(renewal)}\n`);
+  const { before, revocation } = renewal;
+  if (json) return printIssued(dir, renewal, json, { before, revoked: revocation?.revoked ?? [] });
+  await printIssued(dir, renewal);
+  if (revocation !== undefined) await printRevocation(dir, revocation);
+  else await print(`${ofTheOld(renewal)}\n`);
 }
 
 async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?: true): Promise<void> {
@@ -85,7 +89,11 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
       before: outcome.holding.serial,
       ...("problem" in outcome
         ? { problem: outcome.problem }
-        : { serial: outcome.renewal.serial, notAfter: outcome.renewal.notAfter }),
+        : {
+            serial: outcome.renewal.serial,
+            notAfter: outcome.renewal.notAfter,
+            revoked: outcome.renewal.revocation?.revoked ?? [],
+          }),
     }));
     return print(`${JSON.stringify({ renewed })}\n`);
   }
@@ -95,15 +103,16 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
       // Cron sends what is printed here, and throws the rest away.
       process.stderr.write(`not renewed: ${path}: ${outcome.problem}\n`);
     } else {
-      await print(`renewed ${path}, good until ${shownTime(outcome.renewal.notAfter)}\n`);
+      const { notAfter, revocation } = outcome.renewal;
+      await print(`renewed ${path}, good until ${shownTime(notAfter)}\n`);
+      for (const { serial } of revocation?.revoked ?? []) await print(`  revoked ${serial}, which was there before\n`);
     }
   }
   if (outcomes.length === 0) await print("nothing to renew\n");
 }
 
-function ofTheOld({ before, wasOver, revocation }: Renewal): string {
-  if (wasOver) return `The one before, ${before}, had ended or been revoked.`;
-  return revocation === undefined
-    ? `The one before, ${before}, stays good until it ends: \`aclog certs revoke --serial ${before}\` ends it at once.`
-    : `The one before, ${before}, is revoked.`;
+function ofTheOld({ before, wasOver }: Renewal): string {
+  return wasOver
+    ? `The one before, ${before}, had ended or been revoked.`
+    : `The one before, ${before}, stays good until it ends: \`aclog certs revoke --serial ${before}\` ends it at once.`;
 }

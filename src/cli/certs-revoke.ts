@@ -79,6 +79,10 @@ async function run(principal: Principal | undefined, flags: RevokeFlags): Promis
   const { revokeCertificates } = await import("../pki/index.js");
   const revocation = await writing(dir, revokeCertificates(dir, target, { reason, listDays }));
   if (json) return print(`${JSON.stringify({ ...revocation, lists: inFolder(dir, revocation.lists) })}\n`);
+  await printRevocation(dir, revocation);
+}
+
+export async function printRevocation(dir: string, revocation: Revocation): Promise<void> {
   await print(told(revocation) + linesOf(dir, revocation.lists));
   if (revocation.lists.length > 0) {
     await print("A server that was told of the list ends their connections within a second; others need the file.\n");

@@ -11,9 +11,9 @@ import { certificateAt, type Holding, holdingsIn, isOf } from "./holdings.js";
 import { holding } from "./hold.js";
 import { type Issuance, put } from "./issue.js";
 import { makeKeyLike, makeRsaKey, type RsaBits, weaknessOf } from "./keys.js";
-import { signLeaf } from "./leaf.js";
+import { entryOf, signLeaf } from "./leaf.js";
 import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
-import { revokeOne, type Revocation } from "./revoke.js";
+import { refuseUnrevocable, revokeEntries, type Revocation } from "./revoke.js";
 
 /** Whose certificate, or where it lies, relative to the folder and without its ending. */
 export type Renewed = Principal | "server" | { readonly place: string };
@@ -27,7 +27,7 @@ export interface RenewOptions {
   readonly bits?: RsaBits | undefined;
   /** The file of the authority that signs, without `.crt`; else the one that signed before. */
   readonly ca?: string | undefined;
-  /** Revokes the one before, which is otherwise good until it ends. */
+  /** Revokes those that were in its place before, which are otherwise good until they end. */
   readonly revokeOld?: boolean | undefined;
 }
 
@@ -112,19 +112,24 @@ async function renewAt(directory: string, stem: string, options: RenewOptions): 
   const days = options.days ?? Math.max(1, Math.round((Date.parse(old.validTo) - Date.parse(old.validFrom)) / dayMs));
   const extensions = renewedExtensions(parts, publicKey, signer.certificate);
   const certificate = signLeaf(signer, parts.subject, extensions, publicKey, days);
-  const wasOver = await isOver(directory, old);
+  const before = await holdingsAt(directory, old, `${stem}.crt`);
+  const wasOver = before.some(({ serial, state }) => serial === old.serialNumber && isOver(state));
+  const doomed = options.revokeOld ? before.filter(({ state }) => !isOver(state)) : [];
+  await refuseUnrevocable(directory, doomed);
   const issuance = await put(directory, { stem, signer, certificate, key: privateKey, force: true }, days);
-  const revocation = options.revokeOld
-    ? await revokeOne(directory, old, `${stem}.crt`, { reason: "superseded" })
-    : undefined;
+  const revocation = doomed.length === 0 ? undefined : await revokeEntries(directory, doomed, { reason: "superseded" });
   return { ...issuance, before: old.serialNumber, wasOver, revocation };
 }
 
-async function isOver(directory: string, { serialNumber }: X509Certificate): Promise<boolean> {
-  const { certificates } = await holdingsIn(directory);
-  return certificates.some(
-    ({ serial, state }) => serial === serialNumber && (state === "revoked" || state === "expired"),
-  );
+/** Everything that was ever put into this file, with what lies there now, whoever issued it. */
+async function holdingsAt(directory: string, old: X509Certificate, file: string): Promise<Holding[]> {
+  const held = (await holdingsIn(directory)).certificates.filter((each) => each.file === file);
+  const isKnown = held.some(({ serial }) => serial === old.serialNumber);
+  return isKnown ? held : [...held, { ...entryOf(old, file), state: "valid" }];
+}
+
+function isOver(state: Holding["state"]): boolean {
+  return state === "revoked" || state === "expired";
 }
 
 async function keyFor(

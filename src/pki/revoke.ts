@@ -75,15 +75,18 @@ export async function revokeCertificates(
   return holding(directory, async () => revokeHeld(directory, await doomedBy(directory, target), options));
 }
 
-/** As `revokeCertificates`, for one whose folder is held already. */
-export async function revokeOne(
+/** As `revokeCertificates`, where the folder is held already. */
+export async function revokeEntries(
   directory: string,
-  certificate: X509Certificate,
-  file: string,
+  entries: readonly IndexEntry[],
   options: RevokeOptions,
 ): Promise<Revocation> {
-  const entry = entryOf(certificate, file);
-  return revokeHeld(directory, [{ serial: entry.serial, issuer: entry.issuer, entry }], options);
+  return revokeHeld(directory, entries.map(doomed), options);
+}
+
+/** @throws OperatorError unless the keys are there with which these can be revoked */
+export async function refuseUnrevocable(directory: string, entries: readonly IndexEntry[]): Promise<void> {
+  for (const issuer of new Set(entries.map((each) => each.issuer))) await signerNamed(directory, issuer);
 }
 
 /**
@@ -227,7 +230,7 @@ async function signerNamed(directory: string, name: string): Promise<Signer> {
   throw new OperatorError(`the key of ${name} is not in ${directory}: only with it can what it issued be revoked`);
 }
 
-function doomed(entry: Holding): Doomed {
+function doomed(entry: IndexEntry): Doomed {
   return { serial: entry.serial, issuer: entry.issuer, entry };
 }
 

@@ -56,6 +56,28 @@ test("with the same key, it need not be here", async () => {
   expect(lifetimeDays(after)).toBe(7);
 });
 
+test("all that were in its place before and are still good are revoked where that is asked for, and no other", async () => {
+  await using folder = await CertificateFolder.make();
+  const first = await folder.issue("acme/billing");
+  const elsewhere = await folder.issue("acme/billing", { place: "hosts/b" });
+  const [second] = [(await renewCertificate(folder.path, billing, {})).serial];
+  await revokeCertificates(folder.path, { serial: second }, { reason: "keyCompromise" });
+  const third = (await renewCertificate(folder.path, billing, {})).serial;
+  const { revocation } = await renewCertificate(folder.path, billing, { revokeOld: true });
+  expect(revocation!.revoked.map(({ serial }) => serial)).toEqual([first.serialNumber, third]);
+  const { certificates } = await holdingsIn(folder.path);
+  expect(certificates.find(({ serial }) => serial === elsewhere.serialNumber)!.state).toBe("valid");
+});
+
+test("nothing is renewed where what was there before is to be revoked and cannot be", async () => {
+  await using folder = await CertificateFolder.make();
+  const before = await folder.issue("acme/billing");
+  await initAuthority(folder.path, { ca: "next" }, { force: false });
+  await rm(join(folder.path, "ca.key"));
+  await expect(renewCertificate(folder.path, billing, { ca: "next", revokeOld: true })).rejects.toThrow("the key of");
+  expect((await folder.certificate(file)).raw).toEqual(before.raw);
+});
+
 test("the one before is revoked where that is asked for, as superseded", async () => {
   await using folder = await CertificateFolder.make();
   const before = await folder.issue("acme/billing");

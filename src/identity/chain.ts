@@ -177,26 +177,29 @@ export function findChains(shown: Shown, authorities: Authorities): readonly Cha
   };
   extend([shown.leaf]);
   if (chains.length > 0) return chains;
-  if (tooLong.length > 0) {
-    const most = `${maxChain} certificates, with its own and the authority's`;
-    throw new IdentityRefused("chain_too_long", `the certificate's chain is longer than ${most}`);
-  }
-  throw new IdentityRefused("untrusted", whyUntrusted(shown, authorities));
+  throw tooLong.length > 0 ? chainTooLong() : whyNoChain(shown, authorities);
 }
 
-function whyUntrusted({ leaf, others }: Shown, authorities: Authorities): string {
-  if (leaf.isIssuedBy(leaf)) return "the certificate is self-signed";
-  // As far as it leads.
+function chainTooLong(): IdentityRefused {
+  const most = `${maxChain} certificates, with its own and the authority's`;
+  return new IdentityRefused("chain_too_long", `the certificate's chain is longer than ${most}`);
+}
+
+function whyNoChain({ leaf, others }: Shown, authorities: Authorities): IdentityRefused {
+  const untrusted = (problem: string): IdentityRefused => new IdentityRefused("untrusted", problem);
+  if (leaf.isIssuedBy(leaf)) return untrusted("the certificate is self-signed");
+  // As far as it leads: one that has issued itself leads no further than its name did.
   const path = [leaf];
   const next = (): Certificate | undefined =>
-    others.find((other) => !path.includes(other) && path.at(-1)!.isIssuedBy(other));
+    others.find((other) => !path.includes(other) && !other.isIssuedBy(other) && path.at(-1)!.isIssuedBy(other));
   for (let found = next(); found !== undefined; found = next()) path.push(found);
   const last = path.at(-1)!;
-  const isNamed = authorities.named(last.facts.issuerBytes).length > 0;
   // Not that they were shown: Node puts authorities that were ours behind what was.
   const what = last === leaf ? "the certificate" : `the certificate leads to ${last.subject}, which`;
-  if (isNamed)
-    return `${what} was signed in the name of ${last.issuer}, but not by the key of the authority of that name`;
-  if (last.isIssuedBy(last)) return `${what} is not among the authorities`;
-  return `${what} was issued by ${last.issuer}: that is not among the authorities, and nothing that was shown leads on from there`;
+  const named = authorities.named(last.facts.issuerBytes);
+  if (named.some((authority) => last.isIssuedBy(authority))) return chainTooLong();
+  const nameOnly = `was signed in the name of ${last.issuer}, but not by the key of the authority of that name`;
+  if (named.length > 0) return untrusted(`${what} ${nameOnly}`);
+  const end = "that is not among the authorities, and nothing that was shown leads on from there";
+  return untrusted(`${what} was issued by ${last.issuer}: ${end}`);
 }

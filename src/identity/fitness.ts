@@ -117,3 +117,16 @@ export function requireClient({ basicConstraints, keyUsage, extendedKeyUsage }: 
     throw new IdentityRefused("wrong_usage", "the certificate's key usage lacks digitalSignature");
   }
 }
+
+/**
+ * For every authority above it, the highest one too: what such a certificate says of usages is said of all that it vouches for.
+ * OpenSSL judges the same.
+ *
+ * @param what what the authority is called in the refusal
+ * @throws IdentityRefused ("wrong_usage")
+ */
+export function requireForClients({ extendedKeyUsage }: CertificateFacts, what: string): void {
+  if (extendedKeyUsage?.includes(clientAuthOid) === false) {
+    throw new IdentityRefused("wrong_usage", `${what} vouches for no clients: it lacks the clientAuth usage`);
+  }
+}

@@ -1,7 +1,7 @@
 import { formatPrincipal, type Principal } from "../names.js";
 import { Authorities, type Authority, type Certificate, type Chain, Shown, findChains } from "./chain.js";
 import { type Identity, IdentityRefused, type Presented, type TenantStanding } from "./identity.js";
-import { requireClient, requireStrength, requireStrongKey, requireUnderstood } from "./fitness.js";
+import { requireClient, requireForClients, requireStrength, requireStrongKey, requireUnderstood } from "./fitness.js";
 import { type RevocationList, unspecified } from "./revocation-list.js";
 import { IdentityRules } from "./rules.js";
 import { RevocationLists } from "./revocation-lists.js";
@@ -105,7 +105,10 @@ export class Trust {
     );
     walk.ask(
       "the usage",
-      () => requireClient(leaf.facts),
+      () => {
+        requireClient(leaf.facts);
+        for (const { facts, subject } of chain.slice(1)) requireForClients(facts, `the authority ${subject}`);
+      },
       () => "a client's",
     );
     walk.ask(

@@ -5,7 +5,7 @@ import { type CertificateParts, partsOf } from "./certificate.js";
 import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
 import type { CheckOptions } from "./check.js";
 import { childrenOf, tags } from "./der.js";
-import { oids } from "./extensions.js";
+import { type Usage, oids } from "./extensions.js";
 import { distinguishedName, inspectCertificate } from "./inspect.js";
 import { weaknessOf } from "./keys.js";
 import { listsOf } from "./lists.js";
@@ -15,10 +15,14 @@ import { isSignedBy, type RevocationList } from "./revocation-list.js";
 /** The server takes no longer ones, counted from the certificate to the authority. */
 const longestChain = 5;
 
-/** Whether it leads to somebody who is trusted, over what lies beside it, and whether nobody on the way has been revoked. */
+/**
+ * Whether it leads to somebody who is trusted, over what lies beside it, and whether nobody on the way has been revoked.
+ * @param usages what it is to be used for
+ */
 export function checkChain(
   leaf: X509Certificate,
   others: readonly X509Certificate[],
+  usages: readonly Usage[],
   { authorities, lists }: CheckOptions,
 ): CheckFinding[] {
   const trusted = authorities === undefined ? [] : readAuthorities(authorities);
@@ -35,7 +39,7 @@ export function checkChain(
           ),
         ]
       : []),
-    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, below)),
+    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, below, usages)),
     ...others
       .filter((each) => !chain.includes(each))
       .map((each) => warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out")),
@@ -60,9 +64,9 @@ function chainFrom(
 }
 
 /** @param below how many authorities there are between it and the leaf */
-function checkAuthority(authority: X509Certificate, below: number): CheckFinding[] {
+function checkAuthority(authority: X509Certificate, below: number, usages: readonly Usage[]): CheckFinding[] {
   const name = nameOf(authority);
-  const { isCa, keyUsage, notAfter, notBefore } = inspectCertificate(authority.raw);
+  const { isCa, keyUsage, extendedKeyUsage, notAfter, notBefore } = inspectCertificate(authority.raw);
   const parts = partsOf(authority);
   const remedy = "have it made anew by whoever runs that authority";
   const weakness = weaknessOf(authority.publicKey);
@@ -71,6 +75,11 @@ function checkAuthority(authority: X509Certificate, below: number): CheckFinding
   if (!isCa) findings.push(problem(`${name} has issued it, and is no authority`, "have an authority issue it"));
   if (keyUsage !== undefined && !keyUsage.includes("keyCertSign")) {
     findings.push(problem(`${name} has issued it, and its key usage lacks keyCertSign`, remedy));
+  }
+  const missing = usages.filter((usage) => extendedKeyUsage?.includes(usage) === false);
+  if (missing.length > 0) {
+    const has = extendedKeyUsage!.join(", ");
+    findings.push(problem(`${name} vouches for ${has} alone, and this needs ${missing.join(" and ")}`, remedy));
   }
   const most = pathLengthOf(parts);
   if (below > most) findings.push(problem(`${name} may have ${most} authorities below it, and has ${below}`, remedy));

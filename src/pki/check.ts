@@ -54,7 +54,12 @@ export function checkCertificate(
     ...checkUsage(summary, roles),
     ...(roles.includes("server") ? checkNames(leaf, summary, options.host) : []),
     ...checkExtensions(leaf),
-    ...checkChain(leaf, others, options),
+    ...checkChain(
+      leaf,
+      others,
+      roles.map((role) => usages[role]),
+      options,
+    ),
     ...checkKey(leaf, options.key),
   ];
   const isError = ({ severity }: CheckFinding) => severity === "error";

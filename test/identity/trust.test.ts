@@ -11,9 +11,14 @@ import {
   type TrustParts,
   readRevocationList,
 } from "../../src/identity/index.js";
+import { extension } from "../support/certificates.js";
+import { derOid, derSequence } from "../support/der.js";
 import { type ListOptions, MintedAuthority } from "../support/minted.js";
 
 const dayMs = 86_400_000;
+const [forServers, forClients] = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map((usage) => [
+  extension("2.5.29.37", derSequence(derOid(usage))),
+]) as [Buffer[], Buffer[]];
 const yesterday = new Date(Date.now() - dayMs);
 
 /** acme and globex are declared, and bound as it is said. */
@@ -78,6 +83,11 @@ describe("chains", () => {
   const noAuthority = new MintedAuthority({ name: "no authority", by: root, isCa: false });
   const belowNone = new MintedAuthority({ name: "below none", by: noAuthority });
   const noSigner = new MintedAuthority({ name: "no signer", by: root, keyUsage: ["cRLSign"] });
+  const lowerStill = new MintedAuthority({ name: "lower still", by: tooLow });
+  const lowestOfAll = new MintedAuthority({ name: "lowest of all", by: lowerStill });
+  const ofServers = new MintedAuthority({ name: "of servers", by: root, extensions: forServers });
+  const ofClients = new MintedAuthority({ name: "of clients", by: root, extensions: forClients });
+  const rootOfServers = new MintedAuthority({ name: "root of servers", extensions: forServers });
   const crossed = new MintedAuthority({ name: "middle", keys: middle.keys, by: other });
   const decoy = new MintedAuthority({ name: "middle", by: impostor });
   const expiredMiddle = new MintedAuthority({ name: "middle", keys: middle.keys, by: root, notAfter: yesterday });
@@ -98,11 +108,20 @@ describe("chains", () => {
     ["in any order, with strangers", [root], shownBy(lower, other, middle, lower), "none"],
     ["of five certificates", [root], shownBy(lowest, lowest, lower, middle), "none"],
     ["of six certificates", [root], shownBy(tooLow, tooLow, lowest, lower, middle), "chain_too_long"],
+    [
+      "of eight certificates",
+      [root],
+      shownBy(lowestOfAll, lowestOfAll, lowerStill, tooLow, lowest, lower, middle, root),
+      "chain_too_long",
+    ],
     ["among ten others", [root], shownBy(root, ...Array<MintedAuthority>(10).fill(other)), "chain_too_long"],
     ["below an authority that may have none below", [root], shownBy(belowFlat, belowFlat, flat), "untrusted"],
     ["by an authority that may have none below", [root], shownBy(flat, flat), "none"],
     ["by a certificate that is no authority's", [root], shownBy(noAuthority, noAuthority), "untrusted"],
     ["by an authority that may not sign certificates", [root], shownBy(noSigner, noSigner), "untrusted"],
+    ["by an authority that vouches for servers alone", [root], shownBy(ofServers, ofServers), "wrong_usage"],
+    ["by an authority that vouches for clients alone", [root], shownBy(ofClients, ofClients), "none"],
+    ["by an authority of ours that vouches for servers alone", [rootOfServers], shownBy(rootOfServers), "wrong_usage"],
     ["cross-signed: by the one of ours", [other], shownBy(middle, middle, crossed), "none"],
     ["cross-signed: the other is not shown", [other], shownBy(middle, middle), "untrusted"],
     ["with two authorities of one name: of the one", [root, impostor], shownBy(root), "none"],
@@ -122,9 +141,9 @@ describe("chains", () => {
     ["by nobody's authority", shownBy(other), `the certificate was issued by CN=other: ${nothingShown}`],
     // As of a connection whose authority was taken away: Node puts it behind what the peer showed.
     [
-      "which is behind it",
+      "by nobody's authority, which is behind it",
       shownBy(other, other),
-      "the certificate leads to CN=other, which is not among the authorities",
+      `the certificate was issued by CN=other: ${nothingShown}`,
     ],
     [
       "through an intermediate that was not shown",
@@ -139,6 +158,11 @@ describe("chains", () => {
     [
       "by an authority of the same name with another key",
       shownBy(impostor),
+      "the certificate was signed in the name of CN=root, but not by the key of the authority of that name",
+    ],
+    [
+      "by an authority of the same name with another key, which is behind it",
+      shownBy(impostor, impostor),
       "the certificate was signed in the name of CN=root, but not by the key of the authority of that name",
     ],
     [

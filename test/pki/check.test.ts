@@ -105,7 +105,7 @@ test("over an intermediate authority in the file it leads to the root, and witho
   ]);
 });
 
-test("an authority on the way that may be none, or has ended, is told of", async () => {
+test("an authority on the way that may be none, has ended, or vouches for others alone, is told of", async () => {
   const found = async (options: Partial<IssueOptions>) => {
     const { leaf, authority: above } = await intermediate(options);
     return problems(leaf + above).join();
@@ -114,6 +114,10 @@ test("an authority on the way that may be none, or has ended, is told of", async
     /^error: CN=below has issued it, and is no authority/,
   );
   expect(await found({ isCa: true, notAfter: inDays(-1) })).toMatch(/^error: CN=below ended on/);
+  expect(await found({ isCa: true, usages: ["serverAuth"] })).toBe(
+    "error: CN=below vouches for serverAuth alone, and this needs clientAuth",
+  );
+  expect(await found({ isCa: true, usages: ["serverAuth", "clientAuth"] })).toBe("");
 });
 
 test("what was revoked is told of, by the list of its own authority alone", () => {

@@ -26,6 +26,8 @@ export interface AuthorityOptions {
   readonly isCa?: boolean;
   /** keyCertSign and cRLSign unless told. */
   readonly keyUsage?: readonly ("keyCertSign" | "cRLSign")[];
+  /** Whole elements to add as they are. */
+  readonly extensions?: readonly Buffer[];
 }
 
 export interface ClientOptions {
@@ -93,7 +95,7 @@ export class MintedAuthority {
     this.signing = options.signing ?? "ec";
     this.keys = options.keys ?? keysOf(this.signing);
     this.name = nameOf({ CN: options.name ?? `authority ${randomBytes(4).toString("hex")}` });
-    const { isCa = true, keyUsage = ["keyCertSign", "cRLSign"], pathLength } = options;
+    const { isCa = true, keyUsage = ["keyCertSign", "cRLSign"], pathLength, extensions = [] } = options;
     const bits = keyUsage.reduce((all, usage) => all | usageBits[usage], 0);
     const constraints = [
       ...(isCa ? [derBoolean(true)] : []),
@@ -110,6 +112,7 @@ export class MintedAuthority {
         extension("2.5.29.19", derSequence(...constraints), true),
         extension("2.5.29.15", der(derTag.bitString, Buffer.from([1, bits])), true),
         extension("2.5.29.14", der(derTag.octetString, keyIdOf(this.keys.publicKey))),
+        ...extensions,
       ],
     });
     this.certPem = pemOf("CERTIFICATE", this.der);

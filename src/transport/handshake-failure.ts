@@ -24,13 +24,19 @@ export interface HandshakeFailure {
   readonly reason: string;
 }
 
-/** Why a handshake failed. */
-export function whyHandshakeFailed(error: Error, socket: TLSSocket): HandshakeFailure {
+/**
+ * Why a handshake failed.
+ * @param finding what OpenSSL has against the certificate, in its words, if that is known
+ */
+export function whyHandshakeFailed(error: Error, socket: TLSSocket, finding?: string): HandshakeFailure {
   // What OpenSSL found wrong with the certificate. Node then closes the socket, and reports only that it was closed.
   // The types say that it is an Error; it is a code, or nothing.
   const found = socket.authorizationError as unknown;
   if (typeof found === "string") {
-    const [kind, reason] = certificateProblems[found] ?? ["untrusted", `the certificate was not accepted: ${found}`];
+    const [kind, reason] = certificateProblems[found] ?? [
+      "untrusted",
+      `OpenSSL does not accept the certificate: ${finding ?? found}`,
+    ];
     return { kind, reason };
   }
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
@@ -76,7 +82,10 @@ const certificateProblems: Explained = {
   DEPTH_ZERO_SELF_SIGNED_CERT: ["untrusted", "the certificate is self-signed"],
   EE_KEY_TOO_SMALL: ["weak", "the certificate's key is too small"],
   INVALID_CA: ["untrusted", "the certificate was issued by one that is no authority"],
-  INVALID_PURPOSE: ["wrong_usage", "the certificate lacks the clientAuth usage"],
+  INVALID_PURPOSE: [
+    "wrong_usage",
+    "the certificate, or an authority above it, lacks the clientAuth usage, or is no authority",
+  ],
   PATH_LENGTH_EXCEEDED: ["chain_too_long", "more certificates lead to the authority than one of them allows"],
   SELF_SIGNED_CERT_IN_CHAIN: untrusted,
   UNABLE_TO_GET_ISSUER_CERT: untrusted,

@@ -20,6 +20,7 @@ const maxName = 512;
 export class ShownCertificates {
   readonly #watched = new WeakSet<TLSSocket>();
   readonly #certificates = new WeakMap<TLSSocket, Buffer>();
+  readonly #findings = new WeakMap<TLSSocket, string>();
 
   constructor(server: TlsServer) {
     // The one event of Node that has the socket before its handshake is finished. What it is there for is of no use here, and
@@ -33,6 +34,8 @@ export class ShownCertificates {
         // certificate it is an empty object, whatever its type says.
         const der = socket.getPeerCertificate().raw as Buffer | undefined;
         if (der !== undefined) this.#certificates.set(socket, der);
+        const finding = findingOf(socket);
+        if (finding !== undefined) this.#findings.set(socket, finding);
       });
     });
   }
@@ -44,11 +47,22 @@ export class ShownCertificates {
     return describe(der);
   }
 
+  /** What OpenSSL has against it, in OpenSSL's words; Node has codes for the half of them. Undefined if nothing. */
+  findingOf(socket: TLSSocket): string | undefined {
+    return this.#findings.get(socket);
+  }
+
   /** What is wrong with the certificate itself, whoever issued it; OpenSSL often has no word for it. Undefined if nothing is. */
   faultOf(socket: TLSSocket): IdentityRefused | undefined {
     const der = this.#certificates.get(socket);
     return der === undefined ? undefined : faultIn(der);
   }
+}
+
+/** Node's own next step is to ask this, to keep the code and to forget the words. */
+function findingOf(socket: TLSSocket): string | undefined {
+  const { _handle } = socket as { readonly _handle?: { verifyError?(): Error | null | undefined } | null };
+  return _handle?.verifyError?.()?.message;
 }
 
 function describe(der: Buffer): ShownCertificate {

@@ -76,7 +76,7 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
     const raw = rawSocketOf(socket);
     // One that was cut is reported already, and what comes of that is no failure of its own.
     if (!cut.has(raw)) {
-      const failure = whyHandshakeFailed(error, socket);
+      const failure = whyHandshakeFailed(error, socket, shown.findingOf(socket));
       const fault = failure.kind === "untrusted" ? shown.faultOf(socket) : undefined;
       const better = fault === undefined ? {} : { kind: fault.problem, reason: fault.message };
       onRefused({ peer: peerOf(raw), ...failure, ...better, ...shown.of(socket) });

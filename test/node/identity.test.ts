@@ -1,17 +1,27 @@
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { appendFile } from "node:fs/promises";
 import { connect as connectTcp } from "node:net";
+import { join } from "node:path";
 import { type ConnectionOptions, type TLSSocket, connect as connectTls, createSecureContext } from "node:tls";
 import { credentials, Client as GrpcClient } from "@grpc/grpc-js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type IssueOptions, TestAuthority } from "../support/certificates.js";
+import { type IssueOptions, TestAuthority, extension } from "../support/certificates.js";
+import { der, derOid, derSequence, derTag } from "../support/der.js";
+import { MintedAuthority } from "../support/minted.js";
 import { type LogLine, type TestNode, startTestNode } from "../support/test-node.js";
 
 let node: TestNode;
 let other: TestAuthority;
 let namesake: TestAuthority;
+const company = new MintedAuthority();
 beforeAll(async () => {
-  node = await startTestNode();
+  node = await startTestNode({
+    prepare: async (directory) => {
+      await appendFile(join(directory, "ca.crt"), company.certPem);
+      return {};
+    },
+  });
   other = await TestAuthority.create();
   const { subject } = new X509Certificate(node.authority.caPem);
   namesake = await TestAuthority.create({ commonName: subject.replace("CN=", "") });
@@ -43,6 +53,19 @@ const longAgo = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: ne
 /** A critical extension 1.2.3 with nothing in it (RFC 5280, 4.2). */
 const unknownCritical = Buffer.from("300906022a030101ff0400", "hex");
 
+/** By an intermediate of which its own certificate says this. */
+function below(limit: Buffer): () => ConnectionOptions {
+  return () => {
+    const middle = new MintedAuthority({ by: company, extensions: [limit] });
+    const { certPem, keyPem } = middle.client(principal);
+    return { cert: certPem + middle.certPem, key: keyPem };
+  };
+}
+
+/** RFC 5280, 4.2.1.10: for directory names below O=globex alone. */
+const organization = derSequence(derOid("2.5.4.10"), der(derTag.utf8String, Buffer.from("globex")));
+const globexAlone = derSequence(der(0xa0, derSequence(der(0xa4, derSequence(der(derTag.set, organization))))));
+
 const strangers: Readonly<Record<string, Stranger>> = {
   "no certificate": {
     keys: () => ({}),
@@ -72,6 +95,16 @@ const strangers: Readonly<Record<string, Stranger>> = {
     keys: ours({ extensions: [unknownCritical] }),
     says: /1\.2\.3/,
     kind: "untrusted",
+  },
+  "that of an authority for other names": {
+    keys: below(extension("2.5.29.30", globexAlone, true)),
+    says: /permitted subtree violation/,
+    kind: "untrusted",
+  },
+  "that of an authority for servers": {
+    keys: below(extension("2.5.29.37", derSequence(derOid("1.3.6.1.5.5.7.3.1")))),
+    says: /an authority above it, lacks the clientAuth usage/,
+    kind: "wrong_usage",
   },
   "one that is not valid yet": {
     keys: ours({ notBefore: new Date(Date.now() + 3_600_000) }),

@@ -16,14 +16,18 @@ export interface Answer<Message> {
   /** The stable word of an error of aclog's own. */
   readonly reason: string | undefined;
   readonly details: string;
+  /** Which field of the request is to blame, if one is. */
+  readonly field?: string | undefined;
+  /** How long to wait before trying again may help, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** A call that is not over by then is not going to be. */
 const patienceMs = 60_000;
 
 /** What every call of the matrix is made with. */
-export function callOptions(): CallOptions {
-  return { deadline: Date.now() + patienceMs };
+export function callOptions(forMs = patienceMs): CallOptions {
+  return { deadline: Date.now() + forMs };
 }
 
 /** The answer to a call with one response. */
@@ -63,8 +67,7 @@ export function collected<Message>(call: ClientReadableStream<Message>, enough =
 /** The answer to a call whose refusal is one of its messages, as on a stream with request ids. */
 export function refusedIn(error: StatusOutput): Answer<never> {
   const code = codes.find((each: number) => each === error.code) ?? status.UNKNOWN;
-  const reason = reasonOf(() => readStatusMessage(error));
-  return { messages: [], code, reason, details: error.message };
+  return { messages: [], code, details: error.message, ...explained(() => readStatusMessage(error)) };
 }
 
 const codes = Object.values(status).filter((each) => typeof each !== "string");
@@ -73,18 +76,24 @@ const accepted = { code: status.OK, reason: undefined, details: "" } as const;
 
 function refused(
   error: { readonly code: status; readonly details: string; readonly metadata: Metadata } | undefined,
-): Pick<Answer<never>, "code" | "reason" | "details"> {
+): Omit<Answer<never>, "messages"> {
   if (error === undefined) return { code: status.UNKNOWN, reason: undefined, details: "ended without a status" };
   const [trailer] = error.metadata.get(statusDetailsKey);
-  const reason = Buffer.isBuffer(trailer) ? reasonOf(() => decodeStatus(trailer)) : undefined;
-  return { code: error.code, reason, details: error.details };
+  const why = Buffer.isBuffer(trailer) ? explained(() => decodeStatus(trailer)) : { reason: undefined };
+  return { code: error.code, details: error.details, ...why };
 }
 
-function reasonOf(decode: () => DecodedStatus): string | undefined {
+function explained(decode: () => DecodedStatus): Pick<Answer<never>, "reason" | "field" | "retryAfterMs"> {
   try {
-    return decode().details.ErrorInfo?.reason;
+    const { ErrorInfo, BadRequest, RetryInfo } = decode().details;
+    const delay = RetryInfo?.retryDelay;
+    return {
+      reason: ErrorInfo?.reason,
+      field: BadRequest?.fieldViolations[0]?.field,
+      retryAfterMs: delay ? Number(delay.seconds) * 1000 + delay.nanos / 1e6 : undefined,
+    };
   } catch {
     // Damaged details give no reason, and without the right one no refusal counts.
-    return undefined;
+    return { reason: undefined };
   }
 }

@@ -1,15 +1,26 @@
 /** The principals of the matrix, each on a connection of its own, under its own certificate. */
-import { Channel, type ChannelCredentials } from "@grpc/grpc-js";
+import { Channel, type ChannelCredentials, type ChannelOptions, type Interceptor } from "@grpc/grpc-js";
 import { ConnectionsStub, LogStub, OffsetsStub, PolicyStub, TopicsStub } from "../wire/definition.js";
 import type { ConnectionsClient } from "../wire/generated/admin/v1/Connections.js";
 import type { LogClient } from "../wire/generated/log/v1/Log.js";
 import type { OffsetsClient } from "../wire/generated/log/v1/Offsets.js";
 import type { TopicsClient } from "../wire/generated/log/v1/Topics.js";
 import type { PolicyClient } from "../wire/generated/policy/v1/Policy.js";
-import { type ClientKeys, type Stage, channelOptions } from "./stage.js";
+import { type ClientKeys, channelOptions } from "./stage.js";
+
+/** Whom principals call. */
+export interface CalledServer {
+  readonly address: string;
+  /** How channels to it are set up, where that is not as usual. */
+  readonly channelOptions?: ChannelOptions;
+  /** What every call goes through. */
+  readonly interceptors?: Interceptor[];
+  /** @throws Error of OpenSSL when certificate and key do not parse or do not belong together */
+  credentials(client: ClientKeys): ChannelCredentials;
+}
 
 /** Connections that are open at a time, beyond those in use. */
-const maxIdle = 64;
+const usualIdle = 64;
 
 /** Stubs of all services on one connection. */
 export class Caller implements Disposable {
@@ -20,9 +31,13 @@ export class Caller implements Disposable {
   readonly connections: ConnectionsClient;
   readonly #channel: Channel;
 
-  constructor(address: string, credentials: ChannelCredentials) {
-    this.#channel = new Channel(address, credentials, channelOptions);
-    const options = { channelOverride: this.#channel };
+  constructor(
+    address: string,
+    credentials: ChannelCredentials,
+    { channelOptions: set = channelOptions, interceptors = [] }: Omit<CalledServer, "address" | "credentials"> = {},
+  ) {
+    this.#channel = new Channel(address, credentials, set);
+    const options = { channelOverride: this.#channel, interceptors };
     this.log = new LogStub(address, credentials, options);
     this.topics = new TopicsStub(address, credentials, options);
     this.offsets = new OffsetsStub(address, credentials, options);
@@ -41,14 +56,16 @@ interface Held {
 }
 
 export class Callers implements Disposable {
-  readonly #stage: Stage;
+  readonly #server: CalledServer;
   readonly #keysOf: ReadonlyMap<string, ClientKeys>;
+  readonly #maxIdle: number;
   /** The one that was used longest ago comes first. */
   readonly #held = new Map<string, Held>();
 
-  constructor(stage: Stage, keysOf: ReadonlyMap<string, ClientKeys>) {
-    this.#stage = stage;
+  constructor(server: CalledServer, keysOf: ReadonlyMap<string, ClientKeys>, maxIdle = usualIdle) {
+    this.#server = server;
     this.#keysOf = keysOf;
+    this.#maxIdle = maxIdle;
   }
 
   /** Runs `use` as `principal`, who keeps his connection for the next time. */
@@ -73,12 +90,12 @@ export class Callers implements Disposable {
   #connect(principal: string): Caller {
     const keys = this.#keysOf.get(principal);
     if (keys === undefined) throw new TypeError(`there is no certificate of ${principal}`);
-    return new Caller(this.#stage.address, this.#stage.credentials(keys));
+    return new Caller(this.#server.address, this.#server.credentials(keys), this.#server);
   }
 
   #closeIdle(): void {
     for (const [principal, { caller, uses }] of this.#held) {
-      if (this.#held.size <= maxIdle) return;
+      if (this.#held.size <= this.#maxIdle) return;
       if (uses > 0) continue;
       this.#held.delete(principal);
       caller[Symbol.dispose]();

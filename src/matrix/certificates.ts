@@ -37,10 +37,34 @@ export async function findCertificates(
   principals: readonly string[],
   places: CertificatePlaces,
 ): Promise<Certificates> {
+  const { lacking, ...found } = await lookForCertificates(principals, places);
+  if (lacking.size > 0) throw lackOf([...lacking.values()].flat(), found, places);
+  return found;
+}
+
+/** Why not every principal can be tried. */
+export function lackOf(
+  findings: readonly Finding[],
+  { authority }: Certificates,
+  { caKey }: CertificatePlaces,
+): OperatorError {
+  const instead = authority === undefined ? `; with the authority's key in ${caKey} they would be made` : "";
+  return new OperatorError(`not every principal of the matrix has its certificate${instead}:`, findings);
+}
+
+/**
+ * The same, where some may do without.
+ * @returns also what is wrong with the files of those who have neither
+ * @throws OperatorError when the authority's key is there and cannot be used
+ */
+export async function lookForCertificates(
+  principals: readonly string[],
+  places: CertificatePlaces,
+): Promise<Certificates & { readonly lacking: ReadonlyMap<string, readonly Finding[]> }> {
   const { authority, trial } = await openAuthority(places);
   const keysOf = new Map<string, ClientKeys>();
   const issued: string[] = [];
-  const findings: Finding[] = [];
+  const lacking = new Map<string, readonly Finding[]>();
   for (const name of principals) {
     const principal = parsePrincipal(name)!;
     const stem = join(places.clients, principal.tenant, principal.name);
@@ -50,18 +74,21 @@ export async function findCertificates(
       keysOf.set(name, { cert: certificatePem, key: keyPem });
       issued.push(name);
     } else if (Buffer.isBuffer(cert) && Buffer.isBuffer(key)) {
-      findings.push(...problemsOf(stem, cert, key));
-      keysOf.set(name, { cert, key });
+      const problems = problemsOf(stem, cert, key);
+      if (problems.length > 0) lacking.set(name, problems);
+      else keysOf.set(name, { cert, key });
     } else {
-      if (!Buffer.isBuffer(cert)) findings.push({ source: `${stem}.crt`, problem: whyUnreadable(cert) });
-      if (!Buffer.isBuffer(key)) findings.push({ source: `${stem}.key`, problem: whyUnreadable(key) });
+      const unread = [
+        { source: `${stem}.crt`, read: cert },
+        { source: `${stem}.key`, read: key },
+      ];
+      const problems = unread.flatMap(({ source, read }) =>
+        Buffer.isBuffer(read) ? [] : [{ source, problem: whyUnreadable(read) }],
+      );
+      lacking.set(name, problems);
     }
   }
-  if (findings.length > 0) {
-    const instead = authority === undefined ? `; with the authority's key in ${places.caKey} they would be made` : "";
-    throw new OperatorError(`not every principal of the matrix has its certificate${instead}:`, findings);
-  }
-  return { keysOf, issued, authority, trial };
+  return { keysOf, issued, authority, trial, lacking };
 }
 
 async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<Pick<Certificates, "authority" | "trial">> {

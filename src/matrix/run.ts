@@ -8,9 +8,10 @@ import { tryAxes } from "./axes-run.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, findCertificates } from "./certificates.js";
 import { type Difference, differencesIn } from "./differences.js";
+import { type Victim, undeclaredAmong } from "./disguises.js";
 import { checkEntrances } from "./entrances.js";
 import { inLanes } from "./lanes.js";
-import { type Outsider, type Victim, tryOutsiders } from "./outsiders.js";
+import { type Outsider, tryOutsiders } from "./outsiders.js";
 import { isOnTheWire, planLanes } from "./plan.js";
 import { type ServerFiles, Stage } from "./stage.js";
 import { Marks } from "./sweep.js";
@@ -138,10 +139,4 @@ async function tryCells(
     if (tried.get(cell)!.got === "deny") strays.set(cell, where);
   }
   return { cells: matrix.cases.map((cell) => tried.get(cell)!), strays };
-}
-
-function undeclaredAmong(tenants: readonly string[]): string {
-  let name = "undeclared";
-  while (tenants.includes(name)) name += "-";
-  return name;
 }

@@ -1,5 +1,6 @@
 /** Values of flags that are more than text. */
 import { InvalidArgumentError } from "commander";
+import { type Address, parseAddress } from "../address.js";
 import {
   isGroupName,
   isSystemName,
@@ -65,6 +66,13 @@ export function notPrincipal(text: string): string {
   const hint =
     parsePrincipal(lower) === undefined ? ", such as acme/billing" : `: names are lower-case, as in ${lower}`;
   return `is not TENANT/NAME${hint}`;
+}
+
+/** @throws InvalidArgumentError unless it is where a server can be */
+export function parseServer(text: string): Address {
+  const address = parseAddress(text);
+  if (!address?.port) throw new InvalidArgumentError("It is not HOST:PORT, such as localhost:8400.");
+  return address;
 }
 
 /** @throws InvalidArgumentError for an empty text, as an unset variable of a script leaves it */

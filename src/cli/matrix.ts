@@ -1,17 +1,21 @@
-/** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own. */
+/** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own or one that runs. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { styleText } from "node:util";
 import { type Command, Option } from "commander";
+import { type Address, formatAddress } from "../address.js";
+import type { MatrixReport, OutsideOptions } from "../matrix/index.js";
 import type { Paint } from "../review/index.js";
-import { parsePath } from "./arguments.js";
+import { parsePath, parseServer } from "./arguments.js";
 import { withBar } from "./bar.js";
 import { defaultCertificates } from "./connection.js";
+import { CallFailure } from "./failure.js";
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
 
 interface MatrixFlags {
   readonly policy: string;
+  readonly address?: Address;
   readonly certs: string;
   readonly clients?: string;
   readonly ca?: string;
@@ -34,12 +38,22 @@ export function addMatrix(program: Command): void {
         "principal with its certificate, do what each row speaks about, and see to it that a refusal left nothing behind; " +
         "also as callers who must not get in at all. With --pairs or --full also try who gets in with what, who may do what, " +
         "and what ends when, such as streams whose certificate is revoked. A server that is running and its data are not " +
-        "touched. Exits with 1 if anything is not as it must be.",
+        "touched. With --address, try a server that is running, from outside, by calls that come to nothing: nothing is " +
+        "stored, changed, removed or read there. Exits with 1 if anything is not as it must be, or cannot be tried.",
     )
     .option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
+    .addOption(
+      new Option("--address <HOST:PORT>", "the server that runs there, in place of one of its own")
+        .argParser(parseServer)
+        .conflicts(["pairs", "full", "cert", "key"]),
+    )
     .option("--certs <DIR>", "where the certificates are", parsePath, defaultCertificates)
     .option("--clients <DIR>", "TENANT/NAME.crt and .key of the clients (default: clients in --certs)", parsePath)
-    .option("--ca <FILE>", "authorities that vouch for clients (default: ca.crt in --certs)", parsePath)
+    .option(
+      "--ca <FILE>",
+      "authorities that vouch for clients, and for the server at --address (default: ca.crt in --certs)",
+      parsePath,
+    )
     .option("--ca-key <FILE>", "the authority's key, if it is here (default: ca.key in --certs)", parsePath)
     .option("--cert <FILE>", "the server's certificate (default: server.crt in --certs)", parsePath)
     .option("--key <FILE>", "the server's private key (default: server.key in --certs)", parsePath)
@@ -55,32 +69,46 @@ export function addMatrix(program: Command): void {
     .option("--json", "print one object")
     .addHelpText(
       "after",
-      "\nExamples:\n  aclog matrix --policy ./policy --certs ./certs\n  aclog matrix --pairs --html matrix.html --junit matrix.xml",
+      "\nExamples:\n  aclog matrix --policy ./policy --certs ./certs\n  aclog matrix --pairs --html matrix.html --junit matrix.xml" +
+        "\n  aclog matrix --address localhost:8400",
     )
     .action((flags: MatrixFlags) => matrix(flags));
 }
 
 async function matrix(flags: MatrixFlags): Promise<void> {
-  const { certs, policy, json, junit, html, full, pairs } = flags;
+  const { address, certs, policy, json, junit, html, full, pairs } = flags;
   const { formatReport, matrixAsHtml, matrixAsJunit, reportObject, runMatrix } = await import("../matrix/index.js");
   const ca = flags.ca ?? join(certs, "ca.crt");
-  const options = {
-    policyDir: policy,
-    server: { ca, cert: flags.cert ?? join(certs, "server.crt"), key: flags.key ?? join(certs, "server.key") },
-    certificates: {
-      clients: flags.clients ?? join(certs, "clients"),
-      ca,
-      caKey: flags.caKey ?? join(certs, "ca.key"),
-    },
-    axes: full ? ("all" as const) : pairs ? ("pairs" as const) : undefined,
+  const certificates = {
+    clients: flags.clients ?? join(certs, "clients"),
+    ca,
+    caKey: flags.caKey ?? join(certs, "ca.key"),
   };
+  const server = { ca, cert: flags.cert ?? join(certs, "server.crt"), key: flags.key ?? join(certs, "server.key") };
+  const axes = full ? ("all" as const) : pairs ? ("pairs" as const) : undefined;
   await untilStopped(async (signal) => {
-    const report = await withBar("cells", (onProgress) => runMatrix({ ...options, signal, onProgress }));
+    const report = await withBar("cells", (onProgress) => {
+      const options = { policyDir: policy, certificates, signal, onProgress };
+      return address === undefined ? runMatrix({ ...options, server, axes }) : tryOutside({ ...options, address });
+    });
     if (!report.ok) process.exitCode = 1;
     if (junit !== undefined) await writeFile(junit, matrixAsJunit(report));
     if (html !== undefined) await writeFile(html, matrixAsHtml(report));
     await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
   });
+}
+
+async function tryOutside(options: OutsideOptions): Promise<MatrixReport> {
+  const [{ runMatrixOutside }, { CallError }] = await Promise.all([
+    import("../matrix/index.js"),
+    import("../client/index.js"),
+  ]);
+  try {
+    return await runMatrixOutside(options);
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    throw new CallFailure(error, formatAddress(options.address), { hasBegun: false });
+  }
 }
 
 const styles = { good: "green", quiet: "dim", bad: ["red", "bold"], head: "bold" } as const;

@@ -24,17 +24,36 @@ export function differencesIn(
   const ofRows = cells.flatMap((tried) => {
     const stray = strays.get(tried.cell);
     return tried.cell.rows.flatMap(({ line, expected }) => {
-      const problem = problemWith(tried, expected, stray);
+      const problem = tried.untried === undefined ? problemWith(tried, expected, stray) : undefined;
       return problem === undefined ? [] : [{ source, line, problem }];
     });
   });
   return [
-    ...ofRows.toSorted((a, b) => a.line - b.line),
+    ...[...ofRows, ...untriedRows(source, cells)].toSorted((a, b) => a.line - b.line),
     ...outsiders.flatMap(({ who, problem }) =>
       problem === undefined ? [] : [{ problem: `${who} must not get in: ${problem}` }],
     ),
     ...[...new Set(serverErrors)].map((text) => ({ problem: `the server reported an error: ${text}` })),
   ];
+}
+
+/** Of one row and for one reason, all cells that were not tried are one difference: there may be hundreds. */
+function untriedRows(source: string, cells: readonly TriedCell[]): readonly (Difference & { readonly line: number })[] {
+  const rows = new Map<string, { line: number; untried: string; first: StatedCase; count: number }>();
+  for (const { cell, untried } of cells) {
+    if (untried === undefined) continue;
+    for (const { line } of cell.rows) {
+      const key = `${line} ${untried}`;
+      const row = rows.get(key) ?? { line, untried, first: cell, count: 0 };
+      rows.set(key, row);
+      row.count++;
+    }
+  }
+  return [...rows.values()].map(({ line, untried, first, count }) => {
+    const { principal, action, tenant, topic } = first;
+    const more = count > 1 ? ` (and ${count - 1} more of this line)` : "";
+    return { source, line, problem: `${principal} ${action} ${tenant}/${topic}: not tried: ${untried}${more}` };
+  });
 }
 
 function problemWith(tried: TriedCell, expected: "allow" | "deny", stray: string | undefined): string | undefined {

@@ -4,6 +4,7 @@ import { type Action, type StatedCase, actions } from "../authz/index.js";
 import { type Paint, topicGrid } from "../review/index.js";
 import { axesAsText } from "./axes-text.js";
 import { differs } from "./differences.js";
+import { fromOutside, legendOutside, placeOf } from "./outside-text.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
@@ -13,11 +14,12 @@ export const legend =
   "✓ allowed   ✗ refused   · not stated   (✓) no call does it: asked of the policy alone   ! not as stated";
 
 export function formatReport(report: MatrixReport, paint: Paint): string {
-  const { cells, outsiders, differences, issued, hasAuthority, axes } = report;
+  const { outside, cells, outsiders, differences, issued, hasAuthority, axes } = report;
   const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
   const lines = [
+    ...(outside === undefined ? [] : [paint("head", placeOf(outside)), fromOutside, ""]),
     ...tenants.flatMap((tenant) => gridOf(tenant, cells, paint)),
-    paint("quiet", legend),
+    paint("quiet", outside === undefined ? legend : legendOutside),
     "",
     paint("head", "Who must not get in"),
     ...outsiders.map(({ who, refusal, problem }) =>
@@ -32,13 +34,16 @@ export function formatReport(report: MatrixReport, paint: Paint): string {
       paint("bad", source === undefined ? problem : formatFinding({ source, ...(line && { line }), problem })),
     ),
     ...(differences.length === 0 ? [] : [""]),
-    ...(axes === undefined ? [paint("quiet", notTried)] : [...axesAsText(axes, paint), ""]),
+    ...(axes === undefined ? [paint("quiet", axesNotTried(report))] : [...axesAsText(axes, paint), ""]),
     summaryOf(report),
   ];
   return lines.map((line) => `${line.trimEnd()}\n`).join("");
 }
 
-export const notTried = "credential × action × resource × moment: not tried; --pairs and --full do";
+export function axesNotTried({ outside }: MatrixReport): string {
+  const how = outside === undefined ? "--pairs and --full do" : "--pairs and --full start servers of their own for it";
+  return `credential × action × resource × moment: not tried; ${how}`;
+}
 
 export const needsAuthority =
   "not tried without the authority's key: expired, for servers only, with a weak key or without a name, and others that it signed";
@@ -46,6 +51,7 @@ export const needsAuthority =
 export function summaryOf({
   matrix,
   policyVersion,
+  outside,
   cells,
   calls,
   outsiders,
@@ -59,7 +65,8 @@ export function summaryOf({
     `${keptOut} of ${counted(outsiders.length, "outsider")} kept out`,
     counted(differences.length, "difference"),
   ];
-  return `${matrix} (version ${policyVersion}): ${counts.join(", ")}, ${seconds.toFixed(1)} s`;
+  const where = outside === undefined ? "" : ` at ${outside.address}`;
+  return `${matrix} (version ${policyVersion})${where}: ${counts.join(", ")}, ${seconds.toFixed(1)} s`;
 }
 
 interface Row {
@@ -93,7 +100,7 @@ function gridOf(tenant: string, cells: readonly TriedCell[], paint: Paint): stri
 export function markOf(tried: TriedCell | undefined): string {
   if (tried === undefined) return "·";
   const mark = { allow: "✓", deny: "✗", neither: "?" }[tried.got];
-  const placed = tried.attempts.length === 0 ? `(${mark})` : mark;
+  const placed = tried.attempts.length === 0 && tried.untried === undefined ? `(${mark})` : mark;
   return differs(tried) ? `${placed}!` : placed;
 }
 

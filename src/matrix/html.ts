@@ -3,7 +3,8 @@ import { escaped, hashOf } from "../review/html.js";
 import { pageStyle } from "../review/html-parts.js";
 import { type AxesReport, type AxisValue, type RefusalKind, outcomes } from "./axes-report.js";
 import { axisTitles, summaryOf as summaryOfAxes } from "./axes-text.js";
-import { markOf, needsAuthority, notTried, summaryOf } from "./grid.js";
+import { axesNotTried, markOf, needsAuthority, summaryOf } from "./grid.js";
+import { fromOutside, placeOf } from "./outside-text.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
@@ -15,7 +16,7 @@ const maxRows = 5_000;
  * and how, what came of it, and what every refusal looked like.
  */
 export function matrixAsHtml(report: MatrixReport): string {
-  const { policyVersion, madeMs, matrix, ok, axes } = report;
+  const { policyVersion, madeMs, matrix, ok, axes, outside } = report;
   const made = new Date(madeMs).toISOString().replace(/\.\d+Z$/, "Z");
   const title = `Secured test matrix of ${escaped(matrix)}`;
   return `<!DOCTYPE html>
@@ -31,7 +32,8 @@ export function matrixAsHtml(report: MatrixReport): string {
 <header>
 <h1>${title}</h1>
 <p>Policy version <code>${escaped(policyVersion)}</code>, <time datetime="${made}">${made.replace("T", " ").replace("Z", " UTC")}</time>.</p>
-<p class="${ok ? "allow" : "cut"}">${ok ? "Everything came out as it must." : "Not everything came out as it must."} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? notTried : summaryOfAxes(axes))}.</p>
+<p class="${ok ? "allow" : "cut"}">${ok ? "Everything came out as it must." : "Not everything came out as it must."} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? axesNotTried(report) : summaryOfAxes(axes))}.</p>
+${outside === undefined ? howItself : `<p>${escaped(placeOf(outside))}. ${escaped(fromOutside)}</p>`}
 ${legend}
 </header>
 <main>
@@ -41,12 +43,13 @@ ${differencesOf(report)}${gridsOf(report)}${refusedRows(report)}${outsidersOf(re
 `;
 }
 
-const legend = `<p>Everything was tried on the wire, against a server of its own with this policy, and its data, log and counters were looked into
-afterwards: a refusal counts as one if the caller was told so, the log says so, the counter went up, and not a byte was stored or delivered.</p>
-<ul class="legend">
+const howItself = `<p>Everything was tried on the wire, against a server of its own with this policy, and its data, log and counters were looked into
+afterwards: a refusal counts as one if the caller was told so, the log says so, the counter went up, and not a byte was stored or delivered.</p>`;
+
+const legend = `<ul class="legend">
 <li><span class="allow">✓</span> allowed, and done
 <li><span>✗</span> refused
-<li><span>(✓)</span> no call does it: asked of the policy alone
+<li><span>(✓)</span> no call does it, or none without effect where others are served: asked of the policy alone
 <li><span class="none">·</span> not stated
 <li><span class="deny">!</span> not as it must be
 <li><b>TLS</b> refused by OpenSSL in the handshake
@@ -99,7 +102,7 @@ function gridOf(tenant: string, cells: readonly TriedCell[]): string {
 }
 
 /** What every refusal of a row looked like. */
-function refusedRows({ cells }: MatrixReport): string {
+function refusedRows({ cells, outside }: MatrixReport): string {
   const rows = cells.flatMap(({ cell, attempts }) =>
     attempts.flatMap(({ method, refusal }) =>
       refusal === undefined
@@ -108,18 +111,18 @@ function refusedRows({ cells }: MatrixReport): string {
     ),
   );
   if (rows.length === 0) return "";
-  const heads = ["principal", "topic", "method", "layer", "status", "the log says"];
+  const heads = ["principal", "topic", "method", "layer", "status", outside ? "the caller is told" : "the log says"];
   return section("What was refused by the policy", table(heads, rows.slice(0, maxRows).map(textRow), rows.length));
 }
 
-function outsidersOf({ outsiders, hasAuthority }: MatrixReport): string {
+function outsidersOf({ outsiders, hasAuthority, outside }: MatrixReport): string {
   const rows = outsiders.map(({ who, kind = "", refusal = "", problem }) =>
     textRow([who, problem === undefined ? "kept out" : `! ${problem}`, kind, refusal]),
   );
   const note = hasAuthority ? "" : `<p>${escaped(needsAuthority)}</p>\n`;
   return section(
     "Who must not get in",
-    `${table(["who", "came to", "counted as", "the log says"], rows, rows.length)}${note}`,
+    `${table(["who", "came to", "counted as", outside ? "what was seen" : "the log says"], rows, rows.length)}${note}`,
   );
 }
 

@@ -3,4 +3,5 @@ export { formatReport } from "./grid.js";
 export { matrixAsHtml } from "./html.js";
 export { reportObject } from "./json.js";
 export { matrixAsJunit } from "./junit.js";
+export { type OutsideOptions, runMatrixOutside } from "./outside.js";
 export { type MatrixOptions, type MatrixReport, runMatrix } from "./run.js";

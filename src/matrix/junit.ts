@@ -1,5 +1,6 @@
 import { escaped } from "../review/junit.js";
 import { axisTitles } from "./axes-text.js";
+import { propertiesOf } from "./outside-text.js";
 import type { MatrixReport } from "./run.js";
 
 /** One suite: what was tried, and of what failed what is wrong. */
@@ -54,18 +55,25 @@ function ofAxes({ axes }: MatrixReport): readonly Suite[] {
 }
 
 /** What is about no row, such as what the server calls an error. */
-function ofTheRest({ differences, outsiders }: MatrixReport): Suite {
+function ofTheRest({ differences, outsiders, outside }: MatrixReport): Suite {
   const told = new Set(outsiders.map(({ who, problem }) => `${who} must not get in: ${problem ?? ""}`));
   const rest = differences.filter(({ source, problem }) => source === undefined && !told.has(problem));
   const failure = rest.length === 0 ? undefined : rest.map(({ problem }) => problem).join("; ");
-  return { name: "the server", cases: [{ name: "reports no error of its own", failure }] };
+  return {
+    name: "the server",
+    cases: [{ name: outside === undefined ? "reports no error of its own" : "has this policy in force", failure }],
+  };
 }
 
-function linesOf({ name, cases }: Suite, { policyVersion, madeMs }: MatrixReport): string[] {
+function linesOf({ name, cases }: Suite, { policyVersion, madeMs, outside }: MatrixReport): string[] {
   const made = new Date(madeMs).toISOString().slice(0, 19);
+  const properties = [
+    ["policy version", policyVersion],
+    ...(outside === undefined ? [] : propertiesOf(outside)),
+  ] as const;
   return [
     `  <testsuite name="${escaped(name)}" timestamp="${made}" ${totalsOf(cases)}>`,
-    `    <properties><property name="policy version" value="${escaped(policyVersion)}"/></properties>`,
+    `    <properties>${properties.map(([key, value]) => `<property name="${key}" value="${escaped(value)}"/>`).join("")}</properties>`,
     ...cases.map(({ name: title, place, failure }) => {
       const where = place === undefined ? "" : ` ${place}`;
       const open = `    <testcase name="${escaped(title)}" classname="${escaped(name)}"${where}`;

@@ -11,6 +11,7 @@ import { type Difference, differencesIn } from "./differences.js";
 import { type Victim, undeclaredAmong } from "./disguises.js";
 import { checkEntrances } from "./entrances.js";
 import { inLanes } from "./lanes.js";
+import type { Outside } from "./outside-text.js";
 import { type Outsider, tryOutsiders } from "./outsiders.js";
 import { isOnTheWire, planLanes } from "./plan.js";
 import { type ServerFiles, Stage } from "./stage.js";
@@ -38,6 +39,8 @@ export interface MatrixReport {
   /** The file, as findings name it. */
   readonly matrix: string;
   readonly policyVersion: string;
+  /** Of a server that runs elsewhere; undefined for one that was started for this. */
+  readonly outside?: Outside | undefined;
   /** In the order of the file. */
   readonly cells: readonly TriedCell[];
   readonly outsiders: readonly Outsider[];

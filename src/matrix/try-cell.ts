@@ -23,11 +23,18 @@ export interface TriedCell {
   readonly got: Attempted["got"];
   /** Empty: there is no call for this cell, and the policy alone was asked. */
   readonly attempts: readonly Attempted[];
+  /** Why it was not tried at all; it is `neither` then. */
+  readonly untried?: string;
 }
 
 /** A cell for which there is no call. */
-export function judgedByPolicy(cell: StatedCase): TriedCell {
-  return { cell, got: cell.decision, attempts: [] };
+export function judgedByPolicy(cell: StatedCase, decision = cell.decision): TriedCell {
+  return { cell, got: decision, attempts: [] };
+}
+
+/** A cell that could not be tried. */
+export function untried(cell: StatedCase, why: string): TriedCell {
+  return { cell, got: "neither", attempts: [], untried: why };
 }
 
 export async function tryCell(cell: StatedCase, scene: Scene): Promise<TriedCell> {
@@ -35,6 +42,11 @@ export async function tryCell(cell: StatedCase, scene: Scene): Promise<TriedCell
   for (const attempt of attemptsOf[cell.action]) {
     if (attempt.applies?.(scene) !== false) attempts.push(await tryOnce(attempt, scene));
   }
+  return inAll(cell, attempts);
+}
+
+/** What came of a cell, by what came of each of its methods. */
+export function inAll(cell: StatedCase, attempts: readonly Attempted[]): TriedCell {
   const [first] = attempts;
   const agree = attempts.every(({ got }) => got === first?.got);
   return { cell, got: agree && first !== undefined ? first.got : "neither", attempts };

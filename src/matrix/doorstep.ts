@@ -1,0 +1,63 @@
+/** Callers who must not get in at all, seen from outside: each is cut off before HTTP/2 answers anything, or he is in. */
+import { once } from "node:events";
+import { TLSSocket } from "node:tls";
+import { logServiceDefinition, offsetsServiceDefinition } from "../wire/definition.js";
+import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
+import { type Request, askForPage, callOver } from "./knocking.js";
+import { type LiveServer, wordsOf } from "./live-server.js";
+import type { Outsider } from "./outsiders.js";
+import { idleGroup, idleRecords } from "./probes.js";
+
+/** Tries one after the other. Nothing comes of what they ask for, even if one of them is let in. */
+export async function knockFromOutside(server: LiveServer, options: OutsiderOptions): Promise<readonly Outsider[]> {
+  const outsiders: Outsider[] = [];
+  for (const disguise of disguises(server, options)) {
+    outsiders.push({ who: disguise.who, kind: undefined, ...(await tryOne(server, options.victim, disguise)) });
+  }
+  return outsiders;
+}
+
+async function tryOne(
+  server: LiveServer,
+  victim: Victim,
+  { knock, speaks }: Disguise,
+): Promise<Pick<Outsider, "refusal" | "problem">> {
+  const socket = knock();
+  let seen: string | undefined;
+  socket.on("error", (error) => (seen ??= codeOf(error)));
+  const isReached = await once(socket, "connect").then(
+    () => true,
+    () => false,
+  );
+  if (!isReached) return { refusal: undefined, problem: `the server cannot be reached: ${seen ?? ""}` };
+  const metadata = { "x-request-id": `${server.requestIds}outsider` };
+  const heard = await (speaks === "HTTP/1.1" ? askForPage(socket) : callOver(socket, inVain(victim), metadata));
+  socket.destroy();
+  const problem =
+    impostor(socket) ??
+    heard.served ??
+    (heard.isIn ? "the server speaks HTTP/2 with him" : undefined) ??
+    (heard.isOpen ? "he is neither cut off nor answered" : undefined);
+  return { refusal: problem === undefined ? `cut off${seen === undefined ? "" : `: ${seen}`}` : undefined, problem };
+}
+
+/** The like of what a victim could do, in a form that nothing comes of. */
+function inVain({ tenant, topic }: Victim): readonly Request[] {
+  const { Import } = logServiceDefinition;
+  const { Delete } = offsetsServiceDefinition;
+  return [
+    [Import.path, Import.requestSerialize({ tenant, topic, records: idleRecords, requestId: 1n })],
+    [Delete.path, Delete.requestSerialize({ tenant, topic, group: idleGroup() })],
+  ];
+}
+
+/** Why the other end is not the server that was asked for; undefined when nothing speaks against it. */
+function impostor(socket: unknown): string | undefined {
+  // Its type says that there always is one.
+  const error = socket instanceof TLSSocket ? (socket.authorizationError as Error | string | null) : null;
+  return error ? `whoever answers does not prove to be the server: ${String(error)}` : undefined;
+}
+
+function codeOf(error: Error): string {
+  return "code" in error ? String(error.code) : wordsOf(error);
+}

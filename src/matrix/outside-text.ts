@@ -1,0 +1,37 @@
+/** What a report says of where it comes from, when that is not a server that was started for it. */
+
+/** A server that runs elsewhere. */
+export interface Outside {
+  /** `HOST:PORT` */
+  readonly address: string;
+  /** Of the policy that is in force there; undefined when nobody could ask. */
+  readonly policyVersion: string | undefined;
+  /** Who asked for it. */
+  readonly askedBy: string | undefined;
+  /** How the request ids of all calls begin, in that server's log. */
+  readonly requestIds: string;
+}
+
+/** Nobody must take the report for more than it is. */
+export const fromOutside =
+  "Seen from outside: every call was one that the server judges and then refuses, or that reads no record. " +
+  "What it stored, logged and counted was not looked at.";
+
+export const legendOutside =
+  "✓ allowed   ✗ refused   · not stated   (✓) no call asks it without effect: asked of the policy there   ! not as stated";
+
+/** Where, and what is in force there. */
+export function placeOf({ address, policyVersion, askedBy }: Outside): string {
+  if (policyVersion === undefined) return `Server at ${address}; which policy is in force there was not told`;
+  return `Server at ${address}, policy version ${policyVersion} (as ${askedBy ?? ""} was told)`;
+}
+
+/** For a report in JUnit. */
+export function propertiesOf({ address, policyVersion, requestIds }: Outside): readonly (readonly [string, string])[] {
+  return [
+    ["server", address],
+    ["policy version there", policyVersion ?? "not told"],
+    ["request ids", `${requestIds}*`],
+    ["remark", fromOutside],
+  ];
+}

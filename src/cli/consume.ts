@@ -13,6 +13,7 @@ import { recordToJson } from "./record-json.js";
 import { untilStopped } from "./stop-signal.js";
 import { visible, visibleJson } from "./terminal.js";
 import { parseDuration, parseSize, parseTime } from "./units.js";
+import { Waiting } from "./waiting.js";
 
 interface ConsumeFlags extends ConnectionFlags {
   readonly topic: string;
@@ -50,7 +51,7 @@ export function addConsume(program: Command): void {
         "stop before it is more than this; the first record is always printed",
       ).argParser(parseSize),
     )
-    .option("--follow", "wait for more at the end")
+    .option("--follow", "wait for more at the end, and for a server that goes and comes back")
     .option("--json", "print one object for each record: offset, timestamp, key, value, headers");
   addConnectionOptions(command)
     .addHelpText(
@@ -75,13 +76,14 @@ async function consume(flags: ConsumeFlags): Promise<void> {
   await untilStopped((stopped) =>
     withClient(
       flags,
-      async (client) => {
+      async (client, address) => {
+        const waiting = new Waiting(address, flags.json === true);
         if (group === undefined) {
-          await printRecords(client, flags, { topic, tenant, from, signal: stopped });
+          await printRecords(client, flags, { topic, tenant, from, waiting, signal: stopped });
           return;
         }
         const position = await GroupPosition.fetch(client, { group, topic, tenant }, from, stopped);
-        const start = { topic, tenant, topicId: position.topicId, from: position.start };
+        const start = { topic, tenant, topicId: position.topicId, from: position.start, waiting };
         await position.commitDuring(stopped, (signal) =>
           printRecords(client, flags, { ...start, signal }, (next) => position.advance(next)),
         );
@@ -91,11 +93,16 @@ async function consume(flags: ConsumeFlags): Promise<void> {
   );
 }
 
+interface Start extends Omit<ReadingOptions, "maxRecords" | "maxBytes" | "maxWaitMs"> {
+  /** Told of a server that goes while its topic is followed. */
+  readonly waiting: Waiting;
+}
+
 /** @param done told how far everything is printed: up to, and not including, an offset */
 async function printRecords(
   client: Client,
   { follow, json, group, max, maxBytes }: ConsumeFlags,
-  start: Omit<ReadingOptions, "maxRecords" | "maxBytes" | "maxWaitMs">,
+  { waiting, ...start }: Start,
   done: (next: bigint) => void = () => undefined,
 ): Promise<void> {
   const options = {
@@ -109,7 +116,10 @@ async function printRecords(
   // Beside records that come to the same terminal it would only be in their way.
   using progress = process.stdout.isTTY ? undefined : await Progress.start();
   let first: bigint | undefined;
-  for await (const { records, end } of (follow ? readOn : readUntilNow)(client, options)) {
+  const reads = follow
+    ? readOn(client, options, { onWaiting: waiting.begin, onBack: waiting.end })
+    : readUntilNow(client, options);
+  for await (const { records, end } of reads) {
     const wanted = portion.take(records);
     await print(json ? jsonLines(wanted) : valueLines(wanted));
     const last = wanted.at(-1);

@@ -56,7 +56,12 @@ export class GroupPosition {
     const failing = new AbortController();
     let committing = Promise.resolve();
     const timer = setInterval(() => {
-      committing = committing.then(() => this.#commit()).catch((error: unknown) => failing.abort(error));
+      committing = committing
+        .then(() => this.#commit())
+        .catch((error: unknown) => {
+          // Whoever follows waits for a server that is gone; what is printed can be committed when it is back.
+          if (!isGone(error)) failing.abort(error);
+        });
     }, commitIntervalMs);
     const signal = AbortSignal.any([stopped, failing.signal]);
     let failure: unknown;
@@ -84,4 +89,8 @@ export class GroupPosition {
     await this.#client.offsets.commit({ ...this.#of, offset });
     this.#committed = offset;
   }
+}
+
+function isGone(error: unknown): boolean {
+  return error instanceof Error && "codeName" in error && error.codeName === "UNAVAILABLE";
 }

@@ -18,7 +18,7 @@ import {
   type LineFlags,
 } from "./line-source.js";
 import { tell } from "./output.js";
-import { shortened } from "./unreachable.js";
+import { Waiting } from "./waiting.js";
 
 interface ProduceFlags extends ConnectionFlags, LineFlags {
   readonly topic: string;
@@ -67,7 +67,7 @@ async function produce(flags: ProduceFlags): Promise<void> {
     const stored: Stored = { lines: 0, next: 0n };
     await withClient(
       flags,
-      (client, address) => produceLines(client, flags, { stored, wait: new Wait(address, flags) }),
+      (client, address) => produceLines(client, flags, { stored, wait: new Waiting(address, flags.json === true) }),
       (call) => aftermath(call, flags, stored),
     );
   } else {
@@ -102,7 +102,7 @@ function howToResume({ lines, next }: Stored): string | undefined {
 async function produceLines(
   client: Client,
   flags: ProduceFlags,
-  { stored, wait }: { readonly stored: Stored; readonly wait: Wait },
+  { stored, wait }: { readonly stored: Stored; readonly wait: Waiting },
 ): Promise<void> {
   using source = new LineSource(flags.file);
   try {
@@ -117,34 +117,6 @@ async function produceLines(
     if (!(error instanceof UnusableInput)) throw error;
     const before = stored.lines === 0 ? "nothing was stored" : goOn(stored.lines, stored.next);
     throw new OperatorError(`${error.message}; ${before}`, [], { cause: error });
-  }
-}
-
-/** Says when the server is gone, and when it is back: whoever looks at the pipe must not take it for stuck. */
-class Wait {
-  readonly #address: string;
-  readonly #json: true | undefined;
-  #isWaiting = false;
-
-  constructor(address: string, { json }: ProduceFlags) {
-    this.#address = address;
-    this.#json = json;
-  }
-
-  readonly begin: NonNullable<ProduceManyOptions["onWaiting"]> = (reason, forMs) => {
-    this.#isWaiting = true;
-    const message = `the server at ${this.#address} is gone; waiting up to ${Math.round(forMs / 1000)} s for it`;
-    this.#say({ event: "WAITING", message, reason: shortened(reason.message) });
-  };
-
-  end(): void {
-    if (!this.#isWaiting) return;
-    this.#isWaiting = false;
-    this.#say({ event: "BACK", message: "the server is back; going on" });
-  }
-
-  #say(event: { readonly event: string; readonly message: string; readonly reason?: string }): void {
-    process.stderr.write(this.#json ? `${JSON.stringify(event)}\n` : `aclog: ${event.message}\n`);
   }
 }
 

@@ -1,5 +1,5 @@
 /** Reading a topic up to where it ends now, or on and on; at most so much of it. */
-import type { Client, ConsumedRecord, StartingPoint } from "../client/index.js";
+import type { Client, ConsumedRecord, FollowOptions, StartingPoint } from "../client/index.js";
 
 export interface ReadingOptions {
   readonly topic: string;
@@ -37,10 +37,13 @@ export async function* readUntilNow(client: Client, options: ReadingOptions): As
   }
 }
 
-/** For ever, and as it comes. */
-export async function* readOn(client: Client, options: ReadingOptions): AsyncGenerator<Read, void, undefined> {
-  const { topic, tenant, topicId, from, maxRecords, maxBytes, signal } = options;
-  const following = client.followBatches({ topic, tenant, topicId, from, maxRecords, maxBytes, signal });
+/** For ever, and as it comes; also past a server that goes and comes back. */
+export async function* readOn(
+  client: Client,
+  { topic, tenant, topicId, from, maxRecords, maxBytes, signal }: ReadingOptions,
+  outage: Pick<FollowOptions, "onWaiting" | "onBack">,
+): AsyncGenerator<Read, void, undefined> {
+  const following = client.followBatches({ topic, tenant, topicId, from, maxRecords, maxBytes, signal, ...outage });
   for await (const { records } of following) yield { records, end: undefined };
 }
 

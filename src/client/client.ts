@@ -81,6 +81,13 @@ export interface FollowOptions extends ReadOptions {
   readonly signal?: AbortSignal | undefined;
   /** After this many milliseconds, at most 24 days, the iteration fails with DEADLINE_EXCEEDED. Default: never. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Called when the server is gone and is waited for, once until it is back, with what the last attempt got, and for how many
+   * milliseconds it is waited for at most: Infinity without `timeoutMs`. What it throws ends the iteration.
+   */
+  readonly onWaiting?: OnWaiting | undefined;
+  /** Called when it is back after that, also if there is no record yet. What it throws ends the iteration. */
+  readonly onBack?: (() => void) | undefined;
 }
 
 export interface CloseOptions {
@@ -190,11 +197,12 @@ export class Client implements AsyncDisposable {
 
   /**
    * Yields record after record and waits at the end of the topic for more, for ever. A slow reader slows the server down
-   * instead of filling memory. Leaving the iteration ends the call; aborting, and `close`, end the iteration. A lost
-   * connection throws: go on with the offset behind the last record.
+   * instead of filling memory. Leaving the iteration ends the call; aborting, and `close`, end the iteration. Over a lost
+   * connection, and past a server that stops, it goes on with another one behind the last record, without losing or repeating
+   * any; once a server has answered, it waits for one for ever, or until `timeoutMs`. Whatever else is refused throws.
    */
   follow(options: FollowOptions = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
-    return new Following(this.#calls, options, ({ records }) => records);
+    return new Following(this.#calls, this.#sending, options, ({ records }) => records);
   }
 
   /**
@@ -203,7 +211,7 @@ export class Client implements AsyncDisposable {
    * do with how the records were produced.
    */
   followBatches(options: FollowOptions = {}): AsyncGenerator<ConsumeResult, void, undefined> {
-    return new Following(this.#calls, options, (result) => (result.records.length > 0 ? [result] : []));
+    return new Following(this.#calls, this.#sending, options, (result) => (result.records.length > 0 ? [result] : []));
   }
 
   /**

@@ -15,6 +15,8 @@ export interface StreamedCall {
 
 /** Who is told what comes. */
 export interface MessageReceiver {
+  /** The server has taken the call; it may have nothing to say for long. Servers of before say so with their first message. */
+  onAccepted(): void;
   onMessage(message: Buffer): void;
   /** Nothing comes any more. @param error as grpc-js reports it; undefined after status OK */
   onEnd(error: Error | undefined): void;
@@ -27,7 +29,7 @@ export class MessageStream {
   constructor(channel: Channel, { path, request, deadline }: StreamedCall, receiver: MessageReceiver) {
     this.#call = channel.createCall(path, deadline, undefined, null, undefined);
     this.#call.start(new Metadata(), {
-      onReceiveMetadata: () => undefined,
+      onReceiveMetadata: () => receiver.onAccepted(),
       onReceiveMessage: (message: Buffer) => receiver.onMessage(message),
       onReceiveStatus: (ending) => receiver.onEnd(ending.code === status.OK ? undefined : errorOf(ending)),
     });

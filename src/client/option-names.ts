@@ -63,7 +63,7 @@ export const optionNames = {
   produceMany: setOf<ProduceManyOptions>({ ...ofProduce, onWaiting: true }),
   import: setOf<ImportOptions>({ ...ofProduce, onProgress: true }),
   consume: setOf<ConsumeOptions>({ ...ofCall, ...ofRead, maxWaitMs: true }),
-  follow: setOf<FollowOptions>({ ...ofCall, ...ofRead }),
+  follow: setOf<FollowOptions>({ ...ofCall, ...ofRead, onWaiting: true, onBack: true }),
   from: setOf<Extract<StartingPoint, object>>({ time: true }),
   close: setOf<CloseOptions>({ graceMs: true }),
   createTopic: setOf<CreateTopicOptions>({ ...ofTenant, settings: true }),

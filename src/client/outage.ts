@@ -2,8 +2,8 @@ import { defaultTimeoutMs, type Call } from "./calls.js";
 import type { Sending } from "./lane.js";
 import { maxVainResends, resendDelayMs } from "./refusals.js";
 
-/** A server that is gone is waited for so long, unless the call has a time of its own. */
-const longestMs = defaultTimeoutMs;
+/** A server that is gone is waited for so long where records wait to be sent, unless the call has a time of its own. */
+const defaultLongestMs = defaultTimeoutMs;
 /** A stream that held for so long, and owed nothing when it broke, is no part of the outage before it. */
 const heldMs = 5_000;
 /** When so many attempts in a row came to nothing, it is more than a connection that was replaced. */
@@ -13,23 +13,27 @@ const attemptsBeforeTold = 3;
  * Told when the server is gone and is waited for, once until there is an answer again.
  *
  * @param reason what the last attempt got
- * @param forMs how long it is waited for at most, in milliseconds
+ * @param forMs how long it is waited for at most, in milliseconds; Infinity if for ever
  */
 export type OnWaiting = (reason: Error, forMs: number) => void;
+
+type Answered = Pick<Sending, "wasAnswered">;
 
 /** How long a server is gone, and whether it is still waited for. */
 export class Outage {
   readonly #call: Call;
-  readonly #sending: Sending;
+  readonly #sending: Answered;
+  readonly #longestMs: number;
   readonly #onWaiting: OnWaiting | undefined;
   /** How often in a row a stream broke. */
   #broken = 0;
   /** Monotonic, in milliseconds. */
   #since = Infinity;
 
-  constructor(call: Call, sending: Sending, onWaiting: OnWaiting | undefined) {
+  constructor(call: Call, sending: Answered, onWaiting: OnWaiting | undefined, longestMs = defaultLongestMs) {
     this.#call = call;
     this.#sending = sending;
+    this.#longestMs = longestMs;
     this.#onWaiting = onWaiting;
   }
 
@@ -47,7 +51,7 @@ export class Outage {
   /** Where nobody has ever answered, a wrong address is likelier than a server that comes back. */
   get isTooLong(): boolean {
     if (!this.#sending.wasAnswered) return this.#broken >= maxVainResends;
-    return !this.#call.hasDeadline && performance.now() - this.#since > longestMs;
+    return !this.#call.hasDeadline && performance.now() - this.#since > this.#longestMs;
   }
 
   /** Resolves when it may be tried again after a stream has broken for this reason. */
@@ -60,6 +64,6 @@ export class Outage {
 
   get #leftMs(): number {
     if (this.#call.hasDeadline) return this.#call.leftMs;
-    return longestMs - (performance.now() - this.#since);
+    return this.#longestMs - (performance.now() - this.#since);
   }
 }

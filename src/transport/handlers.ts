@@ -1,12 +1,13 @@
-import type {
-  ServerDuplexStream,
-  ServerReadableStream,
-  ServerUnaryCall,
-  ServerWritableStream,
-  handleBidiStreamingCall,
-  handleClientStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
+import {
+  Metadata,
+  type ServerDuplexStream,
+  type ServerReadableStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
 } from "@grpc/grpc-js";
 import { Cancelled, ShuttingDown, UploadIdle } from "../errors.js";
 import { type Admitted, type Listing, Refusal } from "./admission.js";
@@ -71,6 +72,8 @@ export function serverStream<R extends Admitted, Response>(
       if (call.request instanceof Refusal) throw call.request.error;
       const signal = abortOnCancel(call);
       const window = new WriteWindow(call, maxUnwrittenBytes, signal);
+      // Who waits at the end of a topic learns by it that he was let in.
+      call.sendMetadata(new Metadata());
       for await (const response of useCase(call.request, signal))
         await window.write(response, messageOverheadBytes + sizeOf(response));
       call.end();

@@ -178,15 +178,15 @@ test("a certificate or key that is none, or of another certificate, is a TypeErr
 
 test("a connection that died without a word is noticed while a stream waits on it", async () => {
   let arrived!: () => void;
-  const following = new Promise<void>((resolve) => (arrived = resolve));
-  await using server = await BareServer.start({ ConsumeStream: () => arrived() });
+  const importing = new Promise<void>((resolve) => (arrived = resolve));
+  await using server = await BareServer.start({ Import: () => arrived() });
   await using relay = await Relay.start(server.port);
   // Only what grpc-js waits for goes by this clock; the sockets are real.
   vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
   try {
     await using client = Client.connect({ address: `localhost:${relay.port}`, ...pemOf(server.authority) });
-    const ended = assert.rejects(collect(client.follow()), { codeName: "UNAVAILABLE" });
-    await following;
+    const ended = assert.rejects(client.import([["v"]]), { codeName: "UNAVAILABLE" });
+    await importing;
     relay.silence();
     await vi.advanceTimersByTimeAsync(20_000);
     await vi.advanceTimersByTimeAsync(10_000);

@@ -26,7 +26,7 @@ const methods: readonly (readonly [name: string, attempts: number, call: (client
   ["ListOffsets", 4, ({ offsets }) => offsets.list().next()],
   ["Commit", 4, ({ offsets }) => offsets.commit({ group: "g", offset: 1n })],
   ["Import", 1, (client) => client.import([["v"]])],
-  ["ConsumeStream", 1, (client) => client.follow().next()],
+  ["ConsumeStream", 5, (client) => client.follow().next()],
   ["Create", 1, ({ topics }) => topics.create("t")],
   ["DeleteTopic", 1, ({ topics }) => topics.delete("t")],
   ["Update", 1, ({ topics }) => topics.update("t", { settings: {} })],

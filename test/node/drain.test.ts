@@ -1,8 +1,10 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
+import { Client } from "../../src/client/index.js";
 import { readStatusMessage } from "../../src/wire/definition.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { consumeBytes, produceBytes, produced } from "../support/raw-client.js";
+import { Relay } from "../client/relay.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
 
 /** Far below the deadline: nothing waited for it. */
@@ -40,6 +42,35 @@ test("a drain ends every kind of open call, with SHUTTING_DOWN, and in no time",
     expect([name, code, reason]).toEqual([name, "UNAVAILABLE", "SHUTTING_DOWN"]);
     expect(details?.RetryInfo).toBeDefined();
   }
+});
+
+test("who follows goes on behind a drain with what comes next, also at the end of a topic, until the right is gone", async () => {
+  await using node = await startTestNode();
+  await using relay = await Relay.start(node.port);
+  await using reader = Client.connect({ address: `localhost:${relay.port}`, ...node.keysOf("acme/auditor") });
+  const rights = "p, acme/root, acme, *, *, allow\n";
+  const policy = { "policy.csv": `${rights}p, acme/auditor, acme, a, consume, allow\n`, "matrix.csv": "# nothing\n" };
+  await node.writePolicy(policy);
+  await node.reloadPolicy();
+  await node.as("acme/root").produce("before", { topic: "a" });
+  const starts = [0n, "latest"] as const;
+  const following = starts.map((from) => reader.follow({ topic: "a", from }));
+  expect((await following[0]!.next()).value?.value.toString()).toBe("before");
+  const next = following.map((records) => records.next());
+  await node.metricReaches("aclog_open_consumes", 2);
+
+  await node.restart();
+  await node.as("acme/root").produce("after", { topic: "a" });
+  relay.cut(node.port);
+  for (const record of await Promise.all(next)) expect(record.value?.offset).toBe(1n);
+
+  const refused = following.map((records) =>
+    expect(records.next()).rejects.toMatchObject({ reason: "PERMISSION_DENIED" }),
+  );
+  await node.writePolicy({ "policy.csv": rights });
+  await node.restart();
+  relay.cut(node.port);
+  await Promise.all(refused);
 });
 
 test("a drain tells a stream with request ids in a last answer, and ends it well", async () => {

@@ -96,19 +96,22 @@ export class Sessions implements CallRegister {
    */
   end(socket: Socket, why: () => Error): void {
     const live = this.#bySocket.get(socket);
-    const cut = setTimeout(() => socket.destroy(), endMs).unref();
-    socket.once("close", () => clearTimeout(cut));
+    // One after the other, and not both from now on: in a server that is held up for longer both would be due in one turn, and
+    // what is told would be cut off with its connection.
+    let timer = setTimeout(() => {
+      if (live !== undefined && !live.session.destroyed) {
+        for (const call of [...live.calls]) call.sendStatus(toStatus(why()));
+        this.#close(live);
+      }
+      timer = setTimeout(() => socket.destroy(), endMs - lastCallsMs).unref();
+    }, lastCallsMs).unref();
+    socket.once("close", () => clearTimeout(timer));
     if (live === undefined || live.session.destroyed) return;
     const { session, calls } = live;
     session.goaway();
     live.isLeaving = true;
     // Whoever brings this about may be in the midst of what Node has read from this session.
     if (calls.size === 0) setImmediate(() => this.#close(live));
-    const late = setTimeout(() => {
-      for (const call of [...calls]) call.sendStatus(toStatus(why()));
-      this.#close(live);
-    }, lastCallsMs).unref();
-    session.once("close", () => clearTimeout(late));
   }
 
   /** How many calls of each method are open on the session that is on this socket. */

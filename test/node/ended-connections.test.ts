@@ -153,6 +153,23 @@ test("a Produce that waits for the disk is told that nobody knows, and what it s
   expect(await node.valuesOf("acme", "orders")).toEqual(["before", "queued"]);
 });
 
+test("a call is told the reason also by a server that is held up for longer than its connection has", async () => {
+  await using node = await start();
+  const disk = await slowDisk(node);
+  const call = node.raw("globex/writer").open("Produce");
+  call.send(produce("late"));
+  call.halfClose();
+  await disk.isSyncing;
+  const changing = undeclare(node);
+  await node.log.until(({ msg }) => msg === "connection ended");
+  const heldUpUntil = performance.now() + 700;
+  while (performance.now() < heldUpUntil);
+  const ended = await call.end();
+  disk.release();
+  await changing;
+  expect(ended).toMatchObject({ ...nobody, words: expect.stringContaining(reason) as string });
+});
+
 test("a reader that does not read is cut off, and so is a peer that never answers", async () => {
   await using node = await start();
   const records = new Array<string>(32).fill("x".repeat(64 * 1024));

@@ -6,7 +6,7 @@ import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./d
 import { type Request, askForPage, callOver } from "./knocking.js";
 import { type LiveServer, wordsOf } from "./live-server.js";
 import type { Outsider } from "./outsiders.js";
-import { idleGroup, idleRecords } from "./probes.js";
+import { idleGroup, vain } from "./probes.js";
 
 /** Tries one after the other. Nothing comes of what they ask for, even if one of them is let in. */
 export async function knockFromOutside(server: LiveServer, options: OutsiderOptions): Promise<readonly Outsider[]> {
@@ -46,7 +46,7 @@ function inVain({ tenant, topic }: Victim): readonly Request[] {
   const { Import } = logServiceDefinition;
   const { Delete } = offsetsServiceDefinition;
   return [
-    [Import.path, Import.requestSerialize({ tenant, topic, records: idleRecords, requestId: 1n })],
+    [Import.path, Import.requestSerialize({ ...vain({ tenant, topic }), requestId: 1n })],
     [Delete.path, Delete.requestSerialize({ tenant, topic, group: idleGroup() })],
   ];
 }

@@ -4,7 +4,7 @@ import { type Action, type StatedCase, actions } from "../authz/index.js";
 import { type Paint, topicGrid } from "../review/index.js";
 import { axesAsText } from "./axes-text.js";
 import { differs } from "./differences.js";
-import { fromOutside, legendOutside, placeOf } from "./outside-text.js";
+import { legendOutside, placeOf, remarks } from "./outside-text.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
@@ -17,7 +17,7 @@ export function formatReport(report: MatrixReport, paint: Paint): string {
   const { outside, cells, outsiders, differences, issued, hasAuthority, axes } = report;
   const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
   const lines = [
-    ...(outside === undefined ? [] : [paint("head", placeOf(outside)), fromOutside, ""]),
+    ...(outside === undefined ? [] : [paint("head", placeOf(outside)), ...remarks, ""]),
     ...tenants.flatMap((tenant) => gridOf(tenant, cells, paint)),
     paint("quiet", outside === undefined ? legend : legendOutside),
     "",

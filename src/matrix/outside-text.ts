@@ -13,9 +13,13 @@ export interface Outside {
 }
 
 /** Nobody must take the report for more than it is. */
-export const fromOutside =
-  "Seen from outside: every call was one that the server judges and then refuses, or that reads no record. " +
-  "What it stored, logged and counted was not looked at.";
+export const remarks = [
+  "Seen from outside: every call was one that the server judges and then refuses, or that reads no record.",
+  "What it stored, logged and counted was not looked at.",
+] as const;
+
+/** The same in one. */
+export const fromOutside = remarks.join(" ");
 
 export const legendOutside =
   "✓ allowed   ✗ refused   · not stated   (✓) no call asks it without effect: asked of the policy there   ! not as stated";

@@ -12,7 +12,7 @@ import { type Attempted, type TriedCell, inAll } from "./try-cell.js";
 export class NoAnswer extends Error {}
 
 /** How long a run waits, all in all, for a server that says that it is at a limit and when to ask again. */
-export const maxWaitMs = 60_000;
+const maxWaitMs = 60_000;
 /** Whoever says "at once" is not asked ten thousand times. */
 const minWaitMs = 100;
 
@@ -34,7 +34,8 @@ export class Patience {
       if (answer === undefined) return undefined;
       const { code, reason, details, retryAfterMs } = answer;
       if (reason === undefined && (code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED)) {
-        throw new NoAnswer(`the server does not answer (${details})`);
+        // grpc-js ends some messages with a label that nothing follows.
+        throw new NoAnswer(`the server does not answer (${details.replace(/\.? Resolution note: *$/, "")})`);
       }
       if (code !== status.RESOURCE_EXHAUSTED || retryAfterMs === undefined || this.#leftMs <= 0) return answer;
       const waitMs = Math.min(Math.max(retryAfterMs, minWaitMs), this.#leftMs);

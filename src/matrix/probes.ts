@@ -45,7 +45,7 @@ const noId = (): Buffer => randomBytes(16);
 const noOffset = 2n ** 64n - 1n;
 
 /** What is never stored; a request needs some. */
-export const idleRecords = [{ value: Buffer.from("aclog matrix: never to be stored") }];
+const idleRecords = [{ value: Buffer.from("aclog matrix: never to be stored") }];
 
 /** A consumer group that nobody has. */
 export function idleGroup(): string {
@@ -62,9 +62,10 @@ const isOrdinary = ({ topic }: Errand): boolean => topic !== defaultTopic && !is
 
 const named = ({ tenant, topic }: Errand): { tenant: string; topic: string } => ({ tenant, topic });
 
-/** Bound to a topic and to a place in it that there are not. */
-const vain = (errand: Errand): ProduceRequest => ({
-  ...named(errand),
+/** Bound to a topic and to a place in it that there are not: whatever else a server may overlook, it is never stored. */
+export const vain = ({ tenant, topic }: Omit<Errand, "caller">): ProduceRequest => ({
+  tenant,
+  topic,
   records: idleRecords,
   topicId: noId(),
   expectedOffset: noOffset,
@@ -85,7 +86,7 @@ const produce: readonly Probe[] = [
       const answer = collected(call);
       // Refused for want of records, with a request id; then one without: never both on one stream.
       call.write({ requestId: 1n });
-      call.end({ ...named(errand), records: idleRecords });
+      call.end(vain(errand));
       return { ...(await answer), messages: [] };
     },
   },
@@ -111,7 +112,7 @@ const produce: readonly Probe[] = [
         // A refusal may end the call before everything is sent.
         call.on("error", () => undefined);
         // Of an Import, no request has an id.
-        call.end({ ...named(errand), records: idleRecords, requestId: 1n });
+        call.end({ ...vain(errand), requestId: 1n });
       }),
   },
 ];

@@ -363,6 +363,24 @@ describe("a server that does not", () => {
       server.close();
     }
   });
+
+  test("goes away while it is tried", async () => {
+    const policyDir = await otherPolicy(node, policy);
+    let leaving: Promise<void> | undefined;
+    const report = await runMatrixOutside({
+      ...(await optionsFor(node, everyone)),
+      policyDir,
+      onProgress: () => void (leaving ??= node.drain()),
+    });
+    await leaving;
+    expect(report.ok).toBe(false);
+    expect(told(report)).toContainEqual(
+      expect.stringMatching(/^\d+: .*: not tried: the server does not answer \(.*[^ ]\)/),
+    );
+    expect(told(report)).toContainEqual(
+      expect.stringMatching(/^-: which policy is in force could not be asked: the server does not answer/),
+    );
+  });
 });
 
 /** Of a port that somebody has just had and given back. */

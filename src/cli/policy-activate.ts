@@ -3,11 +3,11 @@ import { Argument, type Command, Option } from "commander";
 import type { Client, DiffPolicyOptions, PolicyVersionInfo } from "../client/index.js";
 import { type Finding, formatFinding } from "../errors.js";
 import type { PolicyDiff } from "../review/index.js";
-import { parsePath } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { addConnectionOptions, type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
 import { mistakes } from "./policy-check.js";
+import { addFolder, folderOf, type FolderFlags } from "./policy-flags.js";
 import { inFolder, readPolicyFiles } from "./policy-live.js";
 import { parseVersion } from "./policy-status.js";
 
@@ -30,9 +30,8 @@ export function addActivate(policy: Command): void {
     .description(
       "Show who gains and who loses what by the policy in a folder, ask, and bring it into force on a server, in the " +
         "places of the server's own files. When it is done, nothing that it forbids is written or delivered any more.",
-    )
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy");
-  addChangeOptions(activate)
+    );
+  addChangeOptions(addFolder(activate))
     .addHelpText("after", "\nExample:\n  aclog policy activate ./policy --as ops/root")
     .action(activatePolicy);
 }
@@ -63,7 +62,8 @@ function addChangeOptions(command: Command): Command {
   return addConnectionOptions(command);
 }
 
-async function activatePolicy(directory: string, flags: ChangeFlags): Promise<void> {
+async function activatePolicy(named: string | undefined, flags: ChangeFlags & FolderFlags): Promise<void> {
+  const directory = folderOf(named, flags);
   const files = await readPolicyFiles(directory);
   await withClient(flags, async (client) => {
     const { version, findings } = await client.policy.validate(files);

@@ -2,26 +2,25 @@
 import type { Command } from "commander";
 import type { PolicyReport } from "../authz/index.js";
 import { type Finding, formatFinding } from "../errors.js";
-import { parsePath } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
+import { addFolder, folderOf, type FolderFlags } from "./policy-flags.js";
 import { addLiveOptions, inFolder, isLive, notFolder, readPolicyFiles } from "./policy-live.js";
 import { counted } from "./units.js";
 
-type CheckFlags = ConnectionFlags & { readonly strict?: true; readonly json?: true };
+type CheckFlags = ConnectionFlags & FolderFlags & { readonly strict?: true; readonly json?: true };
 
 export function addCheck(policy: Command): void {
   const command = policy
     .command("check")
     .summary("print every mistake in a policy's files")
-    .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.")
-    .argument("[DIR]", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
-    .option("--strict", "exit with 1 for warnings too")
-    .option("--json", "print one object");
+    .description("Print every mistake in a policy's files, one on each line. Exits with 1 if there is one.");
+  addFolder(command).option("--strict", "exit with 1 for warnings too").option("--json", "print one object");
   addLiveOptions(command).addHelpText("after", "\nExample:\n  aclog policy check ./policy").action(check);
 }
 
-async function check(directory: string, flags: CheckFlags): Promise<void> {
+async function check(named: string | undefined, flags: CheckFlags): Promise<void> {
+  const directory = folderOf(named, flags);
   if (!isLive(flags)) {
     const { checkPolicy } = await import("../authz/index.js");
     const [report, wrongPlace] = [await checkPolicy(directory), await notFolder(directory)];

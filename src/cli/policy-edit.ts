@@ -1,10 +1,10 @@
 /** `aclog policy grant` and `aclog policy revoke`: edit policy.csv, after showing what would change. */
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { EditPlan, Wanted } from "../authoring/index.js";
 import { formatFinding } from "../errors.js";
-import { parsePath } from "./arguments.js";
 import { confirm } from "./confirm.js";
 import { print, tell } from "./output.js";
+import { policyOption } from "./policy-flags.js";
 
 interface EditFlags {
   readonly policy: string;
@@ -65,11 +65,7 @@ function addEdit(
     .argument("<SUBJECT>", "a principal, such as acme/billing, or a role, such as role:producer")
     .argument("<ACTION|ROLE>", "actions, with commas between them, or one role")
     .argument("[TENANT/TOPIC]", "which topics, such as acme/orders or 'acme/orders.*'; of a role, the TENANT alone")
-    .addOption(
-      new Option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv")
-        .argParser(parsePath)
-        .default("policy"),
-    )
+    .addOption(policyOption())
     .option("--role", "SUBJECT is the name of a role")
     .option("--yes", "do not ask")
     .option("--dry-run", "show what would change, and write nothing")

@@ -1,11 +1,12 @@
 /** What the commands have in common that answer from a policy's files. */
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Action, actions, isAction } from "../authz/actions.js";
 import type { LoadedPolicy } from "../authz/index.js";
 import { UnusablePolicy } from "../errors.js";
 import { isSystemName, isTenantName, isTopicName, nameRules, parsePrincipal, type Principal } from "../names.js";
 import { didYouMean } from "../suggest.js";
 import { parsePath, parseWhom } from "./arguments.js";
+import { UsageError } from "./failure.js";
 
 /** A topic and the tenant whose it is. */
 export interface Resource {
@@ -17,6 +18,28 @@ export const policyOption = (): Option =>
   new Option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv")
     .argParser(parsePath)
     .default("policy");
+
+/** For a command that is about one folder: named behind it, or as the commands name it that ask about something else. */
+export interface FolderFlags {
+  readonly policy?: string;
+}
+
+/** @param otherwise what is meant where none is named */
+export function addFolder(command: Command, otherwise = 'default: "policy"'): Command {
+  return command
+    .argument("[DIR]", `the folder of model.conf, policy.csv, tenants.yaml and matrix.csv (${otherwise})`, parsePath)
+    .addOption(new Option("--policy <DIR>", "the same as DIR").argParser(parsePath));
+}
+
+/** @throws UsageError for two folders */
+export function namedFolder(directory: string | undefined, { policy }: FolderFlags): string | undefined {
+  if (directory !== undefined && policy !== undefined) throw new UsageError("DIR or --policy, not both");
+  return directory ?? policy;
+}
+
+export function folderOf(directory: string | undefined, flags: FolderFlags): string {
+  return namedFolder(directory, flags) ?? "policy";
+}
 
 /**
  * The policy in a folder.

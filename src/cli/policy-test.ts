@@ -10,12 +10,13 @@ import { parsePath, parseTenant } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
+import { addFolder, type FolderFlags, namedFolder } from "./policy-flags.js";
 import { addLiveOptions, isLive, narrowerQuestion, readPolicyFiles } from "./policy-live.js";
 import { Progress } from "./progress.js";
 import { untilStopped } from "./stop-signal.js";
 import { whyUnwritable } from "./unwritable.js";
 
-interface TestFlags extends ConnectionFlags {
+interface TestFlags extends ConnectionFlags, FolderFlags {
   readonly matrix?: string;
   readonly tenant?: string;
   readonly junit?: string;
@@ -29,12 +30,8 @@ export function addPolicyTest(policy: Command): void {
     .description(
       "Ask a policy everything that its matrix.csv states, without a server, and print a grid of what came out; what is " +
         "not as stated is marked, and listed with the rule to blame. Exits with 1 if anything is not as stated.",
-    )
-    .argument(
-      "[DIR]",
-      'the folder of model.conf, policy.csv, tenants.yaml and matrix.csv (default: "policy"; with --address: what is in force)',
-      parsePath,
-    )
+    );
+  addFolder(testing, 'default: "policy"; with --address: what is in force')
     .option("--matrix <FILE>", "try what this file states, in place of the policy's own matrix.csv", parsePath)
     .option("--tenant <TENANT>", "only what is stated about topics of this one", parseTenant)
     .option("--junit <FILE>", "write a JUnit report there too, for CI", parsePath)
@@ -44,7 +41,8 @@ export function addPolicyTest(policy: Command): void {
     .action(test);
 }
 
-async function test(directory: string | undefined, flags: TestFlags): Promise<void> {
+async function test(named: string | undefined, flags: TestFlags): Promise<void> {
+  const directory = namedFolder(named, flags);
   const { matrix, tenant, junit, json } = flags;
   const { testAsJunit, testAsText } = await import("../review/index.js");
   await untilStopped(async (signal) => {

@@ -22,6 +22,19 @@ test("without a directory, ./policy is checked", async () => {
   assert.deepEqual([report.ok, report.findings, report.counts.tenants], [true, [], 3]);
 });
 
+test.each([["check"], ["test"], ["fmt", "--check"]])(
+  "policy %s takes its folder by --policy too",
+  async (...command) => {
+    const named = await run(["policy", ...command, "--policy", example]);
+    assert.deepEqual([named.code, named.stderr], [0, ""]);
+  },
+);
+
+test("one folder is named once", async () => {
+  const { code, stderr } = await run(["policy", "check", example, "--policy", example]);
+  assert.deepEqual([code, stderr.split("\n")[0]], [2, "aclog: DIR or --policy, not both"]);
+});
+
 test("every mistake is a line with its place, and the exit code is 1", async () => {
   await using workplace = await Workplace.make();
   await cp(example, workplace.path, { recursive: true });

@@ -1,6 +1,6 @@
 /** What was seen of a cell of the axes, and whether it is what the oracle says. Nothing here asks the server. */
 import type { Errand } from "./axes/actions.js";
-import { counterName, refusedConnections } from "./counters.js";
+import { counterName, endedConnections, refusedConnections } from "./counters.js";
 import type { CallEnd, Cell, Entrance, Expected } from "./oracle.js";
 import type { Line } from "./server-log.js";
 import type { MarkedRecord } from "./sweep.js";
@@ -54,17 +54,25 @@ export function saidOf({ knocks, lines, ending }: Facts): string {
   return turnedAway.find((said) => said !== "") ?? denied ?? ending?.details ?? "";
 }
 
-/** The counters that a refusal makes go up by one, each as often as it does. */
+/** The counters that a refusal makes go up by one, and the end of a connection, each as often as it does. */
 export function countersOf(cell: Cell, expected: Expected, { knocks }: Pick<Facts, "knocks">): readonly string[] {
-  const { call } = expected;
+  const { call, again } = expected;
   const { path: method } = cell.action;
   const isAnswered = typeof call === "object" && call.status !== "cut off";
+  const wasIn = knocks.some(({ due, seen }) => due === "in" && seen !== undefined && "principal" in seen);
   return [
     ...knocks.flatMap(({ seen }) =>
       seen !== undefined && "word" in seen ? [counterName(refusedConnections, { reason: seen.word })] : [],
     ),
     ...(isAnswered ? [counterName("aclog_call_duration_seconds_count", { method, code: call.status })] : []),
+    ...(wasIn ? endOf(again) : []),
   ];
+}
+
+/** How it is counted that connections are ended which would not be let in any more. */
+export function endOf(again: Entrance): readonly string[] {
+  // A drain ends them too, and none for what its peer is.
+  return again === "in" || again.layer === "port" ? [] : [counterName(endedConnections, { reason: again.word })];
 }
 
 /** Where what was sent must be, and nowhere else. @param records those with a mark of this cell */

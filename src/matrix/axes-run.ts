@@ -1,20 +1,21 @@
 /** The axes, tried: cells of one moment together, so that an event is brought about once for many of them. */
 import { randomBytes } from "node:crypto";
 import { AxesCell, type Surroundings, type TriedAxesCell } from "./axes-cell.js";
+import { endOf } from "./axes-facts.js";
 import { AxesStage } from "./axes-stage.js";
 import { actions } from "./axes/actions.js";
 import { credentials } from "./axes/credentials.js";
-import { moments } from "./axes/moments.js";
+import { type Event, moments } from "./axes/moments.js";
 import { homeOf, keeper, slots } from "./axes/policy.js";
 import { resources } from "./axes/resources.js";
 import { type Counters, miscounted, readCounters } from "./counters.js";
 import { allRows, coveringRows } from "./covering.js";
 import { CredentialBox, endOfLife, shortLifeMs, untilPast } from "./credential-box.js";
 import { inLanes } from "./lanes.js";
-import type { Cell } from "./oracle.js";
+import { type Cell, entranceAfter } from "./oracle.js";
 import { Marks } from "./sweep.js";
 import { TopicView } from "./topic-view.js";
-import { type Knock, WireConnection } from "./wire.js";
+import { type Knock, type WireCall, WireConnection } from "./wire.js";
 import { offsetsServiceDefinition } from "../wire/definition.js";
 
 export interface AxesOptions {
@@ -183,35 +184,28 @@ class Ground implements AsyncDisposable {
       const concerned = cells.flatMap(({ cell, held }) =>
         cell.credential.entrance === "in" && held.certificate !== undefined ? [held.certificate] : [],
       );
+      const keepersEnd = this.#keepersEnd(event);
+      const delay = event === "the server drains" ? await this.#delayDrain() : undefined;
       await this.#stage.happen(event, concerned);
       if (notAfter !== undefined) await untilPast(notAfter);
       const happenedAt = performance.now();
       await inLanes(cells, (cell) => cell.finish(happenedAt));
-      const after = event === "the server drains" ? undefined : await readCounters(this.#stage.adminAddress);
+      this.#judgeCounters(cells, keepersEnd, before, await readCounters(this.#stage.adminAddress));
+      delay?.cancel();
       await this.#stage.undo(event);
-      return await this.#conclude(cells, before, after);
+      // What can be seen of all of them only: where their records are.
+      const records = await this.#marks.since(this.#stage.store, tenants, this.#seen);
+      return cells.map((cell) => cell.result(records.filter(({ text }) => text.startsWith(cell.id))));
     } finally {
       for (const cell of cells) cell[Symbol.dispose]();
     }
   }
 
-  /**
-   * What can be seen of all of them only: where their records are, and what was counted.
-   * @param after undefined where the server that counted is gone
-   */
-  async #conclude(
-    cells: readonly AxesCell[],
-    before: Counters,
-    after: Counters | undefined,
-  ): Promise<readonly TriedAxesCell[]> {
-    const records = await this.#marks.since(this.#stage.store, tenants, this.#seen);
-    if (after !== undefined) this.#judgeCounters(cells, before, after);
-    return cells.map((cell) => cell.result(records.filter(({ text }) => text.startsWith(cell.id))));
-  }
-
-  #judgeCounters(cells: readonly AxesCell[], before: Counters, after: Counters): void {
+  /** @param others what has to be counted beside what is of the cells */
+  #judgeCounters(cells: readonly AxesCell[], others: readonly string[], before: Counters, after: Counters): void {
     const due = new Map<string, number>();
-    for (const cell of cells) for (const name of cell.counters()) due.set(name, (due.get(name) ?? 0) + 1);
+    for (const name of [...cells.flatMap((cell) => cell.counters()), ...others])
+      due.set(name, (due.get(name) ?? 0) + 1);
     for (const problem of miscounted(before, after, due)) {
       const suspects = cells.filter((cell) => cell.counters().some((name) => problem.startsWith(name)));
       for (const cell of suspects.length === 0 ? cells.slice(0, 1) : suspects) cell.blame(problem);
@@ -224,12 +218,31 @@ class Ground implements AsyncDisposable {
     return mine;
   };
 
+  /** How it is counted that an event ends the keeper's connection, which rests on a certificate that nothing happens to. */
+  #keepersEnd(event: Event): readonly string[] {
+    const isOthers = event === "the certificate is revoked" || event === "the certificate expires";
+    return this.#keeper?.isOpen !== true || isOthers ? [] : endOf(entranceAfter(credentials[0]!, event));
+  }
+
+  /** Begins a call that a drain waits for, so that a server can be asked what it counted before it is gone. */
+  async #delayDrain(): Promise<WireCall> {
+    const connection = this.#keepersConnection();
+    const call = connection.call(offsetsServiceDefinition.Commit.path, "keeper");
+    await connection.entered;
+    await connection.answersPing();
+    return call;
+  }
+
+  #keepersConnection(): WireConnection {
+    // An event may have ended the last one.
+    if (this.#keeper?.isOpen !== true) this.#keeper = new WireConnection(this.#stage.port, this.#keepersKnock);
+    return this.#keeper;
+  }
+
   /** Commits a position of a group of `acme` in a topic. */
   readonly #keep: Surroundings["keep"] = async ({ tenant, topic, range }, group) => {
     const { Commit } = offsetsServiceDefinition;
-    // An event may have ended the last one.
-    if (this.#keeper?.isOpen !== true) this.#keeper = new WireConnection(this.#stage.port, this.#keepersKnock);
-    const call = this.#keeper.call(Commit.path, "keeper");
+    const call = this.#keepersConnection().call(Commit.path, "keeper");
     call.send(Commit.requestSerialize({ tenant, topic, group, offset: range.base }));
     call.finish();
     const { status, details } = await call.ended;

@@ -22,6 +22,9 @@ const identityRules = `rules:
     name: { from: CN }
 `;
 
+/** A drain ends once what is tried in it is done. */
+const drainMs = 120_000;
+
 export class AxesStage implements AsyncDisposable {
   readonly log = new ServerLog();
   readonly signers: Signers;
@@ -177,6 +180,7 @@ export class AxesStage implements AsyncDisposable {
       identity: at("identity.yaml"),
       reflection: "true",
       "log-level": "debug",
+      "drain-ms": `${drainMs}`,
     };
     this.#node = await startNode(await loadConfig({ flags, env: {} }), this.log.logger);
   }

@@ -32,5 +32,8 @@ export function miscounted(before: Counters, after: Counters, due: ReadonlyMap<s
 /** Connections that were refused, by reason. */
 export const refusedConnections = "aclog_connections_refused_total";
 
+/** Connections that were ended because their peers are nobody any more, by reason. */
+export const endedConnections = "aclog_connections_ended_total";
+
 /** Of these nothing may be counted that is not due. */
-const watchedNames = [`${refusedConnections}{`];
+const watchedNames = [`${refusedConnections}{`, `${endedConnections}{`];

@@ -61,7 +61,7 @@ export function expectedOf({ credential, action, resource, moment }: Cell): Expe
 }
 
 /** Whoever knocks once the event has happened. */
-function entranceAfter({ entrance, needsAuthority }: Credential, event: Event): Entrance {
+export function entranceAfter({ entrance, needsAuthority }: Credential, event: Event): Entrance {
   if (event === "the server drains") return { layer: "port", word: "refused" };
   if (event === "the authority goes" && needsAuthority) return { layer: "TLS", word: "untrusted" };
   // Whose certificate is good in itself is turned away for his tenant, before anybody asks which authority vouches for it.

@@ -163,6 +163,22 @@ test("a connection that is not closed, or too late, is found out", () => {
   expect(told(cell, { ...facts, closedAfterMs: Infinity })).toEqual(["the connection stays open"]);
 });
 
+test.each([
+  ["after the certificate was revoked", "revoked"],
+  ["after the authority is gone", "untrusted"],
+  ["after the tenant was suspended", "tenant_suspended"],
+  ["during the drain", undefined],
+  ["during the roll-over to another authority", undefined],
+])("a connection that was let in is counted once when it is ended: %s", (moment, reason) => {
+  const cell = cellOf("Log/Consume", "own topic, by a wildcard", { moment });
+  const expected = expectedOf(cell);
+  const { knocks } = refused();
+  const ended = (names: readonly string[]): readonly string[] => names.filter((name) => name.includes("_ended_"));
+  const due = reason === undefined ? [] : [`aclog_connections_ended_total{reason="${reason}"}`];
+  expect(ended(countersOf(cell, expected, { knocks }))).toEqual(due);
+  expect(ended(countersOf(cell, expected, { knocks: [] }))).toEqual([]);
+});
+
 test("what was sent must be where it belongs, and nowhere else", () => {
   const denied = cellOf("Log/Produce", "denied inside what is allowed");
   const stray = [{ text: `${errand.mark} and so on`, topic: "globex/cards.1" }];
@@ -182,14 +198,16 @@ test("what was sent must be where it belongs, and nowhere else", () => {
   expect(wrongRecords(later, expectedOf(later), errand, [atHome])).toEqual([]);
 });
 
-test("counters that went up by something else are told, and refused connections that nobody knows of", () => {
+test("counters that went up by something else are told, and connections that nobody knows of", () => {
   const before = new Map([["a", 1]]);
   const after = new Map([
     ["a", 2],
     ['aclog_connections_refused_total{reason="weak"}', 1],
+    ['aclog_connections_ended_total{reason="revoked"}', 2],
   ]);
   expect(miscounted(before, after, new Map([["a", 2]]))).toEqual([
     "a went up by 1 and not by 2",
     'aclog_connections_refused_total{reason="weak"} went up by 1 and not by 0',
+    'aclog_connections_ended_total{reason="revoked"} went up by 2 and not by 0',
   ]);
 });

@@ -3,9 +3,14 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { test } from "vitest";
 import { ecKey, requestFor } from "../support/requests.js";
 import { commandOf, Workplace } from "./command.js";
+
+const execute = promisify(execFile);
+const runner = fileURLToPath(new URL("../support/run-examples.mjs", import.meta.url));
 
 const guide = readFileSync(new URL("../../docs/certificates.md", import.meta.url), "utf8");
 const blocks = [...guide.matchAll(/^```console\n([^]*?)^```$/gm)].map(([, block]) => block!);
@@ -22,22 +27,14 @@ function masked(text: string): string {
     .replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME");
 }
 
-/** What a shell prints, on both of its outputs. */
-async function shell(command: string, cwd: string): Promise<string> {
-  const { command: aclog, env } = commandOf({});
-  return new Promise((resolve) => {
-    execFile("/bin/sh", ["-c", `aclog() { ${aclog} "$@"; }\n${command} 2>&1`], { cwd, env }, (_, stdout) =>
-      resolve(stdout),
-    );
-  });
-}
-
 test("the guide shows what each of its commands prints, one after the other", async () => {
   await using place = await Workplace.make();
   await writeFile(join(place.path, "till.csr"), requestFor(ecKey()));
-  for (const [command, output] of examples) {
-    assert.equal(masked(await shell(command, place.path)), masked(output), command);
-  }
+  const commands = examples.map(([command]) => command);
+  const { env } = commandOf({});
+  const { stdout } = await execute(process.execPath, [runner, JSON.stringify(commands)], { cwd: place.path, env });
+  const shown = JSON.parse(stdout) as string[];
+  for (const [at, [command, output]] of examples.entries()) assert.equal(masked(shown[at]!), masked(output), command);
 });
 
 test("the guide has examples of each command", () => {

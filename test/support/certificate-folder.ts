@@ -13,7 +13,8 @@ import { ecKey, requestFor } from "./requests.js";
 export class CertificateFolder implements AsyncDisposable {
   readonly path: string;
 
-  private constructor(path: string) {
+  /** One that is there. */
+  constructor(path: string) {
     this.path = path;
   }
 

@@ -1,4 +1,3 @@
-import type { TLSSocket } from "node:tls";
 import { type IdentityProblem, identityProblems } from "../identity/index.js";
 
 /**
@@ -28,10 +27,14 @@ export interface HandshakeFailure {
  * Why a handshake failed.
  * @param finding what OpenSSL has against the certificate, in its words, if that is known
  */
-export function whyHandshakeFailed(error: Error, socket: TLSSocket, finding?: string): HandshakeFailure {
+export function whyHandshakeFailed(
+  error: Error & { readonly library?: unknown },
+  socket: { readonly authorizationError?: unknown },
+  finding?: string,
+): HandshakeFailure {
   // What OpenSSL found wrong with the certificate. Node then closes the socket, and reports only that it was closed.
-  // The types say that it is an Error; it is a code, or nothing.
-  const found = socket.authorizationError as unknown;
+  // Its type says that it is an Error; it is a code, or nothing.
+  const found = socket.authorizationError;
   if (typeof found === "string") {
     const [kind, reason] = certificateProblems[found] ?? [
       "untrusted",
@@ -40,15 +43,22 @@ export function whyHandshakeFailed(error: Error, socket: TLSSocket, finding?: st
     return { kind, reason };
   }
   const code = "code" in error && typeof error.code === "string" ? error.code : "";
-  const [kind, reason] = handshakeProblems[code] ?? [kindOf(code), wordsOf(error)];
-  return { kind, reason };
+  const known = handshakeProblems[code];
+  if (known !== undefined) return { kind: known[0], reason: known[1] };
+  if (typeof error.library === "string" && readers.has(error.library)) {
+    return { kind: "malformed", reason: `a certificate that was shown is malformed: ${wordsOf(error)}` };
+  }
+  return { kind: kindOf(code), reason: wordsOf(error) };
 }
+
+/** The parts of OpenSSL that read certificates and their keys; of a client's other messages they read nothing. */
+const readers: ReadonlySet<string> = new Set(["asn1 encoding routines", "digital envelope routines"]);
 
 /** What a client that breaks a handshake off says with it. */
 const alert = /^ERR_SSL_(?:TLSV1_ALERT|SSLV3_ALERT|TLSV13_ALERT|TLSV1_UNRECOGNIZED)_/;
 /** What comes of bytes that are no message of a handshake. */
 const malformed =
-  /^ERR_SSL_(?:.*(?:LENGTH|RECORD|MESSAGE|DIGEST|VERSION|PROTOCOL|CIPHER|GROUP|EXTENSION|PACKET|COMPRESSION).*)$/;
+  /^ERR_SSL_(?:.*(?:LENGTH|RECORD|MESSAGE|DIGEST|VERSION|PROTOCOL|CIPHER|GROUP|EXTENSION|PACKET|COMPRESSION|CONTEXT|POINT|DERIVATION).*)$/;
 const tooWeak = /^ERR_SSL_(?:EE|CA)_(?:KEY|MD)_TOO_/;
 
 function kindOf(code: string): RefusalKind {
@@ -64,6 +74,10 @@ function wordsOf(error: Error): string {
 
 type Explained = Readonly<Record<string, readonly [kind: RefusalKind, reason: string]>>;
 
+const wronglySigned = [
+  "untrusted",
+  "the certificate is not signed by the authority that it names: another has the same name, or it was altered",
+] as const;
 const untrusted = ["untrusted", "the certificate's authority is not trusted here"] as const;
 const gaveUp = "the client gave up the handshake; perhaps it does not trust the server's certificate";
 
@@ -75,10 +89,7 @@ const certificateProblems: Explained = {
   CERT_HAS_EXPIRED: ["expired", "the certificate has expired"],
   CERT_NOT_YET_VALID: ["not_yet_valid", "the certificate is not valid yet"],
   CERT_REVOKED: ["revoked", "the certificate was revoked"],
-  CERT_SIGNATURE_FAILURE: [
-    "untrusted",
-    "the certificate is not signed by the authority that it names: another has the same name",
-  ],
+  CERT_SIGNATURE_FAILURE: wronglySigned,
   DEPTH_ZERO_SELF_SIGNED_CERT: ["untrusted", "the certificate is self-signed"],
   EE_KEY_TOO_SMALL: ["weak", "the certificate's key is too small"],
   INVALID_CA: ["untrusted", "the certificate was issued by one that is no authority"],
@@ -102,6 +113,11 @@ const handshakeProblems: Explained = {
   ERR_SSL_WRONG_VERSION_NUMBER: ["protocol", "the client speaks no TLS, but HTTP/2 in the clear or something else"],
   ERR_SSL_UNSUPPORTED_PROTOCOL: ["protocol", "the client's protocol is too old: it offers no TLS 1.3"],
   ERR_SSL_NO_SHARED_CIPHER: ["protocol", "the client offers no cipher that is allowed here"],
+  ERR_SSL_BAD_SIGNATURE: ["untrusted", "the client did not prove that it has the certificate's key"],
+  // What Node sees of CERT_SIGNATURE_FAILURE where the client's next bytes came together with its certificate.
+  ERR_SSL_EVP_LIB: wronglySigned,
+  ERR_SSL_CERT_LENGTH_MISMATCH: ["malformed", "something follows a certificate that was shown"],
+  ERR_SSL_WRONG_SIGNATURE_TYPE: ["protocol", "the client signs in a way that is not allowed here"],
   ERR_SSL_NO_SUITABLE_KEY_SHARE: ["protocol", "the client offers no key exchange that is allowed here"],
   ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM: ["protocol", "the client takes no signature that the server's key can make"],
   ERR_SSL_NO_APPLICATION_PROTOCOL: [

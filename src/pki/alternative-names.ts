@@ -38,10 +38,9 @@ function isEmail(address: string): boolean {
   return /^[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}$/.test(local!) && isDnsName(domain) && !domain.startsWith("*");
 }
 
-/** The SPIFFE ID specification, section 2. */
+/** The SPIFFE ID specification, section 2, and of X.509-SVID section 4.1: a leaf's is more than its trust domain. */
 function isSpiffeId(id: string): boolean {
-  const [, domain, path] = /^spiffe:\/\/([^/]*)(\/.*)?$/.exec(id) ?? [];
+  const [, domain, path] = /^spiffe:\/\/([^/]*)\/(.*)$/.exec(id) ?? [];
   if (domain === undefined || id.length > longestSpiffeId || !trustDomain.test(domain)) return false;
-  const segments = path === undefined ? [] : path.slice(1).split("/");
-  return segments.every((segment) => pathSegment.test(segment) && segment !== "." && segment !== "..");
+  return path!.split("/").every((segment) => pathSegment.test(segment) && segment !== "." && segment !== "..");
 }

@@ -101,6 +101,7 @@ const badNames: readonly IssueOptions["names"][] = [
     "http://prod.example/a",
     "spiffe://Prod.example/a",
     "spiffe:///a",
+    "spiffe://prod.example",
     "spiffe://prod.example/",
     "spiffe://prod.example/a//b",
     "spiffe://prod.example/a/../b",

@@ -96,13 +96,13 @@ export async function printIssued(
   dir: string,
   { made, serial, notAfter, isCut }: Issuance,
   json?: true,
+  more: object = {},
 ): Promise<void> {
   if (json) {
     return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)), serial, notAfter, ...more })}\n`);
   }
   const cut = isCut ? ", when its authority ends" : "";
   await print(`${madeLines(dir, made)}serial number ${serial}, good until ${shownTime(notAfter)}${cut}\n`);
-  more: object = {},
 }
 
 function namesIn({ dns = [], ip = [], email = [], spiffe }: IssueFlags): Required<AlternativeNames> {

@@ -1,5 +1,6 @@
 /** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own or one that runs. */
 import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
 import { type Command, Option } from "commander";
@@ -12,6 +13,9 @@ import { defaultCertificates } from "./connection.js";
 import { CallFailure } from "./failure.js";
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
+
+/** Each thread that tries the axes takes some 200 MB. */
+const maxThreads = 8;
 
 interface MatrixFlags {
   readonly policy: string;
@@ -89,7 +93,10 @@ async function matrix(flags: MatrixFlags): Promise<void> {
   await untilStopped(async (signal) => {
     const report = await withBar("cells", (onProgress) => {
       const options = { policyDir: policy, certificates, signal, onProgress };
-      return address === undefined ? runMatrix({ ...options, server, axes }) : tryOutside({ ...options, address });
+      const threads = Math.min(availableParallelism(), maxThreads);
+      return address === undefined
+        ? runMatrix({ ...options, server, axes, threads })
+        : tryOutside({ ...options, address });
     });
     if (!report.ok) process.exitCode = 1;
     if (junit !== undefined) await writeFile(junit, matrixAsJunit(report));

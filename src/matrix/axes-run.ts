@@ -3,13 +3,11 @@ import { randomBytes } from "node:crypto";
 import { AxesCell, type Surroundings, type TriedAxesCell } from "./axes-cell.js";
 import { endOf } from "./axes-facts.js";
 import { AxesStage } from "./axes-stage.js";
-import { actions } from "./axes/actions.js";
 import { credentials } from "./axes/credentials.js";
-import { type Event, moments } from "./axes/moments.js";
-import { homeOf, keeper, slots } from "./axes/policy.js";
-import { resources } from "./axes/resources.js";
+import type { Event } from "./axes/moments.js";
+import { homeOf, keeper } from "./axes/policy.js";
+import { type Share, shareOf } from "./axes-plan.js";
 import { type Counters, miscounted, readCounters } from "./counters.js";
-import { allRows, coveringRows } from "./covering.js";
 import { CredentialBox, endOfLife, shortLifeMs, untilPast } from "./credential-box.js";
 import { inLanes } from "./lanes.js";
 import { type Cell, entranceAfter } from "./oracle.js";
@@ -18,69 +16,23 @@ import { TopicView } from "./topic-view.js";
 import { type Knock, type WireCall, WireConnection } from "./wire.js";
 import { offsetsServiceDefinition } from "../wire/definition.js";
 
-export interface AxesOptions {
+export interface ShareOptions {
   /** Every combination, and not only every pair. */
   readonly isFull: boolean;
+  readonly share: Share;
   readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((done: number, of: number) => void) | undefined;
-  /** Told of every cell; none is kept. */
-  readonly onTried: (tried: TriedAxesCell) => void;
+  /** Told of every batch, in their order; none is kept. */
+  readonly onTried: (tried: readonly TriedAxesCell[]) => void;
 }
 
-/** How many cells there are: all, and those that are tried. */
-export interface AxesCounts {
-  readonly all: number;
-  readonly tried: number;
-}
-
-/**
- * Every value and every pair of values of credential, action, resource and moment. What is turned away at the door never
- * comes to anything else, and would hide what it stands beside: so the pairs are made once of the welcome credentials and
- * once of the others.
- */
-export function planAxes(isFull: boolean): { readonly count: number; readonly cells: Iterable<Cell> } {
-  const groups = [true, false].map((isWelcome) =>
-    credentials.filter(({ entrance }) => (entrance === "in") === isWelcome),
-  );
-  const shapes = groups.map((group) => [moments.length, group.length, actions.length, resources.length]);
-  const rows = shapes.map((sizes) => (isFull ? { length: product(sizes), all: allRows(sizes) } : pairs(sizes)));
-  function* cells(): Generator<Cell, void, undefined> {
-    for (const [at, { all }] of rows.entries()) {
-      for (const [moment, credential, action, resource] of all) {
-        yield {
-          moment: moments[moment!]!,
-          credential: groups[at]![credential!]!,
-          action: actions[action!]!,
-          resource: resources[resource!]!,
-        };
-      }
-    }
-  }
-  return { count: rows.reduce((sum, { length }) => sum + length, 0), cells: cells() };
-}
-
-function pairs(sizes: readonly number[]): { readonly length: number; readonly all: Iterable<readonly number[]> } {
-  const all = coveringRows(sizes).toSorted((a, b) => a[0]! - b[0]!);
-  return { length: all.length, all };
-}
-
-function product(sizes: readonly number[]): number {
-  return sizes.reduce((all, size) => all * size, 1);
-}
-
-/** Tries them, each moment's together. */
-export async function tryAxes(options: AxesOptions): Promise<AxesCounts> {
-  const { count, cells } = planAxes(options.isFull);
+/** Tries them on a server of their own, each moment's together. */
+export async function tryShare({ isFull, share, signal, onTried }: ShareOptions): Promise<void> {
   const ground = await Ground.prepare();
   try {
-    let done = 0;
-    for (const batch of batches(cells)) {
-      options.signal?.throwIfAborted();
-      for (const tried of await ground.tryTogether(batch)) options.onTried(tried);
-      done += batch.length;
-      options.onProgress?.(done, count);
+    for (const batch of shareOf(isFull, share)) {
+      signal?.throwIfAborted();
+      onTried(await ground.tryTogether(batch));
     }
-    return { all: product([moments.length, credentials.length, actions.length, resources.length]), tried: count };
   } finally {
     await ground[Symbol.asyncDispose]();
   }
@@ -88,19 +40,6 @@ export async function tryAxes(options: AxesOptions): Promise<AxesCounts> {
 
 /** Whose topics there are. */
 const tenants = ["acme", "globex", "ops", "_system"];
-
-/** Cells of one moment, in their order, as many as there is room for. */
-function* batches(cells: Iterable<Cell>): Generator<Cell[], void, undefined> {
-  let batch: Cell[] = [];
-  for (const cell of cells) {
-    if (batch.length === slots || (batch[0] !== undefined && batch[0].moment !== cell.moment)) {
-      yield batch;
-      batch = [];
-    }
-    batch.push(cell);
-  }
-  if (batch.length > 0) yield batch;
-}
 
 /** A server, and what is needed to try it. */
 class Ground implements AsyncDisposable {

@@ -4,7 +4,8 @@ import { type StatedCase, type StatedMatrix, readMatrix } from "../authz/index.j
 import { OperatorError } from "../errors.js";
 import { systemTenant } from "../names.js";
 import { type AxesReport, AxesTally } from "./axes-report.js";
-import { tryAxes } from "./axes-run.js";
+import { combinations } from "./axes-plan.js";
+import { tryAxes } from "./axes-threads.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, findCertificates } from "./certificates.js";
 import { type Difference, differencesIn } from "./differences.js";
@@ -28,6 +29,8 @@ export interface MatrixOptions {
   readonly certificates: CertificatePlaces;
   /** What of the axes is tried beside what the matrix states; nothing unless told. */
   readonly axes?: "pairs" | "all" | undefined;
+  /** How many threads try the axes, each with a server of its own; one unless told. */
+  readonly threads?: number;
   /** Ends the run, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, of: number, what: "cells" | "combinations") => void;
@@ -99,15 +102,16 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   };
 }
 
-async function reportOnAxes(isFull: boolean, { signal, onProgress }: MatrixOptions): Promise<AxesReport> {
+async function reportOnAxes(isFull: boolean, { threads = 1, signal, onProgress }: MatrixOptions): Promise<AxesReport> {
   const tally = new AxesTally();
-  const { all } = await tryAxes({
+  await tryAxes({
     isFull,
+    threads,
     signal,
     onProgress: (done, of) => onProgress?.(done, of, "combinations"),
     onTried: tally.add,
   });
-  return tally.report(isFull, all);
+  return tally.report(isFull, combinations);
 }
 
 /** Also what is stored of cells that were refused: the cell, and where its mark was found. */

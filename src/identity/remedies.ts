@@ -13,7 +13,7 @@ export const remedies: Readonly<Partial<Record<string, string>>> = {
   wrong_usage: "`aclog certs check FILE` says what to have issued instead",
   authority_as_client: "have the authority issue a client's certificate",
   no_name:
-    'a rule in the file of --identity can read a name elsewhere, or have a map say what a value stands for, as map: { "Acme Inc.": acme }; `aclog identity FILE` tries it',
+    'rules in the file of --identity can read it from something else, or map a value to a name, as map: { "Acme Inc.": acme } does; `aclog identity FILE` tries them',
   tenant_undeclared: "tenants.yaml declares tenants",
   tenant_suspended: "tenants.yaml suspends tenants",
   other_authority: "have the tenant's own authority issue it; `ca` in tenants.yaml says which that is",

@@ -69,7 +69,7 @@ test("says why he is nobody, and what is not asked then", async () => {
   assert.match(stdout, /^the tenant +not asked$/m);
   assert.match(
     stdout,
-    /\nnobody \(no_name\): rule company: O is not in the map of the rule: "\\u0430cme"\n {2}a rule .*\n$/,
+    /\nnobody \(no_name\): rule company: O is not in the map of the rule: "\\u0430cme"\n {2}rules in .*\n$/,
   );
 });
 

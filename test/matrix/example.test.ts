@@ -44,7 +44,7 @@ describe("the example policy, with certificates as `make certs` makes them", () 
       describe: ["Topics.Describe", "Topics.List"],
       create: ["Produce to a missing topic", "Topics.Create", "Topics.Create of the topic that always exists"],
       delete: ["Topics.Delete", "Topics.Truncate"],
-      admin: ["Policy.Rollback", "Policy.Status", "Topics.Update"],
+      admin: ["Connections.List", "Policy.Rollback", "Policy.Status", "Topics.Update"],
     };
     for (const [action, all] of Object.entries(expected)) {
       expect(methods(action, "allow"), `${action} allowed`).toEqual(all);

@@ -62,7 +62,7 @@ export async function withClient(
   try {
     await use(client, address);
   } catch (error) {
-    throw error instanceof CallError ? new CallFailure(error, address, aftermath(error)) : error;
+    throw error instanceof CallError ? new CallFailure(error, address, aftermath(error), files) : error;
   }
 }
 
@@ -72,8 +72,8 @@ interface CertificateFiles {
   readonly key: string;
   /** What each of them is called when it is the one to mend. */
   readonly roles: Readonly<Record<Role, string>>;
-  /** What to do when one of them is not there. */
-  readonly remedy: string;
+  /** What to do when it is not there. */
+  readonly remedies: Readonly<Record<Role, string>>;
 }
 
 type Role = "ca" | "cert" | "key";
@@ -98,7 +98,8 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
     if (flags.as !== undefined) findings.push({ source: "--as", problem: "goes without --ca, --cert and --key" });
     if (ca !== undefined && cert !== undefined && key !== undefined) {
       const roles = { ca: "--ca", cert: "--cert", key: "--key" };
-      return { ca, cert, key, roles, remedy: "check --ca, --cert and --key" };
+      const remedy = "check --ca, --cert and --key";
+      return { ca, cert, key, roles, remedies: { ca: remedy, cert: remedy, key: remedy } };
     }
     for (const [source, file] of Object.entries({ "--ca": ca, "--cert": cert, "--key": key })) {
       if (file === undefined) findings.push({ source, problem: "is missing: --ca, --cert and --key go together" });
@@ -119,17 +120,19 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   const stem = join(directory, "clients", principal.tenant, principal.name);
   const client = formatPrincipal(principal);
   const elsewhere = existsSync(directory) ? "" : "--certs names the folder if it is elsewhere; ";
+  const files = { ca: join(directory, "ca.crt"), cert: `${stem}.crt`, key: `${stem}.key` };
+  const remedy =
+    elsewhere +
+    (directory === defaultCertificates
+      ? `\`make certs\` makes the first ones, \`aclog certs issue ${client}\` one more`
+      : `\`aclog certs init --dir ${directory}\` makes the first ones there, ` +
+        `\`aclog certs issue ${client} --dir ${directory}\` one more`);
+  // As where it was issued for a request: only its owner has the key.
+  const keyAlone = `put the key of ${files.cert} there, or say where it is: --ca ${files.ca} --cert ${files.cert} --key FILE`;
   return {
-    ca: join(directory, "ca.crt"),
-    cert: `${stem}.crt`,
-    key: `${stem}.key`,
+    ...files,
     roles: { ca: "the authority's certificate", cert: `${client}'s certificate`, key: `${client}'s private key` },
-    remedy:
-      elsewhere +
-      (directory === defaultCertificates
-        ? `\`make certs\` makes the first ones, \`aclog certs issue ${client}\` one more`
-        : `\`aclog certs init --dir ${directory}\` makes the first ones there, ` +
-          `\`aclog certs issue ${client} --dir ${directory}\` one more`),
+    remedies: { ca: remedy, cert: remedy, key: existsSync(files.cert) ? keyAlone : remedy },
   };
 }
 
@@ -146,7 +149,7 @@ async function read(files: CertificateFiles, role: Role): Promise<Buffer> {
     return await readFile(source);
   } catch (error) {
     const isMissing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    const problem = `${whyUnreadable(error)}${isMissing ? `; ${files.remedy}` : ""}`;
+    const problem = `${whyUnreadable(error)}${isMissing ? `; ${files.remedies[role]}` : ""}`;
     throw new OperatorError(`${files.roles[role]} cannot be read:`, [{ source, problem }], { cause: error });
   }
 }
@@ -175,7 +178,8 @@ function connect(open: () => Client, { cert, key }: CertificateFiles): Client {
   try {
     return open();
   } catch (error) {
-    const problem = `cannot be used with ${key}: ${shortened(error instanceof Error ? error.message : String(error))}`;
+    const why = shortened(error instanceof Error ? error.message : String(error));
+    const problem = `cannot be used with ${key}: ${why}; \`aclog certs check ${cert}\` says what to have issued instead`;
     throw new OperatorError("the certificate does not work:", [{ source: cert, problem }], { cause: error });
   }
 }

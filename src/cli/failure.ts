@@ -22,12 +22,15 @@ export class CallFailure extends Error {
   readonly call: CallError;
   readonly address: string;
   readonly aftermath: Aftermath;
+  /** What it was called with. */
+  readonly files: { readonly cert: string; readonly ca: string };
 
-  constructor(call: CallError, address: string, aftermath: Aftermath) {
+  constructor(call: CallError, address: string, aftermath: Aftermath, files: CallFailure["files"]) {
     super(call.message, { cause: call });
     this.call = call;
     this.address = address;
     this.aftermath = aftermath;
+    this.files = files;
   }
 }
 
@@ -84,12 +87,12 @@ export function inWords(message: string): string {
     .replace(/^command-argument value ('[^]*') is invalid for argument '(.*?)'\./, "argument $1 is no $2.");
 }
 
-function describeCall({ call, address, aftermath }: CallFailure): Failure {
+function describeCall({ call, address, aftermath, files }: CallFailure): Failure {
   return {
     exitCode: 1,
     error: call.codeName,
     message: shortened(call.message),
-    next: sentences(advice(call, address, aftermath), aftermath.hint),
+    next: sentences(advice(call, address, aftermath, files), aftermath.hint),
     reason: call.reason,
     facts: call.facts,
   };
@@ -100,7 +103,12 @@ export function sentences(...each: readonly (string | undefined)[]): string | un
   return each.filter((sentence) => sentence !== undefined).join(" ") || undefined;
 }
 
-function advice(call: CallError, address: string, { hasBegun }: Aftermath): string | undefined {
+function advice(
+  call: CallError,
+  address: string,
+  { hasBegun }: Aftermath,
+  files: CallFailure["files"],
+): string | undefined {
   const { decision, base, next, requested, tenant, limit, topic } = call.facts;
   if (call.codeName === "PERMISSION_DENIED" && decision !== undefined) {
     return (
@@ -109,7 +117,7 @@ function advice(call: CallError, address: string, { hasBegun }: Aftermath): stri
     );
   }
   if (isBrokenConnection(call)) {
-    return hasBegun ? `The connection to ${address} was lost.` : whyUnreachable(call.details, address);
+    return hasBegun ? `The connection to ${address} was lost.` : whyUnreachable(call.details, address, files);
   }
   if (call.reason === "OFFSET_OUT_OF_RANGE" && base !== undefined && next !== undefined) {
     if (requested !== undefined && BigInt(requested) < BigInt(base)) return gone(base, next);

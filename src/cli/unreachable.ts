@@ -19,13 +19,19 @@ export function shortened(message: string): string {
   );
 }
 
+/** What the call was made with. */
+interface Files {
+  readonly cert: string;
+  readonly ca: string;
+}
+
 /** What may be the matter, for a call that no server answered. */
-export function whyUnreachable(details: string, address: string): string {
-  return causes.find(([pattern]) => pattern.test(details))?.[1](address) ?? `No answer came from ${address}.`;
+export function whyUnreachable(details: string, address: string, files: Files): string {
+  return causes.find(([pattern]) => pattern.test(details))?.[1](address, files) ?? `No answer came from ${address}.`;
 }
 
 // The words are those of Node 20 and later, of its OpenSSL and of grpc-js 1.14; a test provokes most of them.
-const causes: readonly (readonly [pattern: RegExp, advice: (address: string) => string])[] = [
+const causes: readonly (readonly [pattern: RegExp, advice: (address: string, files: Files) => string])[] = [
   [/ECONNREFUSED/, (address) => `Nobody listens at ${address}: start the server, or check the address.`],
   [/Name resolution failed|ENOTFOUND|EAI_AGAIN/, (address) => `No host is known by the name in ${address}.`],
   [
@@ -48,7 +54,8 @@ const causes: readonly (readonly [pattern: RegExp, advice: (address: string) => 
   [
     // "Failed to connect" is a session that ended, without an error, before HTTP/2 had begun on it.
     /ECONNRESET|EPIPE|socket hang up|Connection dropped|Failed to connect|\balert\b/,
-    (address) =>
-      `The server at ${address} closed the connection: most likely it does not accept this certificate; its log says why.`,
+    (address, { cert, ca }) =>
+      `The server at ${address} closed the connection: most likely it does not accept this certificate. Its log says why, ` +
+      `and \`aclog certs check ${cert} --for client --ca ${ca}\` what can be seen from here.`,
   ],
 ];

@@ -7,14 +7,14 @@ const before = "No connection established. Last error: ";
 const failures = [
   // what grpc-js says                                                    short                             advice
   ["Error: connect ECONNREFUSED ::1:1. Resolution note: ", "connect ECONNREFUSED ::1:1", /Nobody listens/],
-  ["read ECONNRESET (2026-01-02T03:04:05.678Z)", "read ECONNRESET", /does not accept this certificate; its log/],
-  ["Failed to connect (2026-01-02T03:04:05.678Z)", "Failed to connect", /does not accept this certificate; its log/],
+  ["read ECONNRESET (2026-01-02T03:04:05.678Z)", "read ECONNRESET", /does not accept this certificate\. Its log/],
+  ["Failed to connect (2026-01-02T03:04:05.678Z)", "Failed to connect", /does not accept this certificate\. Its log/],
   [
     "Client network socket disconnected before secure TLS connection was established",
     "Client network socket disconnected before secure TLS connection was established",
     /closed the connection at once: .*another service's port/,
   ],
-  ["Error: socket hang up", "socket hang up", /does not accept this certificate; its log/],
+  ["Error: socket hang up", "socket hang up", /does not accept this certificate\. Its log/],
   ["Error: unable to verify the first certificate", "unable to verify the first certificate", /check --ca/],
   ["Error: certificate has expired", "certificate has expired", /has expired: its operator/],
   [
@@ -33,7 +33,7 @@ const failures = [
 for (const [said, short, advice] of failures) {
   test(`${JSON.stringify(said)} is told on one line, with advice`, () => {
     assert.equal(shortened(before + said), before + short);
-    assert.match(whyUnreachable(before + said, "host:1"), advice);
+    assert.match(whyUnreachable(before + said, "host:1", { cert: "client.crt", ca: "ca.crt" }), advice);
   });
 }
 

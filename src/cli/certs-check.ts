@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { stat } from "node:fs/promises";
 import type { CheckFinding, Role } from "../pki/index.js";
-import { naming, readCertificateFile } from "./certs-flags.js";
+import { naming, parseWithin, readCertificateFile } from "./certs-flags.js";
 import { print } from "./output.js";
 import { counted } from "./units.js";
 
@@ -12,6 +12,7 @@ interface CheckFlags {
   readonly ca?: string;
   readonly crl?: string;
   readonly key?: string;
+  readonly expiringWithin?: number;
   readonly json?: true;
 }
 
@@ -32,6 +33,11 @@ export function addCheckCertificate(certs: Command): void {
     .option("--ca <FILE>", "who is trusted by the other side")
     .option("--crl <FILE>", "revocation lists, PEM or DER")
     .option("--key <FILE>", "its key")
+    .option(
+      "--expiring-within <DAYS>",
+      "that it ends so soon, or what leads to its authority, is an error; else 30 days, and a warning",
+      parseWithin,
+    )
     .option("--json", "print one object")
     .addHelpText(
       "after",
@@ -46,17 +52,20 @@ async function run(path: string, flags: CheckFlags): Promise<void> {
   const { checkCertificate } = await import("../pki/index.js");
   const file = await readCertificateFile(path, purpose);
   const [authorities, lists, key] = [await given(flags.ca), await given(flags.crl), await given(flags.key)];
-  const options = { role: flags.for, host: flags.host, authorities, lists, key };
-  const { roles, findings } = await naming(path, purpose, () => checkCertificate(file, options));
+  const { expiringWithin } = flags;
+  const options = { role: flags.for, expiringWithin, host: flags.host, authorities, lists, key };
+  const { roles, because, findings } = await naming(path, purpose, () => checkCertificate(file, options));
   const all = [...findings, ...(flags.key === undefined ? [] : await findingsOfMode(flags.key))];
   const errors = all.filter(({ severity }) => severity === "error").length;
   if (errors > 0) process.exitCode = 1;
-  if (flags.json) return print(`${JSON.stringify({ ok: errors === 0, roles, findings: all })}\n`);
+  if (flags.json) return print(`${JSON.stringify({ ok: errors === 0, roles, because, findings: all })}\n`);
   const role = roles.join(" and ");
   const verdict = errors === 0 ? `good for use as ${role}` : `of no use as ${role}: ${counted(errors, "error")}`;
   const warnings = all.length - errors;
   const more = warnings === 0 ? "" : `, ${counted(warnings, "warning")}`;
-  await print(all.map(linesOf).join("") + `${path}: ${verdict}${more}\n`);
+  await print(all.map(linesOf).join("") + `${path}: ${verdict}${more}\n  looked at as that of a ${role}, ${because}\n`);
+  if (errors === 0 && roles.includes("client"))
+    await print(`  whom the server takes its bearer for: aclog identity ${path}\n`);
 }
 
 async function given(path: string | undefined): Promise<Buffer | undefined> {

@@ -83,12 +83,18 @@ async function run(principal: Principal | undefined, flags: IssueFlags): Promise
   const issued = await writing(dir, issueCertificate(dir, principal ?? "server", options));
   await printIssued(dir, issued, json);
   if (json) return;
-  if (csr !== undefined) await print("Only the key was taken from the request; its owner keeps the other half.\n");
-  if (principal !== undefined) {
-    await print(
-      `The server lets it in once tenants.yaml declares ${principal.tenant}, and to what policy.csv gives ${formatPrincipal(principal)}.\n`,
-    );
+  const [first] = issued.made;
+  if (csr !== undefined) {
+    const key = join(dir, first!.replace(/crt$/, "key"));
+    const place = principal === undefined || flags.out !== undefined ? "" : `, and --as looks for it in ${key}`;
+    await print(`Only the key was taken from the request: its owner keeps the other half${place}.\n`);
   }
+  if (principal === undefined) return print("A server that runs with it takes it up by itself.\n");
+  const name = formatPrincipal(principal);
+  await print(
+    `The server lets it in once tenants.yaml declares ${principal.tenant}, and to what policy.csv gives ${name}: ` +
+      `see \`aclog policy what ${name}\`.\n`,
+  );
 }
 
 /** What was made, and until when it is good. @param more what the object has besides */

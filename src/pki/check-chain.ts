@@ -2,6 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { OperatorError } from "../errors.js";
 import { isIssuedBy } from "./authorities.js";
 import { type CertificateParts, partsOf } from "./certificate.js";
+import { checkEnd } from "./check-dates.js";
 import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
 import type { CheckOptions } from "./check.js";
 import { childrenOf, tags } from "./der.js";
@@ -23,7 +24,7 @@ export function checkChain(
   leaf: X509Certificate,
   others: readonly X509Certificate[],
   usages: readonly Usage[],
-  { authorities, lists }: CheckOptions,
+  { authorities, lists, expiringWithin }: CheckOptions,
 ): CheckFinding[] {
   const trusted = authorities === undefined ? [] : readAuthorities(authorities);
   const chain = chainFrom(leaf, others, trusted);
@@ -39,7 +40,7 @@ export function checkChain(
           ),
         ]
       : []),
-    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, below, usages)),
+    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, { below, usages, expiringWithin })),
     ...others
       .filter((each) => !chain.includes(each))
       .map((each) => warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out")),
@@ -63,10 +64,21 @@ function chainFrom(
   }
 }
 
-/** @param below how many authorities there are between it and the leaf */
-function checkAuthority(authority: X509Certificate, below: number, usages: readonly Usage[]): CheckFinding[] {
+function checkAuthority(
+  authority: X509Certificate,
+  {
+    below,
+    usages,
+    expiringWithin,
+  }: {
+    /** How many authorities there are between it and the leaf. */
+    readonly below: number;
+    readonly usages: readonly Usage[];
+    readonly expiringWithin: number | undefined;
+  },
+): CheckFinding[] {
   const name = nameOf(authority);
-  const { isCa, keyUsage, extendedKeyUsage, notAfter, notBefore } = inspectCertificate(authority.raw);
+  const { isCa, keyUsage, extendedKeyUsage, notAfter, notBefore, daysLeft } = inspectCertificate(authority.raw);
   const parts = partsOf(authority);
   const remedy = "have it made anew by whoever runs that authority";
   const weakness = weaknessOf(authority.publicKey);
@@ -84,6 +96,7 @@ function checkAuthority(authority: X509Certificate, below: number, usages: reado
   const most = pathLengthOf(parts);
   if (below > most) findings.push(problem(`${name} may have ${most} authorities below it, and has ${below}`, remedy));
   if (notAfter.getTime() <= Date.now()) findings.push(problem(`${name} ended on ${notAfter.toISOString()}`, remedy));
+  else findings.push(...checkEnd(name, { notAfter, daysLeft }, remedy, expiringWithin));
   if (notBefore.getTime() > Date.now()) findings.push(problem(`${name} is not valid yet`, remedy));
   if (weakness !== undefined) findings.push(problem(`of ${name}: ${weakness}`, remedy));
   // What a root says of itself nobody takes from its signature.

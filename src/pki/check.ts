@@ -1,7 +1,8 @@
 import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { checkChain } from "./check-chain.js";
-import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
+import { checkDates } from "./check-dates.js";
+import { type CheckFinding, isStrong, problem } from "./check-finding.js";
 import { checkKey } from "./check-key.js";
 import { partsOf } from "./certificate.js";
 import type { Usage } from "./extensions.js";
@@ -16,6 +17,8 @@ export interface CheckOptions {
   readonly role?: Role | undefined;
   /** A DNS name or an IP address by which clients reach the server. */
   readonly host?: string | undefined;
+  /** Days: to end so soon is an error, also for an authority on the way. Undefined: 30 days, and a warning. */
+  readonly expiringWithin?: number | undefined;
   /** PEM of those who are trusted; undefined: whether somebody trusts it is not looked at. */
   readonly authorities?: Buffer | undefined;
   /** Revocation lists, PEM or DER. */
@@ -24,10 +27,16 @@ export interface CheckOptions {
   readonly key?: Buffer | undefined;
 }
 
+export interface Checked {
+  /** As whose it was looked at. */
+  readonly roles: readonly Role[];
+  /** Why as that. */
+  readonly because: string;
+  /** Errors come first. */
+  readonly findings: readonly CheckFinding[];
+}
+
 const usages: Readonly<Record<Role, Usage>> = { client: "clientAuth", server: "serverAuth" };
-const soonDays = 30;
-const longDays = 825;
-const dayMs = 86_400_000;
 
 /** Extensions that OpenSSL knows: any other that is critical makes it refuse a certificate. */
 const knownExtensions: ReadonlySet<string> = new Set([
@@ -37,19 +46,17 @@ const knownExtensions: ReadonlySet<string> = new Set([
 
 /**
  * Whether a certificate, of whatever origin, will be of use here as that of a client or a server: the first one of the file,
- * with the others as what leads to its authority. Errors come first.
+ * with the others as what leads to its authority.
  *
  * @throws OperatorError when one of the files is not what it is said to be
  */
-export function checkCertificate(
-  file: Buffer,
-  options: CheckOptions,
-): { readonly roles: readonly Role[]; readonly findings: readonly CheckFinding[] } {
+export function checkCertificate(file: Buffer, options: CheckOptions): Checked {
   const [leaf, ...others] = certificatesOf(file);
   const summary = inspectCertificate(leaf.raw);
-  const roles = options.role === undefined ? rolesOf(summary) : [options.role];
+  const { roles, because } =
+    options.role === undefined ? rolesOf(summary) : { roles: [options.role], because: "as was asked for" };
   const findings = [
-    ...checkDates(summary),
+    ...checkDates(summary, options.expiringWithin),
     ...checkStrength(leaf),
     ...checkUsage(summary, roles),
     ...(roles.includes("server") ? checkNames(leaf, summary, options.host) : []),
@@ -63,29 +70,14 @@ export function checkCertificate(
     ...checkKey(leaf, options.key),
   ];
   const isError = ({ severity }: CheckFinding) => severity === "error";
-  return { roles, findings: [...findings.filter(isError), ...findings.filter((each) => !isError(each))] };
+  return { roles, because, findings: [...findings.filter(isError), ...findings.filter((each) => !isError(each))] };
 }
 
 /** Where it says nothing of either, it is looked at as a client's, which is what most of them are. */
-function rolesOf({ extendedKeyUsage = [] }: CertificateSummary): Role[] {
+function rolesOf({ extendedKeyUsage = [] }: CertificateSummary): Pick<Checked, "roles" | "because"> {
   const roles = (["client", "server"] as const).filter((role) => extendedKeyUsage.includes(usages[role]));
-  return roles.length > 0 ? roles : ["client"];
-}
-
-function checkDates({ notBefore, notAfter, daysLeft }: CertificateSummary): CheckFinding[] {
-  const renew = "issue it anew: `aclog certs renew`, or whoever issued it";
-  if (notAfter.getTime() <= Date.now()) return [problem(`it ended on ${shown(notAfter)}`, renew)];
-  const findings: CheckFinding[] = [];
-  if (notBefore.getTime() > Date.now()) {
-    findings.push(
-      problem(`it is not valid before ${shown(notBefore)}`, "wait, or set the clock of one of the two machines"),
-    );
-  }
-  if (daysLeft < soonDays) findings.push(warning(`it ends in ${daysLeft} days, on ${shown(notAfter)}`, renew));
-  if (notAfter.getTime() - notBefore.getTime() > longDays * dayMs) {
-    findings.push(warning(`it lasts for more than ${longDays} days, which some clients refuse`, "issue it for less"));
-  }
-  return findings;
+  if (roles.length === 0) return { roles: ["client"], because: "since its usages name neither client nor server" };
+  return { roles, because: `by its usages: ${roles.map((role) => usages[role]).join(", ")}` };
 }
 
 function checkStrength(certificate: X509Certificate): CheckFinding[] {
@@ -156,8 +148,3 @@ const weakAlgorithms: Readonly<Record<string, string>> = {
   "1.2.840.10045.4.1": "ECDSA with SHA-1, which is broken",
   "1.2.840.10040.4.3": "DSA with SHA-1, which is broken",
 };
-
-/** `2026-11-21T09:30:00Z` */
-function shown(date: Date): string {
-  return date.toISOString().replace(/\.\d+/, "");
-}

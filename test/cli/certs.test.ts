@@ -4,6 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { TestAuthority } from "../support/certificates.js";
+import { ecKey, requestFor } from "../support/requests.js";
 import { run, Workplace, type Outcome } from "./command.js";
 import { hasTerminals, OnTerminal } from "./pty.js";
 
@@ -69,7 +70,10 @@ describe("an authority is replaced", () => {
 
 test("issue says what else a client needs", async () => {
   const { stdout } = await aclog("certs", "issue", "nosuch/x");
-  assert.match(stdout, /\n.*tenants\.yaml declares nosuch, .*policy\.csv gives nosuch\/x\.\n$/);
+  assert.match(
+    stdout,
+    /\n.*tenants\.yaml declares nosuch, .*policy\.csv gives nosuch\/x: see `aclog policy what nosuch\/x`\.\n$/,
+  );
 });
 
 test("a folder that cannot be is refused in words", async () => {
@@ -105,19 +109,38 @@ test("list and check tell scripts by their exit code whether all is well", async
     aclog("certs", "list", "--expiring-within", "900", "--json"),
     aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "localhost"),
     aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "log.example", "--json"),
+    aclog("certs", "check", "certs/clients/acme/billing.crt", "--ca", "certs/ca.crt", "--expiring-within", "900"),
   ]);
   assert.deepEqual(
     outcomes.map(({ code, stderr }) => [code, stderr]),
-    [0, 1, 0, 1].map((code) => [code, ""]),
+    [0, 1, 0, 1, 1].map((code) => [code, ""]),
   );
-  const [none, ending, good, bad] = outcomes.map(({ stdout }) => stdout);
+  const [none, ending, good, bad, soon] = outcomes.map(({ stdout }) => stdout);
   assert.equal(none, "nothing ends within 1 day\n");
-  const { certificates } = JSON.parse(ending!) as { certificates: { who: string; daysLeft: number; state: string }[] };
-  assert.ok(
-    certificates.some(({ who, daysLeft, state }) => who === "acme/billing" && daysLeft === 823 && state === "valid"),
+  const { certificates } = JSON.parse(ending!) as { certificates: Record<string, unknown>[] };
+  const billing = certificates.find(({ who }) => who === "acme/billing");
+  assert.deepEqual(
+    [billing?.["daysLeft"], billing?.["state"], billing?.["file"]],
+    [823, "valid", "certs/clients/acme/billing.crt"],
   );
-  assert.equal(good, "certs/server.crt: good for use as server\n");
+  assert.match(
+    good!,
+    /^certs\/server.crt: good for use as server\n {2}looked at as that of a server, by its usages: serverAuth\n$/,
+  );
   assert.equal((JSON.parse(bad!) as { ok: boolean }).ok, false);
+  assert.match(soon!, /^error: it ends in 823 days/);
+});
+
+test("who has no key here, as after a request, is told where it is looked for and how else to give it", async () => {
+  await writeFile(join(workplace.path, "till.csr"), requestFor(ecKey()));
+  const issued = await aclog("certs", "issue", "acme/till", "--csr", "till.csr");
+  assert.match(
+    issued.stdout,
+    /its owner keeps the other half, and --as looks for it in certs\/clients\/acme\/till\.key\.\n/,
+  );
+  const { code, stderr } = await aclog("produce", "--as", "acme/till", "--topic", "x", "--value", "v");
+  assert.equal(code, 1);
+  assert.match(stderr, /: --ca certs\/ca\.crt --cert certs\/clients\/acme\/till\.crt --key FILE\n$/);
 });
 
 test("what names nobody, or two at once, is wrong use", async () => {

@@ -38,6 +38,7 @@ const mistakes: readonly (readonly [what: string, problem: RegExp, issued: Issue
     /^error: it has no extended key usage, and a client needs clientAuth/,
     { ...lasting, usages: "none" },
   ],
+  ["ends so soon", /^error: it ends in 89 days/, lasting, { authorities, expiringWithin: 100 }],
   ["is a server's", /^error: its usage is serverAuth, and a client/, { ...server }, { authorities, role: "client" }],
   [
     "is a client's",
@@ -118,6 +119,7 @@ test("an authority on the way that may be none, has ended, or vouches for others
     "error: CN=below vouches for serverAuth alone, and this needs clientAuth",
   );
   expect(await found({ isCa: true, usages: ["serverAuth", "clientAuth"] })).toBe("");
+  expect(await found({ isCa: true, notAfter: inDays(6.5) })).toMatch(/^warning: CN=below ends in 6 days/);
 });
 
 test("what was revoked is told of, by the list of its own authority alone", () => {
@@ -162,6 +164,7 @@ test("a key that is not its own, and one that cannot be read, are told of", () =
 async function intermediate(options: Partial<IssueOptions>): Promise<{ leaf: string; authority: string }> {
   const below = await TestAuthority.create({ commonName: "below" });
   const publicKey = new X509Certificate(below.caPem).publicKey;
-  const made = authority.certify(publicKey, { subject: [{ type: "CN", value: "below" }], usages: "none", ...options });
+  const issued: IssueOptions = { subject: [{ type: "CN", value: "below" }], usages: "none", notAfter: inDays(90) };
+  const made = authority.certify(publicKey, { ...issued, ...options });
   return { leaf: below.issue(lasting).certPem, authority: made.toString() };
 }

@@ -103,8 +103,8 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
       // Cron sends what is printed here, and throws the rest away.
       process.stderr.write(`not renewed: ${path}: ${outcome.problem}\n`);
     } else {
-      const { notAfter, revocation } = outcome.renewal;
-      await print(`renewed ${path}, good until ${shownTime(notAfter)}\n`);
+      const { notAfter, isCut, revocation } = outcome.renewal;
+      await print(`renewed ${path}, good until ${shownTime(notAfter)}${isCut ? ", when its authority ends" : ""}\n`);
       for (const { serial } of revocation?.revoked ?? []) await print(`  revoked ${serial}, which was there before\n`);
     }
   }

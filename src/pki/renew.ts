@@ -56,7 +56,8 @@ export async function renewCertificate(directory: string, which: Renewed, option
 }
 
 /**
- * Renews what ends within so many days, and what has ended, each on its own: one that cannot be renewed holds up no other.
+ * Renews what ends within so many days, and what has ended, each on its own: one that cannot be renewed, or would not last
+ * longer, holds up no other.
  * @param days Infinity for everything
  * @param options.issuedBy only what this authority, NAME.crt, or the one below it has issued, and the one that is to follow
  *   has not issued already
@@ -75,7 +76,8 @@ export async function renewExpiring(
   const outcomes: RenewalOutcome[] = [];
   for (const each of chosen) {
     try {
-      const renewal = await holding(directory, () => renewAt(directory, each.file!.replace(/\.crt$/, ""), options));
+      const stem = each.file!.replace(/\.crt$/, "");
+      const renewal = await holding(directory, () => renewAt(directory, stem, options, days < Infinity));
       outcomes.push({ holding: each, renewal });
     } catch (error) {
       if (!(error instanceof OperatorError)) throw error;
@@ -96,7 +98,8 @@ export function expiring(certificates: readonly Holding[], days: number): Holdin
   );
 }
 
-async function renewAt(directory: string, stem: string, options: RenewOptions): Promise<Renewal> {
+/** @param isForTime it is renewed to last longer, and for nothing else */
+async function renewAt(directory: string, stem: string, options: RenewOptions, isForTime = false): Promise<Renewal> {
   checkPlace(stem, []);
   const path = join(directory, `${stem}.crt`);
   const old = await certificateAt(path);
@@ -107,6 +110,7 @@ async function renewAt(directory: string, stem: string, options: RenewOptions): 
       `${path} is the certificate of an authority: docs/certificates.md says how one follows another`,
     );
   const signer = await signerOf(directory, old, path, options.ca);
+  if (isForTime) refuseNoLonger(old, signer);
   const { publicKey, privateKey } = await keyFor(directory, stem, old, options);
   const parts = partsOf(old);
   const days = options.days ?? Math.max(1, Math.round((Date.parse(old.validTo) - Date.parse(old.validFrom)) / dayMs));
@@ -130,6 +134,15 @@ async function holdingsAt(directory: string, old: X509Certificate, file: string)
 
 function isOver(state: Holding["state"]): boolean {
   return state === "revoked" || state === "expired";
+}
+
+/** Otherwise a nightly job would make everything anew each night once the authority itself ends soon, to no use. */
+function refuseNoLonger(old: X509Certificate, { certificate, stem }: Signer): void {
+  if (Date.parse(certificate.validTo) > Date.parse(old.validTo)) return;
+  throw new OperatorError(
+    `a new one would not last longer, since its authority, ${stem}.crt, ends on ${certificate.validTo}: ` +
+      "have another one follow that first (docs/certificates.md, rolling an authority)",
+  );
 }
 
 async function keyFor(

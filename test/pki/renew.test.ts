@@ -149,6 +149,25 @@ test("everything that ends soon is renewed, and what cannot be is told of and ho
   expect(left).toEqual(["clients/acme/keyless.crt"]);
 });
 
+test("what its authority lets last no longer is not made anew night after night, but told of", async () => {
+  const notAfter = new Date(Math.ceil(Date.now() / 1000) * 1000 + 20 * dayMs);
+  const brief = (await TestAuthority.create()).issue({
+    subject: [{ type: "CN", value: "brief" }],
+    isCa: true,
+    notAfter,
+  });
+  await using folder = await CertificateFolder.make(brief);
+  await folder.issue("acme/soon", { days: 10 });
+  const cut = await folder.issue("acme/cut", { days: 90 });
+  const outcomes = await renewExpiring(folder.path, 30, { days: 60 });
+  expect(outcomes.map((outcome) => ("problem" in outcome ? outcome.problem : "renewed"))).toEqual([
+    "renewed",
+    expect.stringMatching(/^a new one would not last longer, since its authority, ca\.crt, ends on /),
+  ]);
+  expect((await folder.certificate("clients/acme/cut.crt")).raw).toEqual(cut.raw);
+  expect(await renewExpiring(folder.path, Infinity, {})).toHaveLength(2);
+});
+
 test("all of an authority moves to the one that follows it, and nothing of a tenant's own", async () => {
   await using folder = await CertificateFolder.make();
   await folder.issue("acme/billing");

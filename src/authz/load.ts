@@ -30,6 +30,8 @@ export interface PolicyReport {
     readonly assignments: number;
     readonly matrixRows: number;
   };
+  /** Tenants of which no client gets in. */
+  readonly suspended: readonly string[];
 }
 
 /** A policy that could come into force, with what its files say. */
@@ -101,6 +103,7 @@ export async function loadPolicy(
       assignments: rows.assignments.length,
       matrixRows: matrix.length,
     },
+    suspended: [...tenants].flatMap(([tenant, { standing }]) => (standing.isSuspended ? [tenant] : [])).sort(),
   };
   if (model === undefined || compiled === undefined || report.findings.length > 0) return { report };
   return { report, policy: { files, compiled, model, tenants, rows, matrix, simple } };

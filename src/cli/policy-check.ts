@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { PolicyReport } from "../authz/index.js";
 import { type Finding, formatFinding } from "../errors.js";
+import { suspendedInWords } from "../tenant-standing.js";
 import { type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
 import { addFolder, folderOf, type FolderFlags } from "./policy-flags.js";
@@ -36,11 +37,11 @@ async function check(named: string | undefined, flags: CheckFlags): Promise<void
 }
 
 async function tell(directory: string, report: PolicyReport, { strict, json }: CheckFlags): Promise<void> {
-  const { version, model, findings, warnings, counts } = report;
+  const { version, model, findings, warnings, counts, suspended } = report;
   const isRefused = findings.length > 0 || (strict === true && warnings.length > 0);
   if (isRefused) process.exitCode = 1;
   if (json) {
-    await print(`${JSON.stringify({ ok: !isRefused, version, model, findings, warnings, counts })}\n`);
+    await print(`${JSON.stringify({ ok: !isRefused, version, model, findings, warnings, counts, suspended })}\n`);
     return;
   }
   const lines = [
@@ -49,6 +50,7 @@ async function tell(directory: string, report: PolicyReport, { strict, json }: C
     findings.length === 0
       ? `${directory} is valid: ${contents(counts)}; version ${version}${inWords[model]}`
       : await mistakes(findings),
+    ...(suspended.length === 0 ? [] : [suspendedInWords(suspended)]),
   ];
   await print(lines.map((line) => `${line}\n`).join(""));
 }

@@ -14,7 +14,7 @@ interface Row extends Permission {
 /** Columns that say the same in every row are left out: the title says it. */
 export async function formatReview(review: Review): Promise<string> {
   const { cutOffInWords, groupedBy, isNamedBy, notesOn, titleOf } = await import("../review/index.js");
-  const { scope, permissions, policyVersion } = review;
+  const { scope, permissions, policyVersion, suspended } = review;
   const rows = [...groupedBy(permissions, keyOf).values()].map((same) => ({
     ...same[0]!,
     actions: same.map(({ action }) => action).join(", "),
@@ -30,11 +30,12 @@ export async function formatReview(review: Review): Promise<string> {
   const overruled: Column = { head: "overrules", cell: ({ overruled: rule }) => rule?.place ?? "" };
   const allowed = rows.filter(({ decision }) => decision === "allow");
   const denied = rows.filter(({ decision }) => decision === "deny");
-  const nobody = scope.principal === undefined ? "Nobody may, by any rule." : "Nothing, by any rule.";
+  const nobody = scope.principal === undefined ? "Nobody may" : "Nothing";
+  const none = suspended === undefined ? `${nobody}, by any rule.` : `${nobody}.`;
   const cutOff = cutOffInWords(review);
   return [
     `${titleOf(scope)} (policy version ${policyVersion})\n`,
-    table(columns, allowed, nobody),
+    table(columns, allowed, none),
     ...(denied.length === 0
       ? []
       : ["Denied, although another rule allows it\n", table([...columns, overruled], denied, "")]),

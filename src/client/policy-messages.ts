@@ -57,6 +57,8 @@ export interface PolicyValidation {
     readonly assignments: number;
     readonly matrixRows: number;
   };
+  /** Tenants of which no client gets in. */
+  readonly suspended: readonly string[];
 }
 
 /** A refusal as the server's log has it. */
@@ -113,13 +115,14 @@ export function statusFromWire({ active, filesVersion, refused, refusedMs }: Sta
 }
 
 export function validationFromWire(answer: ValidateResponseOutput): PolicyValidation {
-  const { version, model, findings, warnings, ...counts } = answer;
+  const { version, model, findings, warnings, suspended, ...counts } = answer;
   return {
     version,
     model: model === "simple" ? "simple" : "tenants",
     findings: findings.map(findingFromWire),
     warnings: warnings.map(findingFromWire),
     counts,
+    suspended,
   };
 }
 

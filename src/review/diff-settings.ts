@@ -28,6 +28,9 @@ export interface StandingChange {
   readonly widens: boolean;
 }
 
+/** In the place of authorities: each that no tenant is bound to. */
+export const anyAuthority = "any";
+
 /** What the files say otherwise, beside who may do what. */
 export interface SettingChanges {
   readonly tenants: { readonly declared: readonly string[]; readonly undeclared: readonly string[] };
@@ -99,7 +102,7 @@ function standingChanges(older: LoadedPolicy, newer: LoadedPolicy, tenant: strin
     const [old, now] = [`${before.isSuspended}`, `${after.isSuspended}`];
     changes.push({ tenant, setting: "suspended", old, new: now, widens: before.isSuspended });
   }
-  const [old, now] = [before, after].map(({ authorities = ["any"] }) => authorities.toSorted().join(", "));
+  const [old, now] = [before, after].map(({ authorities = [anyAuthority] }) => authorities.toSorted().join(", "));
   if (old !== now) {
     const isNarrower =
       before.authorities === undefined ||

@@ -2,6 +2,8 @@ import type { Cause } from "./diff-causes.js";
 import type { PolicyDiff } from "./diff.js";
 import type { AccessChange } from "./diff-groups.js";
 import type { ToldChange } from "./diff-known.js";
+import { anyAuthority, type StandingChange } from "./diff-settings.js";
+import { groupedBy } from "./grouped.js";
 import { serverMade, type TopicRange } from "./topic-regions.js";
 
 /** What is shown of each, so that a reader comes to the end of it. The data have everything. */
@@ -28,17 +30,34 @@ export function diffAsMarkdown(diff: PolicyDiff): string {
 }
 
 /** `access widens: 4 principals gain, 1 loses` */
-export function verdictOn({ widens, incomplete, counts, changes, standings }: PolicyDiff): string {
+export function verdictOn(diff: PolicyDiff): string {
+  const { widens, incomplete, counts, changes } = diff;
   if (incomplete !== undefined) return `not complete, so take it that access widens: ${incomplete}`;
-  if (standings.some((each) => each.widens)) return "access widens: of some tenant more certificates are let in";
-  if (changes.length === 0) {
-    if (standings.length > 0) return "access narrows: of some tenant fewer certificates are let in";
-    return "no change in effect: nobody gains or loses access";
-  }
+  const letIn = letInWords(diff);
+  if (changes.length === 0 && letIn.length === 0) return "no change in effect: nobody gains or loses access";
   const losing = `${counts.losing === 1 ? "1 principal loses" : `${counts.losing} principals lose`} access, nobody gains`;
-  if (!widens) return `access narrows: ${losing}`;
   const gaining = counts.gaining === 1 ? "1 principal gains" : `${counts.gaining} principals gain`;
-  return `access widens: ${gaining}, ${losers(counts.losing)}`;
+  const byRules = counts.gaining > 0 ? `${gaining}, ${losers(counts.losing)}` : losing;
+  return `access ${widens ? "widens" : "narrows"}: ${[...letIn, ...(changes.length > 0 ? [byRules] : [])].join("; ")}`;
+}
+
+/** Of which tenants more or fewer certificates are let in: `acme and globex are no longer suspended`. */
+function letInWords(diff: PolicyDiff): string[] {
+  return [...groupedBy(changesOfStanding(diff), standingInWords)].map(([what, each]) => {
+    const names = each.map(({ tenant }) => tenant);
+    return `${namesOf(names, most.names, "other")} ${each.length === 1 ? "is" : "are"} ${what}`;
+  });
+}
+
+/** Of a tenant that is declared anew nobody was let in before. */
+function changesOfStanding({ standings, tenants }: PolicyDiff): StandingChange[] {
+  return standings.filter(({ tenant }) => !tenants.declared.includes(tenant));
+}
+
+function standingInWords({ setting, widens, new: now }: StandingChange): string {
+  if (setting === "suspended") return widens ? "no longer suspended" : "suspended";
+  if (now === anyAuthority) return "bound to no authority any more";
+  return widens ? "bound to other authorities" : "bound to fewer authorities";
 }
 
 function losers(count: number): string {
@@ -86,13 +105,22 @@ function sectionsOf(diff: PolicyDiff): Section[] {
   return sections.filter(({ lines }) => lines.length > 0);
 }
 
-function changeLines({ changes }: PolicyDiff, which: AccessChange["change"]): string[] {
+function changeLines(diff: PolicyDiff, which: AccessChange["change"]): string[] {
   const sign = which === "gain" ? "+" : "-";
-  return first(
-    changes.filter(({ change }) => change === which),
+  const suspensions = changesOfStanding(diff).filter(
+    ({ setting, widens }) => setting === "suspended" && widens === (which === "gain"),
+  );
+  const ofAll = first(
+    suspensions,
+    most.lines,
+    ({ tenant }) => `${sign} every principal of ${tenant}: all that rules allow it`,
+  );
+  const ofSome = first(
+    diff.changes.filter(({ change }) => change === which),
     most.changes,
     (change) => [`${sign} ${inWords(change)}`, ...knownLines(change), ...causeLines(change)],
   ).flat();
+  return [...ofAll, ...ofSome];
 }
 
 /** `acme/billing and 3 others: produce, create on acme/orders.* (except acme/orders.cards)` */

@@ -19,7 +19,7 @@ export interface PageOrigin {
  * tenant. Complete without its script, and on paper; the script only filters.
  */
 export function formatHtml(review: Review, { source, madeMs }: PageOrigin): string {
-  const { scope, permissions, policyVersion } = review;
+  const { scope, permissions, policyVersion, suspended } = review;
   const shown = actions.filter((action) => scope.action === undefined || scope.action === action);
   const tenants = groupedBy(permissions, ({ tenant }) => tenant);
   const made = new Date(madeMs).toISOString().replace(/\.\d+Z$/, "Z");
@@ -44,7 +44,7 @@ export function formatHtml(review: Review, { source, madeMs }: PageOrigin): stri
 ${cutOff === undefined ? "" : `<p class="cut">${escaped(cutOff)}</p>\n`}${notes}${legend}
 </header>
 <main>
-${permissions.length === 0 ? "<p>Nobody may, by any rule.</p>\n" : ""}${[...tenants].map(([tenant, each]) => section(tenant, each, shown)).join("")}${rulesNamed(permissions)}</main>
+${permissions.length === 0 ? `<p>Nobody may${suspended === undefined ? ", by any rule" : ""}.</p>\n` : ""}${[...tenants].map(([tenant, each]) => section(tenant, each, shown)).join("")}${rulesNamed(permissions)}</main>
 <script>${filterScript}</script>
 </body>
 </html>

@@ -42,6 +42,8 @@ export interface Review {
   readonly permissions: readonly Permission[];
   /** There if this is not all: there were more than asked for, or more to look at than can be in a bounded time. */
   readonly cutOff?: "permissions" | "work";
+  /** Tenants whose principals are left out, since none of them gets in, whatever rules allow them. Not there if there is none. */
+  readonly suspended?: readonly string[];
   /** There if neither a rule nor a row of the matrix names the scope's topic, and no such topic is known to exist. */
   readonly unnamed?: UnnamedTopic;
 }
@@ -98,7 +100,15 @@ export async function reviewPermissions(
   const sorted = passes.length === 1 ? permissions : await sortedBy(permissions, inReadingOrder);
   const cutOff = isFull ? "permissions" : walk.isOverdone ? "work" : undefined;
   const unnamed = await unnamedTopic(scope, known);
-  return { policyVersion, scope, permissions: sorted, ...(cutOff && { cutOff }), ...(unnamed && { unnamed }) };
+  const suspended = [...walk.suspended].sort();
+  return {
+    policyVersion,
+    scope,
+    permissions: sorted,
+    ...(cutOff && { cutOff }),
+    ...(suspended.length > 0 && { suspended }),
+    ...(unnamed && { unnamed }),
+  };
 }
 
 async function unnamedTopic({ tenant, topic }: ReviewScope, known: KnownTopics): Promise<UnnamedTopic | undefined> {
@@ -116,6 +126,8 @@ function inReadingOrder({ tenant, principal, topic, action }: Permission): strin
 }
 
 class Walk {
+  /** Tenants of which somebody was left out for it. */
+  readonly suspended = new Set<string>();
   readonly #policy: LoadedPolicy;
   readonly #scope: ReviewScope;
   readonly #concerned: Concerned;
@@ -160,7 +172,7 @@ class Walk {
         await this.#breathe(1);
         onProgress?.(done++, of);
         const possible = this.#possibleActions(principal, tenant);
-        if (possible.length === 0) continue;
+        if (possible.length === 0 || this.#isSuspended(principal)) continue;
         topics ??= await this.#topicsWithin(tenant, known);
         yield* this.#ofPrincipal(principal, tenant, topics, possible, pass);
       }
@@ -207,6 +219,13 @@ class Walk {
     const allowing = compiled.candidates(principal, action, tenant, asked).filter(({ effect }) => effect === "allow");
     const overruled = (await evaluateInSlices(this.#policy, question, this.#pace, { rules: allowing })).rule;
     return overruled && { ...permission, decision: "deny", overruled: fitting(overruled) };
+  }
+
+  #isSuspended(principal: string): boolean {
+    const home = parsePrincipal(principal)?.tenant;
+    if (home === undefined || this.#policy.compiled.standingOf(home)?.isSuspended !== true) return false;
+    this.suspended.add(home);
+    return true;
   }
 
   #possibleActions(principal: string, tenant: string): readonly Action[] {

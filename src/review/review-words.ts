@@ -1,4 +1,5 @@
 import { type Action, actionPhrases, wildcard } from "../authz/index.js";
+import { suspendedInWords } from "../tenant-standing.js";
 import type { Review, ReviewScope } from "./permissions.js";
 import { isServersAlone } from "./server-made.js";
 
@@ -17,8 +18,14 @@ function topicsOf(tenant: string, topic: string): string {
   return `topics of ${tenant} that ${start}no line names`;
 }
 
-/** What a reader of a review should know about its topic; a sentence each. */
-export function notesOn({ scope: { action, tenant, topic }, unnamed }: Review): string[] {
+/** What a reader of a review should know about it; a sentence each. */
+export function notesOn(review: Review): string[] {
+  const { suspended = [] } = review;
+  const leftOut = `${suspended.length > 0 ? suspendedInWords(suspended) : ""}, and what rules allow them is left out.`;
+  return [...(suspended.length > 0 ? [leftOut] : []), ...notesOnTopic(review)];
+}
+
+function notesOnTopic({ scope: { action, tenant, topic }, unnamed }: Review): string[] {
   if (tenant === undefined || topic === undefined) return [];
   const isPattern = topic.endsWith(wildcard);
   const what = isPattern ? "pattern" : "topic";

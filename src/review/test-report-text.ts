@@ -1,4 +1,5 @@
 import { type Action, actions } from "../authz/index.js";
+import { suspendedInWords } from "../tenant-standing.js";
 import type { Difference, GridCell, TestReport } from "./test-report.js";
 import { type Paint, topicGrid } from "./topic-grid.js";
 
@@ -11,7 +12,7 @@ const unnamedLegend = "unnamed: any name that no line has; orders.unnamed: any s
 
 /** For a terminal: a grid for each tenant, then what did not come out as stated, and the rule to blame. */
 export function testAsText(report: TestReport, paint: Paint): string {
-  const { grid, isGridWhole, source, differences, counts } = report;
+  const { grid, isGridWhole, source, differences, counts, suspended } = report;
   const drawn = [...byTenant(grid)].flatMap(([tenant, cells]) => toGridRows(cells).map((row) => ({ tenant, row })));
   const shown = drawn.slice(0, most.gridRows);
   const tenants = [...new Set(shown.map(({ tenant }) => tenant))];
@@ -41,6 +42,7 @@ export function testAsText(report: TestReport, paint: Paint): string {
       ? ["and more; --json has the first 1,000"]
       : []),
     ...(listed.length === 0 ? [] : [""]),
+    ...(suspended.length === 0 ? [] : [`${suspendedInWords(suspended)}; about them the rules alone were asked`]),
     summaryOf(report),
   ];
   return lines.map((line) => `${line.trimEnd()}\n`).join("");

@@ -1,3 +1,4 @@
+import { parsePrincipal } from "../names.js";
 import {
   type Action,
   columnsFor,
@@ -32,6 +33,8 @@ export interface TestReport {
   readonly grid: readonly GridCell[];
   /** Whether `grid` has everything that the matrix speaks of. */
   readonly isGridWhole: boolean;
+  /** Tenants of principals in the matrix of which none gets in: what is stated about them is asked of the rules alone. */
+  readonly suspended: readonly string[];
 }
 
 export interface TestedRow extends MatrixRow {
@@ -123,7 +126,13 @@ export async function testMatrix(
     differences: found,
     grid: grid.cells,
     isGridWhole: grid.isWhole,
+    suspended: suspendedAmong(stated, policy),
   };
+}
+
+function suspendedAmong(rows: readonly MatrixRow[], { compiled }: LoadedPolicy): string[] {
+  const homes = new Set(rows.flatMap(({ principal }) => parsePrincipal(principal)?.tenant ?? []));
+  return [...homes].filter((tenant) => compiled.standingOf(tenant)?.isSuspended === true).sort();
 }
 
 /** What the rows state about one tenant. */

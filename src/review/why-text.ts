@@ -36,16 +36,17 @@ function partInLines({ question }: Why): string[] {
   return ["", `What would have to be otherwise is told to whoever administers the policy of ${question.tenant}.`];
 }
 
-function othersInLines({ decision, rule, others, moreOthers }: Why): string[] {
+function othersInLines({ rule, others, moreOthers }: Why): string[] {
+  const isDenied = rule?.effect === "deny";
   const allowing = others.filter(({ effect }) => effect === "allow");
   const denying = others.filter(({ effect }) => effect === "deny");
   const more = moreOthers === 0 ? [] : [`  and ${moreOthers} more rules that fit`];
-  const overruled = decision === "deny" ? "Overruled by that, since deny wins:" : "Also allowed by:";
+  const overruled = isDenied ? "Overruled by that, since deny wins:" : "Also allowed by:";
   const nothing = ["", "Without that, no rule would allow it either."];
   return [
     ...(denying.length === 0 ? [] : ["", "Also denied by:", ...rulesInLines(denying)]),
     ...(allowing.length === 0 ? [] : ["", overruled, ...rulesInLines(allowing)]),
-    ...(decision === "deny" && rule !== undefined && allowing.length + moreOthers === 0 ? nothing : []),
+    ...(isDenied && allowing.length + moreOthers === 0 ? nothing : []),
     ...more,
   ];
 }

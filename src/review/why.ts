@@ -1,4 +1,5 @@
 import { parsePrincipal, systemTenant } from "../names.js";
+import { suspendedInWords } from "../tenant-standing.js";
 import {
   type Action,
   type Effect,
@@ -29,9 +30,12 @@ export interface Why {
   readonly policyVersion: string;
   readonly question: Question;
   readonly decision: Effect;
-  /** `a rule allows it`, `a rule denies it`, `no rule allows it`, `the tenant "initech" is not declared` */
+  /**
+   * `a rule allows it`, `a rule denies it`, `no rule allows it`, `the tenant "initech" is not declared`; `allowed by the policy, but
+   * tenant acme is suspended: none of its clients gets in`
+   */
   readonly reason: string;
-  /** The rule that decided; not there where none speaks of it. */
+  /** The rule that decided, also where a suspension keeps out whom it allows; not there where none speaks of it. */
   readonly rule?: FittingRule;
   /** The other rules that fit, in the order of the file, at most `maxOthers`: such as what a deny overrules. */
   readonly others: readonly FittingRule[];
@@ -65,19 +69,22 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
   const isOwner = tenant === systemTenant || compiled.isDeclaredTenant(tenant);
   // Its principals cannot connect, and no line can name them. Who sees one tenant alone is not told which others there are.
   const isStranger = !isWithinTenant && !compiled.isDeclaredTenant(caller.tenant);
-  const { allowed, rule, reason } = isStranger
+  const { allowed, rule, ...judged } = isStranger
     ? { allowed: false, rule: undefined, reason: `the tenant "${caller.tenant}" is not declared` }
     : isOwner
       ? await evaluateInSlices(policy, question, pace)
       : compiled.decide({ principal: caller, action, tenant, topic });
+  const isSuspended = compiled.standingOf(caller.tenant)?.isSuspended === true;
+  // Who sees one tenant alone is told of another only that its principals, who may something here, may not.
+  const isTold = isSuspended && (allowed || !isWithinTenant || caller.tenant === tenant);
   const ways = await RoleWays.of(policy, pace);
   const fitting = rule !== undefined ? await fittingRules(policy, question, pace) : [];
   const others = fitting.filter((each) => each !== rule);
   return {
     policyVersion: compiled.version,
     question: { principal, action, tenant, topic },
-    decision: allowed ? "allow" : "deny",
-    reason,
+    decision: allowed && !isSuspended ? "allow" : "deny",
+    reason: isTold ? besideSuspension(caller.tenant, allowed, judged.reason) : judged.reason,
     ...(rule !== undefined && { rule: ways.fitting(rule, principal, tenant) }),
     others: others.slice(0, maxOthers).map((each) => ways.fitting(each, principal, tenant)),
     moreOthers: Math.max(0, others.length - maxOthers),
@@ -86,6 +93,10 @@ export async function why(policy: LoadedPolicy, question: Question, options: Why
         ? await nearMisses(policy, question, ways, { isWithinTenant, pace })
         : [],
   };
+}
+
+function besideSuspension(tenant: string, allowed: boolean, reason: string): string {
+  return `${allowed ? "allowed by the policy, but" : `${reason}; besides,`} tenant ${suspendedInWords([tenant])}`;
 }
 
 /** Each of them asked about by itself, since Casbin names one alone. */

@@ -31,8 +31,16 @@ export function historyOf(versions: readonly PolicyVersion[], size: number): His
   return { versions: versions.slice(0, size).map(versionOf), truncated: versions.length > size };
 }
 
-export function validationOf({ version, model, findings, warnings, counts }: PolicyReport): ValidateResponse {
-  return { version, model, findings: findings.map(findingOf), warnings: warnings.map(findingOf), ...counts };
+export function validationOf({
+  version,
+  model,
+  findings,
+  warnings,
+  counts,
+  suspended,
+}: PolicyReport): ValidateResponse {
+  const told = { findings: findings.map(findingOf), warnings: warnings.map(findingOf) };
+  return { version, model, ...told, ...counts, suspended: [...suspended] };
 }
 
 export function findingOf({ source, line = 0, column = 0, problem }: Finding): WireFinding {

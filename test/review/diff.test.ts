@@ -249,19 +249,53 @@ test("topics that are known are named beside a pattern", async () => {
 
 const oneTenant = (settings: string) => policyOf("", { "tenants.yaml": `tenants:\n  acme: ${settings}\n` });
 test.each([
-  ["{}", "{ suspended: true }", "acme: suspended false → true", false],
-  ["{ suspended: true }", "{}", "acme: suspended true → false", true],
-  ["{}", "{ ca: a.crt }", "acme: ca any → a.crt", false],
-  ["{ ca: a.crt }", "{}", "acme: ca a.crt → any", true],
-  ["{ ca: [b.crt, a.crt] }", "{ ca: b.crt }", "acme: ca a.crt, b.crt → b.crt", false],
-  ["{ ca: a.crt }", "{ ca: [b.crt, a.crt] }", "acme: ca a.crt → a.crt, b.crt", true],
-  ["{ ca: a.crt }", "{ ca: b.crt }", "acme: ca a.crt → b.crt", true],
-])("from %s to %s is told as a change of who is let in: %s", async (before, after, words, widens) => {
+  ["{}", "{ suspended: true }", "acme: suspended false → true", "narrows: acme is suspended"],
+  ["{ suspended: true }", "{}", "acme: suspended true → false", "widens: acme is no longer suspended"],
+  ["{}", "{ ca: a.crt }", "acme: ca any → a.crt", "narrows: acme is bound to fewer authorities"],
+  ["{ ca: a.crt }", "{}", "acme: ca a.crt → any", "widens: acme is bound to no authority any more"],
+  [
+    "{ ca: [b.crt, a.crt] }",
+    "{ ca: b.crt }",
+    "acme: ca a.crt, b.crt → b.crt",
+    "narrows: acme is bound to fewer authorities",
+  ],
+  [
+    "{ ca: a.crt }",
+    "{ ca: [b.crt, a.crt] }",
+    "acme: ca a.crt → a.crt, b.crt",
+    "widens: acme is bound to other authorities",
+  ],
+  ["{ ca: a.crt }", "{ ca: b.crt }", "acme: ca a.crt → b.crt", "widens: acme is bound to other authorities"],
+])("from %s to %s is told as a change of who is let in: %s", async (before, after, words, verdict) => {
   const diff = await diffPolicies(await oneTenant(before), await oneTenant(after));
-  expect(diff).toMatchObject({ widens, textOnly: [], changes: [] });
+  expect(diff).toMatchObject({ widens: verdict.startsWith("widens"), textOnly: [], changes: [] });
   expect(diffAsText(diff)).toMatch(`Tenants\n  ${words}\n`);
-  const verdict = widens ? /: access widens: of some tenant more/ : /: access narrows: of some tenant fewer/;
-  expect(diffAsText(diff)).toMatch(verdict);
+  expect(diffAsText(diff)).toContain(`: access ${verdict}\n`);
+});
+
+test("a suspension takes from every principal of its tenant, beside what the rules take and give", async () => {
+  const allowed = lines("p, acme/a, acme, orders, produce, allow", "p, globex/b, acme, orders, consume, allow");
+  const older = await policyOf("old", { "policy.csv": allowed });
+  const suspended = "tenants:\n  acme: { suspended: true }\n  globex: {}\n";
+  const newer = await policyOf("new", { "policy.csv": "", "tenants.yaml": suspended });
+  const [narrower, wider] = [
+    diffAsText(await diffPolicies(older, newer)),
+    diffAsText(await diffPolicies(newer, older)),
+  ];
+  expect(narrower).toContain("Who loses access\n  - every principal of acme: all that rules allow it\n  - ");
+  expect(narrower).toContain(": access narrows: acme is suspended; 2 principals lose access, nobody gains\n");
+  expect(wider).toContain("Who gains access\n  + every principal of acme: all that rules allow it\n  + ");
+  expect(wider).toContain(": access widens: acme is no longer suspended; 2 principals gain, nobody loses\n");
+});
+
+test("a tenant that is declared anew takes nothing from anybody, however it is declared", async () => {
+  const older = await policyOf("old", {});
+  const newer = await policyOf("new", {
+    "tenants.yaml": "tenants:\n  acme: {}\n  globex: {}\n  initech: { suspended: true, ca: a.crt }\n",
+  });
+  const diff = await diffPolicies(older, newer);
+  expect(diff.widens).toBe(false);
+  expect(diffAsText(diff)).toContain(": no change in effect: nobody gains or loses access\n");
 });
 
 test("the order of a tenant's authorities is no change", async () => {

@@ -20,6 +20,10 @@ export interface ValidateResponse {
    * "tenants", or "simple" for Casbin's three columns.
    */
   'model'?: (string);
+  /**
+   * Tenants of which no client gets in.
+   */
+  'suspended'?: (string)[];
 }
 
 export interface ValidateResponseOutput {
@@ -40,4 +44,8 @@ export interface ValidateResponseOutput {
    * "tenants", or "simple" for Casbin's three columns.
    */
   'model': (string);
+  /**
+   * Tenants of which no client gets in.
+   */
+  'suspended': (string)[];
 }

@@ -114,7 +114,9 @@ async function tryOutside(options: OutsideOptions): Promise<MatrixReport> {
     return await runMatrixOutside(options);
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    throw new CallFailure(error, formatAddress(options.address), { hasBegun: false });
+    const { ca, clients } = options.certificates;
+    const files = { ca, cert: join(clients, "TENANT", "NAME.crt") };
+    throw new CallFailure(error, formatAddress(options.address), { hasBegun: false }, files);
   }
 }
 

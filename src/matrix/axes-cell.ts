@@ -150,7 +150,8 @@ export class AxesCell implements Disposable {
       ...problemsIn(cell, expected, this.#errand, facts),
       ...wrongRecords(cell, expected, this.#errand, records),
     ];
-    return { cell, expected, problems, said: saidOf(facts), counters: this.counters() };
+    // The same may be wrong with both of its connections.
+    return { cell, expected, problems: [...new Set(problems)], said: saidOf(facts), counters: this.counters() };
   }
 
   [Symbol.dispose](): void {

@@ -207,7 +207,8 @@ const changes: Readonly<Partial<Record<Cell["action"]["proof"], string>>> = {
 };
 
 function inWords(end: CallEnd | SeenEnd): string {
-  return typeof end === "string" ? `"${end}"` : `${end.status} ${end.reason}`.trim();
+  if (typeof end === "string") return `"${end}"`;
+  return end.reason === end.status ? end.status : `${end.status} ${end.reason}`.trim();
 }
 
 function inList(topics: readonly string[]): string {

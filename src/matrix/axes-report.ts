@@ -21,6 +21,8 @@ export interface AxisValue {
   readonly differing: number;
   /** What is wrong with the first of them, in words. */
   readonly firstDifference?: string;
+  /** How long they took. Only moments are tried one after the other. */
+  readonly seconds?: number;
 }
 
 /** One way of being refused. */
@@ -44,6 +46,7 @@ export interface AxesReport {
   readonly all: number;
   readonly tried: number;
   readonly differing: number;
+  readonly seconds: number;
   readonly axes: {
     readonly credential: readonly AxisValue[];
     readonly action: readonly AxisValue[];
@@ -64,6 +67,7 @@ interface Counted {
   readonly came: Partial<Record<Outcome, number>>;
   differing: number;
   firstDifference?: string;
+  seconds?: number;
 }
 
 export class AxesTally {
@@ -77,6 +81,9 @@ export class AxesTally {
   readonly #differences: string[] = [];
   #tried = 0;
   #differing = 0;
+  #seconds = 0;
+  /** When the last one was told, in milliseconds of `performance.now`. */
+  #lastMs = performance.now();
 
   readonly add = (tried: TriedAxesCell): void => {
     const { cell, expected, problems } = tried;
@@ -94,6 +101,7 @@ export class AxesTally {
       counted.firstDifference ??= words;
     }
     this.#addRefusal(tried);
+    this.#addTime(this.#axes.moment.get(cell.moment.name)!);
   };
 
   /** @param all combinations that there are */
@@ -104,6 +112,7 @@ export class AxesTally {
       all,
       tried: this.#tried,
       differing: this.#differing,
+      seconds: this.#seconds,
       axes: {
         credential: valuesOf(credential),
         action: valuesOf(action),
@@ -118,6 +127,14 @@ export class AxesTally {
       ),
       differences: this.#differences,
     };
+  }
+
+  #addTime(counted: Counted): void {
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.#lastMs) / 1000;
+    this.#lastMs = nowMs;
+    this.#seconds += seconds;
+    counted.seconds = (counted.seconds ?? 0) + seconds;
   }
 
   #addRefusal({ expected, said, counters: [counter = ""], problems }: TriedAxesCell): void {

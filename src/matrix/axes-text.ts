@@ -12,6 +12,27 @@ export const axisTitles = {
   moment: "When",
 } as const;
 
+/** What became of calls, for who never saw the heads of these columns. */
+export const outcomeWords: Readonly<Record<Outcome, string>> = {
+  done: "the call did what it is for",
+  "left out": "a list was given, without what its caller may not see",
+  port: "nobody listens any more",
+  TLS: "refused by OpenSSL in the handshake",
+  identity:
+    "refused for what the certificate says or rests on, before HTTP/2; a call that was open by then ended with UNAUTHENTICATED",
+  request: "refused before the policy is asked: no topic can have that name, or only the server writes there",
+  policy: "refused by the policy",
+  store: "allowed, and could not be done, such as to read a topic that is missing",
+  drain: "ended because the server is stopping",
+};
+
+/** The same of the other columns. */
+export const columnWords = {
+  cells: "combinations that were tried, of what a caller shows, what it asks for, of which topic, and when",
+  status: "what the caller was answered, as gRPC calls it; cut off: its connection was ended without an answer",
+  word: "why, as it is counted and as programs are told",
+} as const;
+
 /** For a terminal: of each axis what came of each of its values, how refusals look, and what is not as it must be. */
 export function axesAsText(report: AxesReport, paint: Paint): string[] {
   const { axes, refusals, differences } = report;
@@ -19,6 +40,8 @@ export function axesAsText(report: AxesReport, paint: Paint): string[] {
     ...Object.entries(axisTitles).flatMap(([axis, title]) => valuesOf(title, axes[axis as keyof typeof axes], paint)),
     paint("head", "How refusals look"),
     ...refusalTable(refusals, paint),
+    "",
+    ...Object.entries({ ...columnWords, ...outcomeWords }).map(([head, words]) => paint("quiet", `${head}: ${words}`)),
     "",
     ...differences.slice(0, most.differences).map((text) => paint("bad", text)),
     ...(differences.length > most.differences ? [`and ${report.differing - most.differences} more`] : []),

@@ -5,6 +5,7 @@ import { type Paint, topicGrid } from "../review/index.js";
 import { axesAsText } from "./axes-text.js";
 import { differs } from "./differences.js";
 import { legendOutside, placeOf, remarks } from "./outside-text.js";
+import { provenanceInWords } from "./provenance.js";
 import type { MatrixReport } from "./run.js";
 import type { TriedCell } from "./try-cell.js";
 
@@ -35,6 +36,7 @@ export function formatReport(report: MatrixReport, paint: Paint): string {
     ),
     ...(differences.length === 0 ? [] : [""]),
     ...(axes === undefined ? [paint("quiet", axesNotTried(report))] : [...axesAsText(axes, paint), ""]),
+    paint("quiet", provenanceInWords(report.by, report.madeMs)),
     summaryOf(report),
   ];
   return lines.map((line) => `${line.trimEnd()}\n`).join("");

@@ -13,6 +13,7 @@ import { inLanes } from "./lanes.js";
 import { type InForce, LivePolicy } from "./live-policy.js";
 import { LiveServer } from "./live-server.js";
 import { NoAnswer, Patience, probeCell } from "./probe-cell.js";
+import { provenance } from "./provenance.js";
 import type { MatrixReport } from "./run.js";
 import { type TriedCell, judgedByPolicy, untried } from "./try-cell.js";
 
@@ -86,6 +87,7 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
     calls: server.calls,
     seconds: (performance.now() - started) / 1000,
     madeMs: Date.now(),
+    by: provenance(),
   };
 }
 

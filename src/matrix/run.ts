@@ -15,6 +15,7 @@ import { inLanes } from "./lanes.js";
 import type { Outside } from "./outside-text.js";
 import { type Outsider, tryOutsiders } from "./outsiders.js";
 import { isOnTheWire, planLanes } from "./plan.js";
+import { type Provenance, provenance } from "./provenance.js";
 import { type ServerFiles, Stage } from "./stage.js";
 import { Marks } from "./sweep.js";
 import { TopicView } from "./topic-view.js";
@@ -59,6 +60,7 @@ export interface MatrixReport {
   readonly seconds: number;
   /** When it was done, in milliseconds since 1970. */
   readonly madeMs: number;
+  readonly by: Provenance;
 }
 
 /**
@@ -99,6 +101,7 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     calls: stage.log.calls,
     seconds: (performance.now() - started) / 1000,
     madeMs: Date.now(),
+    by: provenance(),
   };
 }
 

@@ -1,9 +1,9 @@
-import { createHash } from "node:crypto";
 import { type Action, actions } from "../authz/index.js";
 import { groupedBy } from "./grouped.js";
 import { type FittingRule, type RoleLine, wayInWords } from "./lines.js";
 import type { Permission, Review } from "./permissions.js";
-import { filterScript, pageStyle } from "./html-parts.js";
+import { filterScript } from "./html-parts.js";
+import { escaped, pageOf, timeOf } from "./page.js";
 import { cutOffInWords, notesOn, titleOf } from "./review-words.js";
 
 /** Where a page's answers are from. */
@@ -22,33 +22,17 @@ export function formatHtml(review: Review, { source, madeMs }: PageOrigin): stri
   const { scope, permissions, policyVersion, suspended } = review;
   const shown = actions.filter((action) => scope.action === undefined || scope.action === action);
   const tenants = groupedBy(permissions, ({ tenant }) => tenant);
-  const made = new Date(madeMs).toISOString().replace(/\.\d+Z$/, "Z");
   const cutOff = cutOffInWords(review);
-  const title = escaped(titleOf(scope));
   const notes = notesOn(review)
     .map((note) => `<p>${escaped(note)}</p>\n`)
     .join("");
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ${hashOf(pageStyle)}; script-src ${hashOf(filterScript)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title}</title>
-<style>${pageStyle}</style>
-</head>
-<body>
-<header>
-<h1>${title}</h1>
-<p>By the policy of ${escaped(source)}, version <code>${escaped(policyVersion)}</code>, as it was on <time datetime="${made}">${made.replace("T", " ").replace("Z", " UTC")}</time>: ${countOf(permissions)}.</p>
-${cutOff === undefined ? "" : `<p class="cut">${escaped(cutOff)}</p>\n`}${notes}${legend}
-</header>
-<main>
-${permissions.length === 0 ? `<p>Nobody may${suspended === undefined ? ", by any rule" : ""}.</p>\n` : ""}${[...tenants].map(([tenant, each]) => section(tenant, each, shown)).join("")}${rulesNamed(permissions)}</main>
-<script>${filterScript}</script>
-</body>
-</html>
-`;
+  return pageOf({
+    title: titleOf(scope),
+    header: `<p>By the policy of ${escaped(source)}, version <code>${escaped(policyVersion)}</code>, as it was on ${timeOf(madeMs)}: ${countOf(permissions)}.</p>
+${cutOff === undefined ? "" : `<p class="cut">${escaped(cutOff)}</p>\n`}${notes}${legend}`,
+    main: `${permissions.length === 0 ? `<p>Nobody may${suspended === undefined ? ", by any rule" : ""}.</p>\n` : ""}${[...tenants].map(([tenant, each]) => section(tenant, each, shown)).join("")}${rulesNamed(permissions)}`,
+    script: filterScript,
+  });
 }
 
 const legend = `<ul class="legend">
@@ -140,22 +124,4 @@ function rulesNamed(permissions: readonly Permission[]): string {
 ${listed.join("")}</ul>
 </section>
 `;
-}
-
-/** As a Content-Security-Policy names what is inline. */
-export function hashOf(content: string): string {
-  return `'sha256-${createHash("sha256").update(content).digest("base64")}'`;
-}
-
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** As text, and as the value of a quoted attribute. */
-export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (sign) => entities[sign]!);
 }

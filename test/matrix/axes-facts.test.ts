@@ -91,7 +91,7 @@ describe("a refusal", () => {
 
   test("that was a success after all is found out", () => {
     const facts = refused({ ending: { status: "OK", reason: "", details: "" }, messages: [Buffer.from(preparedText)] });
-    expect(told(cell, facts)[0]).toBe('came to "done" and not PERMISSION_DENIED PERMISSION_DENIED');
+    expect(told(cell, facts)[0]).toBe('came to "done" and not PERMISSION_DENIED');
   });
 });
 
@@ -143,7 +143,7 @@ describe("who is turned away", () => {
       { knocks: [{ due, seen: { word: "no_name", said: "CN" }, isSpokenTo: true }] },
       "was spoken to in HTTP although he was turned away",
     ],
-    ["answered", { ending: refusal }, "came to PERMISSION_DENIED PERMISSION_DENIED (no) and not cut off"],
+    ["answered", { ending: refusal }, "came to PERMISSION_DENIED (no) and not cut off"],
     [
       "counted among the calls",
       { lines: [{ level: 30, code: "OK" }] },

@@ -18,6 +18,7 @@ const axes: AxesReport = {
   all: 100,
   tried: 5,
   differing: 1,
+  seconds: 0.75,
   axes: {
     credential: [
       value,
@@ -25,7 +26,7 @@ const axes: AxesReport = {
     ],
     action: [value],
     resource: [value],
-    moment: [value],
+    moment: [{ ...value, seconds: 0.75 }],
   },
   refusals: [
     {
@@ -60,12 +61,13 @@ const report: MatrixReport = {
   calls: 1,
   seconds: 1.25,
   madeMs: Date.UTC(2026, 10, 22, 12),
+  by: { aclogVersion: "9.8.7", host: "there.example", runtime: "Node 20" },
 };
 
 test("the page says when, of which policy, what was tried, what came of it and how refusals looked, and brings all it needs", () => {
   const page = matrixAsHtml(report);
   expect(page).toContain("2026-11-22 12:00:00 UTC");
-  expect(page).toContain("0123456789ab");
+  for (const text of ["0123456789ab", "aclog 9.8.7 on there.example (Node 20)"]) expect(page).toContain(text);
   expect(page).toContain("Not everything came out as it must.");
   expect(page).toContain("no rule allows &lt;it&gt;");
   expect(page).toContain("&lt;nobody&gt;");
@@ -74,6 +76,11 @@ test("the page says when, of which policy, what was tried, what came of it and h
     expect(page).toContain(text);
   }
   expect(page).not.toMatch(/<script|<link|<img|https?:|<nobody>/);
+  expect(page).not.toContain('<th scope="col"></th>');
+  // Whatever a head is called by aclog itself is explained.
+  for (const head of ["cells", "done", "layer", "status", "word", "what went up", "counted as"]) {
+    expect(page).toContain(`<li><b>${head}</b> `);
+  }
 });
 
 test("a page of a run that only tried the policy says that the rest was not", () => {
@@ -82,17 +89,38 @@ test("a page of a run that only tried the policy says that the rest was not", ()
 
 test("for CI, each row, each outsider and each value of each axis is a test case", () => {
   const xml = matrixAsJunit(report);
-  expect(xml).toContain('<testsuites tests="9" failures="4" errors="0" skipped="0" time="1.250">');
+  expect(xml).toContain('<testsuites name="aclog matrix" tests="9" failures="4" errors="0" time="1.250">');
+  expect(xml).toContain('<testcase name="line 7: acme/nobody, deny" classname="policy/matrix.csv" time="0.000">');
   expect(xml).toContain(
-    '<testcase name="line 7: acme/nobody, deny" classname="policy/matrix.csv" file="policy/matrix.csv" line="7">',
+    '<testsuite name="policy/matrix.csv" id="0" file="policy/matrix.csv" hostname="there.example" timestamp="2026-11-22T12:00:00"',
   );
+  expect(xml).toContain('<property name="aclog version" value="9.8.7"/>');
   expect(xml).toContain(
     '<failure message="acme/nobody consume acme/orders: expected deny, got allow" type="difference"/>',
   );
-  expect(xml).toContain('<testcase name="plain text" classname="who must not get in"/>');
+  expect(xml).toContain('<testcase name="plain text" classname="who must not get in" time="0.000"/>');
   expect(xml).toContain(
-    '<testcase name="&lt;nobody&gt;" classname="who must not get in"><failure message="Produce answered"',
+    '<testcase name="&lt;nobody&gt;" classname="who must not get in" time="0.000"><failure message="Produce answered"',
   );
   expect(xml).toContain('message="1 of 1 cells, such as was let in as acme/x"');
   expect(xml).toContain('message="the server reported an error: broken"');
+});
+
+test("in a report for CI, the suites' counts and times are those of their cases, and their sums those of the whole", () => {
+  const xml = matrixAsJunit(report);
+  const numbersIn = (tag: string): { tests: number; failures: number; time: number } => {
+    const read = (name: string): number => Number(new RegExp(` ${name}="([\\d.]+)"`).exec(tag)![1]);
+    return { tests: read("tests"), failures: read("failures"), time: read("time") };
+  };
+  const sum = { tests: 0, failures: 0, time: 0 };
+  for (const [suite, head = ""] of xml.matchAll(/(<testsuite [^>]*>)[^]*?<\/testsuite>/g)) {
+    const { tests, failures, time } = numbersIn(head);
+    expect(suite.match(/<testcase /g)).toHaveLength(tests);
+    expect(suite.match(/<failure /g) ?? []).toHaveLength(failures);
+    sum.tests += tests;
+    sum.failures += failures;
+    sum.time += time;
+  }
+  expect(numbersIn(/<testsuites [^>]*>/.exec(xml)![0])).toEqual(sum);
+  expect(xml).toContain('<testcase name="valid" classname="When" time="0.750"/>');
 });

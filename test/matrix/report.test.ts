@@ -32,6 +32,7 @@ function reportOf(changes: Partial<MatrixReport>): MatrixReport {
     calls: 0,
     seconds: 1.25,
     madeMs: Date.UTC(2026, 10, 22, 12),
+    by: { aclogVersion: "9.8.7", host: "there.example", runtime: "Node 20" },
     ...changes,
   };
 }

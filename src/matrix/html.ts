@@ -16,11 +16,11 @@ const maxRows = 5_000;
  * and how, what came of it, and what every refusal looked like.
  */
 export function matrixAsHtml(report: MatrixReport): string {
-  const { policyVersion, madeMs, matrix, ok, axes, outside, by } = report;
+  const { madeMs, matrix, ok, axes, outside, by } = report;
   const verdict = ok ? "Everything came out as it must." : "Not everything came out as it must.";
   return pageOf({
     title: `Secured test matrix of ${matrix}`,
-    header: `<p>${escaped(provenanceInWords(by, madeMs))}. Policy version <code>${escaped(policyVersion)}</code>.</p>
+    header: `<p>${escaped(provenanceInWords(by, madeMs))}.</p>
 <p class="${ok ? "allow" : "cut"}">${verdict} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? axesNotTried(report) : summaryOfAxes(axes))}.</p>
 ${introduction}
 ${outside === undefined ? howItself : `<p>${escaped(placeOf(outside))}. ${escaped(fromOutside)}</p>`}
@@ -119,7 +119,7 @@ function outsidersOf({ outsiders, hasAuthority, outside }: MatrixReport): string
   return section("Who must not get in", `${outside ? "" : words}${table(heads, rows, rows.length)}${note}`);
 }
 
-function axesOf({ axes, refusals }: AxesReport): string {
+function axesOf({ isFull, axes, refusals }: AxesReport): string {
   const words = {
     cells: columnWords.cells,
     ...outcomeWords,
@@ -131,7 +131,7 @@ against each other. Each of the next four tables has all cells, by one of these;
     const { value, remark } = axisHeads[axis as keyof typeof axes];
     return section(title, axisTable(value, remark, axes[axis as keyof typeof axes]));
   });
-  return `${section("Every pair of values", `${how}${explained(words)}`)}${tables.join("")}${section("How refusals look", refusalTable(refusals))}`;
+  return `${section(isFull ? "Every combination" : "Every pair of values", `${how}${explained(words)}`)}${tables.join("")}${section("How refusals look", refusalTable(refusals))}`;
 }
 
 /** What stands at the left of each axis' table; what else there is to say of its values, if there is anything. */

@@ -13,6 +13,7 @@ export interface Difference {
 /**
  * @param strays cells that were refused and whose records were found all the same, with the topic that has them
  * @param serverErrors what the server itself called an error meanwhile
+ * @param files how the policy beside the matrix is called, where the server may have another one
  */
 export function differencesIn(
   source: string,
@@ -20,11 +21,12 @@ export function differencesIn(
   outsiders: readonly Outsider[],
   strays: ReadonlyMap<StatedCase, string>,
   serverErrors: readonly string[],
+  files = "the policy",
 ): readonly Difference[] {
   const ofRows = cells.flatMap((tried) => {
     const stray = strays.get(tried.cell);
     return tried.cell.rows.flatMap(({ line, expected }) => {
-      const problem = tried.untried === undefined ? problemWith(tried, expected, stray) : undefined;
+      const problem = tried.untried === undefined ? problemWith(tried, expected, stray, files) : undefined;
       return problem === undefined ? [] : [{ source, line, problem }];
     });
   });
@@ -56,12 +58,17 @@ function untriedRows(source: string, cells: readonly TriedCell[]): readonly (Dif
   });
 }
 
-function problemWith(tried: TriedCell, expected: "allow" | "deny", stray: string | undefined): string | undefined {
+function problemWith(
+  tried: TriedCell,
+  expected: "allow" | "deny",
+  stray: string | undefined,
+  files: string,
+): string | undefined {
   if (tried.got === expected && stray === undefined) return undefined;
   const { principal, action, tenant, topic, decision, why } = tried.cell;
   const asked = `${principal} ${action} ${tenant}/${topic}: expected ${expected}`;
   if (tried.got === expected) return `${asked}, and it was refused, but what was sent is stored in ${stray!}`;
-  const policy = `the policy says ${decision} (${why})`;
+  const policy = `${files} says ${decision} (${why})`;
   return `${asked}, got ${describe(tried)}; ${policy}`;
 }
 

@@ -24,10 +24,10 @@ export const fromOutside = remarks.join(" ");
 export const legendOutside =
   "✓ allowed   ✗ refused   · not stated   (✓) no call asks it without effect: asked of the policy there   ! not as stated";
 
-/** Where, and what is in force there. */
-export function placeOf({ address, policyVersion, askedBy }: Outside): string {
-  if (policyVersion === undefined) return `Server at ${address}; which policy is in force there was not told`;
-  return `Server at ${address}, policy version ${policyVersion} (as ${askedBy ?? ""} was told)`;
+/** Where, what is in force there, and how the calls are known there. */
+export function placeOf({ address, policyVersion, askedBy, requestIds }: Outside): string {
+  const version = policyVersion === undefined ? "not told" : `${policyVersion} (as ${askedBy ?? ""} was told)`;
+  return `Server at ${address}, policy version ${version}, request ids ${requestIds}*`;
 }
 
 /** For a report in JUnit. */

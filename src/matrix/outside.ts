@@ -65,7 +65,7 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
   const after = await inForce(policy);
 
   const differences = [
-    ...differencesIn(matrix.source, cells, outsiders, new Map(), []),
+    ...differencesIn(matrix.source, cells, outsiders, new Map(), [], "the policy here"),
     ...drift(matrix, server.address, before, after),
   ];
   return {

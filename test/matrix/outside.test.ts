@@ -102,7 +102,7 @@ async function otherPolicy(node: TestNode, texts: PolicyTexts): Promise<string> 
 }
 
 function told({ differences }: MatrixReport): string[] {
-  return differences.map(({ line, problem }) => `${line ?? "-"}: ${problem.replace(/; the policy says .*$/, "")}`);
+  return differences.map(({ line, problem }) => `${line ?? "-"}: ${problem.replace(/; the policy here says .*$/, "")}`);
 }
 
 const everyone = ["acme/root", "acme/billing", "ops/root"];
@@ -192,6 +192,7 @@ describe("a server that does as its policy says", () => {
       expect(text).toContain(address);
       expect(text).toContain("Seen from outside");
       expect(text).toContain("was not looked at");
+      expect(text).toContain(outside!.requestIds);
       expect(text.split(policyVersion).length).toBeGreaterThan(2);
     }
   });

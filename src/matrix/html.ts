@@ -24,7 +24,7 @@ export function matrixAsHtml(report: MatrixReport): string {
 <p class="${ok ? "allow" : "cut"}">${verdict} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? axesNotTried(report) : summaryOfAxes(axes))}.</p>
 ${introduction}
 ${outside === undefined ? howItself : `<p>${escaped(placeOf(outside))}. ${escaped(fromOutside)}</p>`}
-${legend}`,
+${legendOf(report)}`,
     main: `${differencesOf(report)}${gridsOf(report)}${refusedRows(report)}${outsidersOf(report)}${axes === undefined ? "" : axesOf(axes)}`,
   });
 }
@@ -36,8 +36,9 @@ delete it, or administer it (<code>admin</code>).</p>`;
 const howItself = `<p>Everything was tried on the wire, against a server of its own with this policy, and its data, log and counters were looked into
 afterwards: a refusal counts as one if the caller was told so, the log says so, the counter went up, and not a byte was stored or delivered.</p>`;
 
-const legend = `<ul class="legend">
-<li><span class="allow">✓</span> allowed, and done
+// From outside it only shows that a call would be done.
+const legendOf = ({ outside }: MatrixReport): string => `<ul class="legend">
+<li><span class="allow">✓</span> ${outside === undefined ? "allowed, and done" : "allowed"}
 <li><span>✗</span> refused
 <li><span>(✓)</span> no call does it, or none without effect where others are served: asked of the policy alone
 <li><span class="none">·</span> not stated, or none

@@ -187,6 +187,7 @@ describe("a server that does as its policy says", () => {
     const line = await node.log.until(({ requestId }) => String(requestId).startsWith(outside!.requestIds));
     expect(line).toBeDefined();
 
+    expect(matrixAsHtml(report)).not.toContain("and done");
     const texts = [formatReport(report, (_kind, text) => text), matrixAsHtml(report), matrixAsJunit(report)];
     for (const text of [...texts, JSON.stringify(reportObject(report))]) {
       expect(text).toContain(address);

@@ -139,11 +139,7 @@ export class MintedAuthority {
       const { serial, reason, extensions: others = [] } = Buffer.isBuffer(each) ? { serial: each } : each;
       const reasons = reason === undefined ? [] : [extension("2.5.29.21", der(0x0a, Buffer.from([reason])))];
       const all = [...reasons, ...others];
-      return derSequence(
-        der(derTag.integer, serial),
-        revokedAt,
-        ...(all.length === 0 ? [] : [derSequence(...all)]),
-      );
+      return derSequence(der(derTag.integer, serial), revokedAt, ...(all.length === 0 ? [] : [derSequence(...all)]));
     });
     const all = [
       ...(number === undefined ? [] : [extension("2.5.29.20", der(derTag.integer, Buffer.from([number])))]),

@@ -1,20 +1,15 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { Authority } from "../identity/index.js";
+import { Stretches } from "../stretches.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
-
-/** How long certificates are read at a time, in milliseconds, before everyone else has a turn. */
-const sliceMs = 5;
 
 /** All authorities of a file. @throws Unusable when one of them is none, or all have expired */
 export async function readAuthorities(source: string, pem: Buffer): Promise<readonly Authority[]> {
   const authorities: Authority[] = [];
-  let until = performance.now() + sliceMs;
+  const stretches = new Stretches();
   for (const der of await blocksOf(source, pem)) {
     authorities.push(authorityOf(source, der));
-    if (performance.now() < until) continue;
-    await nextTurn();
-    until = performance.now() + sliceMs;
+    await stretches.step();
   }
   // One of several may have ended: beside its successor it does no harm.
   const now = Date.now();

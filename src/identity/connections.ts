@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TLSSocket } from "node:tls";
 import { QuotaExceeded, ShuttingDown, Unauthenticated } from "../errors.js";
 import type { Principal } from "../names.js";
+import { Stretches } from "../stretches.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { type Connection, type Judging, LiveConnection } from "./connection.js";
 import { ExpiryTimer } from "./expiry-timer.js";
@@ -19,8 +19,6 @@ export interface ConnectionInfo {
 const overLimitMs = 1_500;
 /** How many of them a tenant may have at a time. */
 const maxOverLimit = 16;
-/** How long connections are judged and told at a time, in milliseconds, before everyone else's calls have their turn. */
-const sliceMs = 5;
 
 interface ConnectionsOptions {
   /** Asked at each admission, as `limitsOf` is, so both may follow what changes. */
@@ -133,7 +131,7 @@ export class Connections implements AsyncDisposable {
    */
   async judgeAgain(): Promise<void> {
     this.#judging.round++;
-    await this.#inSlices([...this.#live.values()], (connection) => connection.whyEnded());
+    await this.#inStretches([...this.#live.values()], (connection) => connection.whyEnded());
   }
 
   [Symbol.iterator](): IterableIterator<Connection> {
@@ -172,24 +170,23 @@ export class Connections implements AsyncDisposable {
   /** When the next certificate ends; undefined if there is none. */
   #lookForExpired(nowMs: number): number | undefined {
     const ends = (connection: Connection): boolean => connection.identity.endsMs <= nowMs;
-    void this.#inSlices([...this.#live.values()].filter(ends), (connection) => connection.judge());
+    void this.#inStretches([...this.#live.values()].filter(ends), (connection) => connection.judge());
     let next: number | undefined;
     for (const connection of this) if (!ends(connection)) next = Math.min(next ?? Infinity, connection.identity.endsMs);
     return next;
   }
 
   /** Tells of each that is ended by it: to end its calls takes longer than to judge it. Of a few, all is done when it returns. */
-  async #inSlices(
+  async #inStretches(
     connections: readonly LiveConnection[],
     judge: (connection: LiveConnection) => unknown,
   ): Promise<void> {
-    let until = performance.now() + sliceMs;
+    const stretches = new Stretches();
     for (const connection of connections) {
       judge(connection);
       this.#tell();
-      if (performance.now() < until) continue;
-      await nextTurn();
-      until = performance.now() + sliceMs;
+      const turn = stretches.step();
+      if (turn !== undefined) await turn;
     }
   }
 

@@ -1,10 +1,10 @@
 import { type KeyObject, constants, verify } from "node:crypto";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { promisify } from "node:util";
 import { type Hash, readSignatureAlgorithm } from "./algorithms.js";
 import { DerError, DerReader, decodeBoolean, decodeCount, decodeInteger, decodeTime, tags } from "./der.js";
 import { formatName, readName } from "./distinguished-name.js";
 import { type Extension, readExtensions } from "./extensions.js";
+import { Stretches } from "../stretches.js";
 
 /** The bytes are no list that could be used, and the message says why. */
 export class RevocationListError extends Error {
@@ -16,9 +16,6 @@ export class RevocationListError extends Error {
 
 /** Some 800,000 entries; it is all held in memory. */
 export const maxListBytes = 32 * 1024 * 1024;
-
-/** How long entries are read at a time, in milliseconds, before everyone else has a turn. */
-const sliceMs = 5;
 
 /** What an authority has said to be revoked (RFC 5280, 5): read, and believed only where `isSignedBy` says so. */
 export interface RevocationList {
@@ -80,7 +77,7 @@ const scopeOid = "2.5.29.28";
 const authorityKeyOid = "2.5.29.35";
 
 /**
- * Reads one list, in DER, in slices. Its signature is not looked at.
+ * Reads one list, in DER, in stretches. Its signature is not looked at.
  * @throws RevocationListError when it is not exactly one list, or one whose meaning is not known here: with an unknown
  *   critical extension, with entries of several issuers, or with changes alone
  */
@@ -147,7 +144,7 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
   if (content === undefined) return entries;
   const list = new DerReader(content);
   const known = new Map<string, string>();
-  let until = performance.now() + sliceMs;
+  const stretches = new Stretches();
   for (let count = 1; !list.atEnd; count++) {
     const entry = list.enter(tags.sequence, "an entry");
     const serial = decodeInteger(entry.expect(tags.integer, "an entry's serial number"));
@@ -159,10 +156,8 @@ async function readEntries(content: Buffer | undefined): Promise<ReadonlyMap<str
     if (known.size < maxKnown) known.set(key, reason);
     // The same number twice: what takes one entry off the list does not take the other off.
     if (reason !== removeFromCrl) entries.set(serial, reason);
-    if (count % 64 === 0 && performance.now() >= until) {
-      await nextTurn();
-      until = performance.now() + sliceMs;
-    }
+    const turn = count % 64 === 0 ? stretches.step() : undefined;
+    if (turn !== undefined) await turn;
   }
   return entries;
 }

@@ -448,8 +448,8 @@ describe("judged again, a connection", () => {
     let judged = 0;
     listener.judge = () => {
       judged++;
-      // Longer than a slice.
-      for (const until = performance.now() + 6; performance.now() < until;);
+      // Longer than a stretch.
+      for (const until = performance.now() + 26; performance.now() < until;);
       return revoked();
     };
     const connections = [...listener.connections];
@@ -476,8 +476,8 @@ describe("judged again, a connection", () => {
     let told = 0;
     listener.connections.onEnded(() => {
       told++;
-      // Longer than a slice.
-      for (const until = performance.now() + 6; performance.now() < until;);
+      // Longer than a stretch.
+      for (const until = performance.now() + 26; performance.now() < until;);
     });
     listener.judge = revoked;
     const toldByTurn: number[] = [];

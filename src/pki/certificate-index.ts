@@ -33,7 +33,7 @@ export async function readIndex(directory: string): Promise<IndexEntry[]> {
     throw error;
   });
   const findings: Finding[] = [];
-  const entries = text.split("\n").flatMap((line, index) => {
+  const entries = text.split(/\r?\n/).flatMap((line, index) => {
     if (line === "" || line.startsWith("#")) return [];
     const entry = entryIn(line);
     if (entry === undefined) findings.push({ source: path, line: index + 1, problem: "is not a line of this index" });

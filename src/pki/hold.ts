@@ -30,7 +30,9 @@ async function locked(lock: FileHandle, directory: string): Promise<void> {
   const until = performance.now() + patienceMs;
   while (!tryLock(lock.fd)) {
     if (performance.now() > until) {
-      throw new OperatorError(`another aclog has been making certificates in ${directory} for half a minute`);
+      throw new OperatorError(
+        `other runs of aclog have been changing what is in ${directory} for half a minute; nothing was done: try again when they are through`,
+      );
     }
     await setTimeout(lookAgainMs);
   }

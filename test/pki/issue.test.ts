@@ -35,6 +35,15 @@ test("a request brings nothing but its key: who it is for and what for, the auth
   });
 });
 
+test("an index that an editor has saved with other line ends says the same, and is written as before", async () => {
+  await using folder = await CertificateFolder.make();
+  await folder.issue("acme/shop");
+  const before = (await folder.read("index.txt")).toString();
+  await folder.write("index.txt", before.replaceAll("\n", "\r\n"));
+  await folder.issue("acme/till");
+  expect((await folder.read("index.txt")).toString().startsWith(before)).toBe(true);
+});
+
 const p256 = ecKey();
 const weakRsa = generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
 const badRequests = {

@@ -37,7 +37,8 @@ async function tryOne(
     impostor(socket) ??
     heard.served ??
     (heard.isIn ? "the server speaks HTTP/2 with him" : undefined) ??
-    (heard.isOpen ? "he is neither cut off nor answered" : undefined);
+    (heard.isOpen ? "he is neither cut off nor answered" : undefined) ??
+    (await doubt(server, victim, socket, seen));
   return { refusal: problem === undefined ? `cut off${seen === undefined ? "" : `: ${seen}`}` : undefined, problem };
 }
 
@@ -49,6 +50,29 @@ function inVain({ tenant, topic }: Victim): readonly Request[] {
     [Import.path, Import.requestSerialize({ ...vain({ tenant, topic }), requestId: 1n })],
     [Delete.path, Delete.requestSerialize({ tenant, topic, group: idleGroup() })],
   ];
+}
+
+/**
+ * Why it may not have been the server that cut somebody off, but its going away or whatever stands before it; undefined when
+ * nothing speaks for that.
+ */
+async function doubt(
+  server: LiveServer,
+  victim: Victim,
+  socket: unknown,
+  seen: string | undefined,
+): Promise<string | undefined> {
+  const untold = "whether the server keeps him out cannot be told";
+  if (socket instanceof TLSSocket) {
+    // In TLS 1.3 it proves who it is before it looks at who calls, and any other version it refuses with an alert.
+    const isAlert = seen?.startsWith("ERR_SSL_") === true;
+    return socket.authorized || isAlert
+      ? undefined
+      : `${untold}: the connection was cut before it proved who it is (${seen ?? "closed"})`;
+  }
+  // In plain text it proves nothing. So right behind him somebody else has to get in.
+  const why = await server.whyNotIn(victim.keys).catch(wordsOf);
+  return why === undefined ? undefined : `${untold}: ${victim.principal} is not let in either (${why})`;
 }
 
 /** Why the other end is not the server that was asked for; undefined when nothing speaks against it. */

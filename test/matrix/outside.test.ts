@@ -17,6 +17,7 @@ import {
   reportObject,
   runMatrixOutside,
 } from "../../src/matrix/index.js";
+import { knockFromOutside } from "../../src/matrix/doorstep.js";
 import { LiveServer } from "../../src/matrix/live-server.js";
 import { Patience, probeCell } from "../../src/matrix/probe-cell.js";
 import { run } from "../cli/command.js";
@@ -362,6 +363,32 @@ describe("a server that does not", () => {
       );
     } finally {
       server.close();
+    }
+  });
+
+  test("has something before it that cuts off whoever comes, which says nothing of the server", async () => {
+    const gate = createServer((socket) => {
+      socket.on("error", () => undefined);
+      socket.once("data", () => socket.destroy());
+    });
+    await once(gate.listen(0), "listening");
+    try {
+      const { port } = gate.address() as AddressInfo;
+      const server = new LiveServer({ host: "localhost", port }, Buffer.from(node.authority.caPem));
+      const keys = node.keysOf("acme/root");
+      const victim = { principal: "acme/root", tenant: "acme", topic: "orders", keys };
+      const undeclaredTenant = "undeclared";
+      const outsiders = await knockFromOutside(server, { victim, authority: undefined, undeclaredTenant });
+      const untold = "whether the server keeps him out cannot be told";
+      const problems = outsiders.map(({ who, refusal, problem }) => {
+        expect(refusal, who).toBeUndefined();
+        return problem?.replace(/ \(.*\)$/, "");
+      });
+      const inPlainText = `${untold}: acme/root is not let in either`;
+      const overTls = `${untold}: the connection was cut before it proved who it is`;
+      expect(problems).toEqual([inPlainText, inPlainText, ...new Array<string>(5).fill(overTls)]);
+    } finally {
+      gate.close();
     }
   });
 

@@ -3,6 +3,7 @@ import { OperatorError } from "../errors.js";
 import type { Effect } from "./columns.js";
 import type { CompiledPolicy } from "./compiled-policy.js";
 import { loadPolicy } from "./load.js";
+import { type TenantStanding, defaultTenantStanding } from "../tenant-standing.js";
 import { type MatrixCase, spelledOut } from "./matrix-csv.js";
 import { PolicyFiles } from "./policy-files.js";
 
@@ -23,6 +24,8 @@ export interface StatedMatrix {
   readonly policyVersion: string;
   /** The declared tenants, sorted. */
   readonly tenants: readonly string[];
+  /** What `tenants.yaml` says of one of them but for its limits. */
+  readonly standingOf: (tenant: string) => TenantStanding;
   /** Each case once, in the order of the file. */
   readonly cases: readonly StatedCase[];
   /** What the policy says to a case, whether or not the matrix states it. */
@@ -51,6 +54,7 @@ export async function readMatrix(directory: string): Promise<StatedMatrix> {
     source: join(directory, "matrix.csv"),
     policyVersion: policy.compiled.version,
     tenants: policy.compiled.tenants,
+    standingOf: (tenant) => policy.tenants.get(tenant)?.standing ?? defaultTenantStanding,
     cases: [...cases.values()],
     decide: (asked) => decisionOn(asked, policy.compiled).decision,
   };

@@ -29,7 +29,7 @@ function rowsOf(summary: CertificateSummary): Readonly<Record<string, string>> {
   const { notBefore, notAfter, daysLeft } = summary;
   const validity = daysLeft < 0 ? "expired" : notBefore > new Date() ? "not valid yet" : `${daysLeft} days left`;
   return {
-    subject: summary.subject,
+    subject: summary.subject || "none",
     issuer: summary.issuer,
     serial: summary.serial,
     valid: `${notBefore.toISOString()} to ${notAfter.toISOString()} (${validity})`,

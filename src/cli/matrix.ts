@@ -26,6 +26,8 @@ interface MatrixFlags {
   readonly caKey?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly crl?: string;
+  readonly identity?: string;
   readonly pairs?: true;
   readonly full?: true;
   readonly junit?: string;
@@ -49,7 +51,7 @@ export function addMatrix(program: Command): void {
     .addOption(
       new Option("--address <HOST:PORT>", "the server that runs there, in place of one of its own")
         .argParser(parseServer)
-        .conflicts(["pairs", "full", "cert", "key"]),
+        .conflicts(["pairs", "full", "cert", "key", "crl", "identity"]),
     )
     .option("--certs <DIR>", "where the certificates are", parsePath, defaultCertificates)
     .option("--clients <DIR>", "TENANT/NAME.crt and .key of the clients (default: clients in --certs)", parsePath)
@@ -61,6 +63,12 @@ export function addMatrix(program: Command): void {
     .option("--ca-key <FILE>", "the authority's key, if it is here (default: ca.key in --certs)", parsePath)
     .option("--cert <FILE>", "the server's certificate (default: server.crt in --certs)", parsePath)
     .option("--key <FILE>", "the server's private key (default: server.key in --certs)", parsePath)
+    .option(
+      "--crl <PATH>",
+      "revocation lists, as the server has them: a file or a folder (default: those in --certs, unless --ca is given)",
+      parsePath,
+    )
+    .option("--identity <FILE>", "rules by which names are read from certificates, if the server has some", parsePath)
     .addOption(
       new Option(
         "--pairs",
@@ -88,7 +96,14 @@ async function matrix(flags: MatrixFlags): Promise<void> {
     ca,
     caKey: flags.caKey ?? join(certs, "ca.key"),
   };
-  const server = { ca, cert: flags.cert ?? join(certs, "server.crt"), key: flags.key ?? join(certs, "server.key") };
+  const server = {
+    ca,
+    cert: flags.cert ?? join(certs, "server.crt"),
+    key: flags.key ?? join(certs, "server.key"),
+    // As the server has it: beside authorities that nobody has named.
+    crl: flags.crl ?? (flags.ca === undefined ? certs : undefined),
+    identity: flags.identity,
+  };
   const axes = full ? ("all" as const) : pairs ? ("pairs" as const) : undefined;
   await untilStopped(async (signal) => {
     const report = await withBar("cells", (onProgress) => {

@@ -190,6 +190,7 @@ export class Call implements UnderWay, Disposable {
 
   /** Resolves after so many milliseconds, or when the call ends or is late. */
   async pause(ms: number): Promise<void> {
+    if (this.ended.aborted) return;
     await new Promise<void>((resolve) => {
       const over = (): void => {
         clearTimeout(timer);

@@ -14,8 +14,8 @@ export const remedies: Readonly<Partial<Record<string, string>>> = {
   authority_as_client: "have the authority issue a client's certificate",
   no_name:
     'rules in the file of --identity can read it from something else, or map a value to a name, as map: { "Acme Inc.": acme } does; `aclog identity FILE` tries them',
-  tenant_undeclared: "tenants.yaml declares tenants",
-  tenant_suspended: "tenants.yaml suspends tenants",
+  tenant_undeclared: "declare the tenant in tenants.yaml if there is to be one",
+  tenant_suspended: "take `suspended: true` out of tenants.yaml if the tenant is to come back",
   other_authority: "have the tenant's own authority issue it; `ca` in tenants.yaml says which that is",
   over_limit: "`connections` in tenants.yaml is how many a tenant may have",
 } satisfies Partial<Record<IdentityProblem, string>>;

@@ -12,11 +12,13 @@ import { type RunningNode, startNode } from "../node/index.js";
 import type { TenantLimits } from "../tenant-limits.js";
 import { ServerLog } from "./server-log.js";
 
-/** PEM files of the server, as `aclog serve` takes them. */
+/** Who gets in, as `aclog serve` takes it: PEM files, revocation lists if there are any, rules of identity if there are any. */
 export interface ServerFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  readonly crl?: string | undefined;
+  readonly identity?: string | undefined;
 }
 
 /** Certificate and key of whoever calls, PEM. */
@@ -58,12 +60,15 @@ export class Stage implements AsyncDisposable {
       await layOutPolicy(policyDir, join(directory, "policy"));
       const log = new ServerLog();
       const loopback = "127.0.0.1:0";
+      const { crl, identity, ...pem } = files;
       const flags = {
         listen: loopback,
         "admin-listen": loopback,
         data: join(directory, "data"),
         policy: join(directory, "policy"),
-        ...files,
+        ...pem,
+        ...(crl !== undefined && { crl }),
+        ...(identity !== undefined && { identity }),
         "drain-ms": "1000",
         "log-level": "debug",
       };
@@ -114,14 +119,19 @@ export const channelOptions: ChannelOptions = {
   "grpc.max_receive_message_length": 16 * 1024 * 1024,
 };
 
-/** The rules as they are; no matrix, because a server does not start with one that fails; and no limits in the way. */
+/** All as it is, but no matrix, because a server does not start with one that fails; and no limits in the way. */
 async function layOutPolicy(from: string, to: string): Promise<void> {
-  const { tenants } = await readMatrix(from);
+  const { tenants, standingOf } = await readMatrix(from);
   await mkdir(to);
   for (const name of ["model.conf", "policy.csv"]) await copyFile(join(from, name), join(to, name));
   await writeFile(join(to, "matrix.csv"), "");
   // JSON is YAML, and quotes names that YAML would take for something else.
-  const declared = Object.fromEntries(tenants.map((tenant) => [tenant, { limits: generous }]));
+  const declared = Object.fromEntries(
+    tenants.map((tenant) => {
+      const { isSuspended, authorities } = standingOf(tenant);
+      return [tenant, { limits: generous, suspended: isSuspended, ca: authorities }];
+    }),
+  );
   await writeFile(join(to, "tenants.yaml"), JSON.stringify({ tenants: declared }));
 }
 

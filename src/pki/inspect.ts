@@ -78,9 +78,9 @@ function parse(pem: string | Buffer): X509Certificate {
   }
 }
 
-/** Node gives one RDN a line in the order of the certificate, already escaped by RFC 2253. */
-export function distinguishedName(lines: string): string {
-  return lines.replaceAll(" + ", "+").split("\n").reverse().join(",");
+/** Node gives one RDN a line in the order of the certificate, already escaped by RFC 2253; of an empty name, nothing at all. */
+export function distinguishedName(lines: string | undefined): string {
+  return (lines ?? "").replaceAll(" + ", "+").split("\n").reverse().join(",");
 }
 
 /** Node has no accessor for the plain key usage, so the extension is looked up in the bytes. */

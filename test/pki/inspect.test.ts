@@ -11,6 +11,13 @@ beforeAll(async () => {
 });
 
 describe("inspecting", () => {
+  test("a certificate that names nobody, as those with a SPIFFE ID alone do, has an empty subject", () => {
+    expect(inspectCertificate(authority.issue({ subject: [] }).der)).toMatchObject({
+      subject: "",
+      issuer: "CN=an authority",
+    });
+  });
+
   for (const [key, keyType, keyBits] of [
     ["rsa", "rsa", 2048],
     ["ec", "ec", 256],

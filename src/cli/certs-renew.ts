@@ -7,6 +7,7 @@ import { parseWhom } from "./arguments.js";
 import { addFolder, bitsOf, bitsOption, parseDays, parseWithin, shownTime, writing } from "./certs-flags.js";
 import { printIssued } from "./certs-issue.js";
 import { printRevocation } from "./certs-revoke.js";
+import { defaultCertificates } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 
@@ -78,7 +79,7 @@ async function run(principal: Principal | undefined, flags: RenewFlags): Promise
   if (json) return printIssued(dir, renewal, json, { before, revoked: revocation?.revoked ?? [] });
   await printIssued(dir, renewal);
   if (revocation !== undefined) await printRevocation(dir, revocation);
-  else await print(`${ofTheOld(renewal)}\n`);
+  else await print(`${ofTheOld(dir, renewal)}\n`);
 }
 
 async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?: true): Promise<void> {
@@ -111,8 +112,9 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
   if (outcomes.length === 0) await print("nothing to renew\n");
 }
 
-function ofTheOld({ before, wasOver }: Renewal): string {
+function ofTheOld(dir: string, { before, wasOver }: Renewal): string {
+  const where = dir === defaultCertificates ? "" : ` --dir ${dir}`;
   return wasOver
     ? `The one before, ${before}, had ended or been revoked.`
-    : `The one before, ${before}, stays good until it ends: \`aclog certs revoke --serial ${before}\` ends it at once.`;
+    : `The one before, ${before}, stays good until it ends: \`aclog certs revoke --serial ${before}${where}\` ends it at once.`;
 }

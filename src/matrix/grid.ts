@@ -12,7 +12,8 @@ import type { TriedCell } from "./try-cell.js";
 const maxTopicsWidth = 30;
 
 export const legend =
-  "✓ allowed   ✗ refused   · not stated   (✓) no call does it: asked of the policy alone   ! not as stated";
+  "✓ allowed   ✗ refused   ? neither   · not stated   (✓) no call does it: asked of the policy alone   ! not as stated" +
+  "\nunnamed: any name that no line of the policy has";
 
 export function formatReport(report: MatrixReport, paint: Paint): string {
   const { outside, cells, outsiders, differences, issued, hasAuthority, axes } = report;

@@ -40,9 +40,11 @@ afterwards: a refusal counts as one if the caller was told so, the log says so, 
 const legendOf = ({ outside }: MatrixReport): string => `<ul class="legend">
 <li><span class="allow">✓</span> ${outside === undefined ? "allowed, and done" : "allowed"}
 <li><span>✗</span> refused
+<li><span>?</span> neither
 <li><span>(✓)</span> no call does it, or none without effect where others are served: asked of the policy alone
 <li><span class="none">·</span> not stated, or none
 <li><span class="deny">!</span> not as it must be
+<li><code>unnamed</code> any name that no line of the policy has
 </ul>`;
 
 /** Of the columns of a table. */

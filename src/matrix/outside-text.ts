@@ -22,7 +22,8 @@ export const remarks = [
 export const fromOutside = remarks.join(" ");
 
 export const legendOutside =
-  "✓ allowed   ✗ refused   · not stated   (✓) no call asks it without effect: asked of the policy there   ! not as stated";
+  "✓ allowed   ✗ refused   ? neither   · not stated   (✓) (✗) no call asks it without effect: asked of the policy there   ! not as stated" +
+  "\nunnamed: any name that no line of the policy has";
 
 /** Where, what is in force there, and how the calls are known there. */
 export function placeOf({ address, policyVersion, askedBy, requestIds }: Outside): string {

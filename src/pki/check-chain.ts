@@ -173,5 +173,5 @@ function readLists(bytes: Buffer): RevocationList[] {
 }
 
 function nameOf(certificate: X509Certificate): string {
-  return distinguishedName(certificate.subject);
+  return distinguishedName(certificate.subject) || "the certificate";
 }

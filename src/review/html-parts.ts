@@ -13,7 +13,7 @@ code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: an
 table { border-collapse: collapse; width: 100%; }
 th, td { border: 1px solid #c9ced6; padding: .2rem .5rem; text-align: left; }
 thead th { position: sticky; top: 0; background: #eef1f5; box-shadow: inset 0 -1px #8a94a3; }
-tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .92em; min-width: 10em; overflow-wrap: anywhere; }
+tbody th { font-weight: 400; font-family: ui-monospace, monospace; font-size: .92em; min-width: 11em; overflow-wrap: anywhere; }
 td { text-align: center; white-space: nowrap; }
 td a { color: #333; font-size: .8em; }
 td .way { display: block; color: #444; font-weight: 400; font-size: .85em; line-height: 1.2; white-space: normal; }

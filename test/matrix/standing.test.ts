@@ -16,7 +16,7 @@ test("the server of the matrix lets in whom tenants.yaml lets in, and no others"
   await places.write("pki/globex.pem", own.caPem);
   await places.policy("suspended", { ...rules, "tenants.yaml": tenantsWith(" suspended: true ") });
   await places.policy("bound", { ...rules, "tenants.yaml": tenantsWith(" ca: globex.pem ") });
-  const refused = (said: RegExp): unknown => ({
+  const refused = (said: RegExp): object => ({
     findings: [{ source: "globex/x", problem: expect.stringMatching(said) as string }],
   });
   await expect(places.run("suspended")).rejects.toMatchObject(refused(/globex is suspended/));

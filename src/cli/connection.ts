@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import type { CallError, Client } from "../client/index.js";
 import { parseAddress } from "../address.js";
-import { clientVariables, unknownVariables } from "../config/index.js";
+import { clientVariables, unknownVariables } from "../config/settings.js";
 import { whyUnreadable } from "../read-file.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { formatPrincipal, parsePrincipal } from "../names.js";

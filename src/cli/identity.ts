@@ -1,15 +1,8 @@
 /** `aclog identity`: what the server would make of somebody with a certificate, question by question. */
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import {
-  configVariable,
-  loadConfig,
-  type SettingName,
-  settings,
-  variableOf,
-  type ConfigFlags,
-  type Setting,
-} from "../config/index.js";
+import type { ConfigFlags } from "../config/index.js";
+import { configVariable, type SettingName, settings, variableOf, type Setting } from "../config/settings.js";
 import { formatFinding, OperatorError } from "../errors.js";
 import { formatPrincipal } from "../names.js";
 import type { ExplainedIdentity } from "../node/index.js";
@@ -56,6 +49,7 @@ export function addIdentity(program: Command): void {
 }
 
 async function explain(path: string, flags: ConfigFlags, json: boolean): Promise<void> {
+  const { loadConfig } = await import("../config/index.js");
   const config = await loadConfig({ flags, env: process.env });
   const { explainIdentity } = await import("../node/explain-identity.js");
   const bytes = await read(path);

@@ -3,7 +3,7 @@ import { Argument, type Command } from "commander";
 import type { Client, RefusalInfo } from "../client/index.js";
 import type { Why } from "../review/index.js";
 import { type Action, actions } from "../authz/actions.js";
-import { clientVariables } from "../config/index.js";
+import { clientVariables } from "../config/settings.js";
 import { formatPrincipal, type Principal } from "../names.js";
 import { notPrincipal } from "./arguments.js";
 import { type ConnectionFlags, withClient } from "./connection.js";

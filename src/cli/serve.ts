@@ -2,16 +2,8 @@
 import { resolve, sep } from "node:path";
 import type { Command } from "commander";
 import type { Logger } from "pino";
-import {
-  configVariable,
-  loadConfig,
-  settingNames,
-  settings,
-  variableOf,
-  type Config,
-  type ConfigFlags,
-  type Setting,
-} from "../config/index.js";
+import type { Config, ConfigFlags } from "../config/index.js";
+import { configVariable, settingNames, settings, variableOf, type Setting } from "../config/settings.js";
 import { OperatorError } from "../errors.js";
 import type { RunningNode } from "../node/index.js";
 import { nextSteps } from "./next-steps.js";
@@ -47,6 +39,7 @@ function asWritten(command: Command, flags: Readonly<Record<string, string | tru
 }
 
 async function serve(flags: ConfigFlags, json: string | true | undefined): Promise<void> {
+  const { loadConfig } = await import("../config/index.js");
   const config = await loadConfig({ flags, env: process.env });
   if (config.readyFile !== undefined) await checkReadyFile(config.readyFile);
   const logger = await openLogger(config.logLevel, process.stderr.isTTY && !json);

@@ -3,17 +3,16 @@ import { OperatorError, WrongSettings, type Finding } from "../errors.js";
 import type { Address } from "../address.js";
 import type { Principal } from "../names.js";
 import type { GivenValue } from "./config-file.js";
+import { schemas } from "./schemas.js";
 import {
-  clientVariables,
   configVariable,
   settingNames,
   settings,
+  unknownVariables,
   variableOf,
-  variablePrefix,
   type Setting,
   type SettingName,
 } from "./settings.js";
-import { didYouMean } from "../suggest.js";
 
 /** How the server is to run. Nothing in it has been opened; paths are as they were given, relative to where it runs. */
 export interface Config {
@@ -77,7 +76,7 @@ export async function loadConfig(sources: {
   const values = new Map<SettingName, unknown>();
   // The weakest source first: each later one replaces what it gives too.
   for (const given of [...defaults(), ...file.values, ...fromEnvironment(env), ...fromFlags(flags)]) {
-    const parsed = settings[given.name].schema.safeParse(given.text);
+    const parsed = schemas[given.name].safeParse(given.text);
     if (parsed.success) values.set(given.name, parsed.data);
     else findings.push(...parsed.error.issues.map(({ message }) => ({ ...given.place, problem: message })));
   }
@@ -96,7 +95,7 @@ async function readFileOf(path: string): Promise<{ values: GivenValue[]; finding
   return readConfigFile(path);
 }
 
-type ValueOf = <Name extends SettingName>(name: Name) => z.output<(typeof settings)[Name]["schema"]>;
+type ValueOf = <Name extends SettingName>(name: Name) => z.output<(typeof schemas)[Name]>;
 
 function toConfig(value: ValueOf): Config {
   return Object.freeze({
@@ -144,8 +143,8 @@ function limitsOf(value: ValueOf): Limits {
 
 /** For a server that is started without asking for any of these settings. */
 export const defaultLimits: Limits = limitsOf((name) => {
-  const setting: Setting = settings[name];
-  return setting.schema.parse(setting.default) as never;
+  const { default: text }: Setting = settings[name];
+  return schemas[name].parse(text) as never;
 });
 
 function defaults(): GivenValue[] {
@@ -178,16 +177,4 @@ function inLineOrder(findings: readonly Finding[]): Finding[] {
   const placed = findings.filter(({ line }) => line !== undefined);
   placed.sort((a, b) => a.line! - b.line! || (a.column ?? 0) - (b.column ?? 0));
   return [...placed, ...findings.filter(({ line }) => line === undefined)];
-}
-
-/** Variables that begin like aclog's own and are none: most likely one that was mistyped. */
-export function unknownVariables(env: NodeJS.ProcessEnv): Finding[] {
-  const known = [...settingNames.map(variableOf), configVariable, ...Object.values(clientVariables)];
-  return Object.keys(env)
-    .filter((variable) => variable.startsWith(variablePrefix) && !known.includes(variable))
-    .sort()
-    .map((variable) => ({
-      source: variable,
-      problem: `unknown variable${didYouMean(variable, known, variablePrefix)}`,
-    }));
 }

@@ -1,10 +1,11 @@
 /** Flags, environment and file become one frozen `Config`. */
-export { defaultLimits, loadConfig, unknownVariables, type Config, type ConfigFlags, type Limits } from "./config.js";
+export { defaultLimits, loadConfig, type Config, type ConfigFlags, type Limits } from "./config.js";
 export {
   clientVariables,
   configVariable,
   settingNames,
   settings,
+  unknownVariables,
   variableOf,
   type Setting,
   type SettingName,

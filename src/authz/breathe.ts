@@ -6,7 +6,7 @@ export async function breathe(): Promise<void> {
 }
 
 /** How long one stretch of work may keep calls waiting, in milliseconds. A call has some ten turns, and waits in each. */
-const stretchMs = 2;
+const stretchMs = 1;
 
 /** For loops over what may be very many: does something only where others have waited for long enough. */
 export class Pace {

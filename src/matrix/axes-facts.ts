@@ -94,7 +94,7 @@ export function wrongRecords(
 }
 
 function whereMarksBelong(cell: Cell, expected: Expected, errand: Errand): ReadonlyMap<string, readonly string[]> {
-  const { action, moment, credential } = cell;
+  const { action, moment, credential, resource } = cell;
   const { tenant, topic, home, mark, laterMark, principal } = errand;
   const here = [`${tenant}/${topic}`];
   const isDone = expected.call === "done";
@@ -110,8 +110,9 @@ function whereMarksBelong(cell: Cell, expected: Expected, errand: Errand): Reado
     const isBegun = expected.isUnderWay || (expected.staysConnected && !losesRights(cell));
     return places(isDone ? here : [], isBegun ? [`${principal.split("/", 1)[0]!}/${home}`] : []);
   }
-  // To whom a stream goes on delivering, something is delivered.
-  const isFollowed = action.proof === "hands over the record" && expected.isUnderWay && isDone;
+  // To whom a stream goes on delivering, something is delivered; but for what only the server stores.
+  const isFollowed =
+    action.proof === "hands over the record" && expected.isUnderWay && isDone && !resource.isServersOwn;
   return places([], isFollowed && moment.event !== "nothing" ? here : []);
 }
 

@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 const measuring = [
   "test/authz/pace.test.ts",
   "test/identity/connections.test.ts",
+  "test/identity/revocation-list.test.ts",
   "test/node/drain.test.ts",
   "test/node/policy-activation.test.ts",
   "test/node/policy-change.test.ts",

@@ -19,10 +19,9 @@ function inWords(error) {
   return process.argv.includes("--json") ? JSON.stringify({ error: "OPERATOR_ERROR", message }) : `aclog: ${message}`;
 }
 
-import("../dist/cli/main.js").then(
-  ({ main }) => main(process.argv),
-  (error) => {
+import("../dist/cli/main.js")
+  .then(({ main }) => main(process.argv))
+  .catch((error) => {
     console.error(inWords(error) ?? error);
     process.exitCode = 1;
-  },
-);
+  });

@@ -39,8 +39,8 @@ const commands = [
 ] as const;
 
 /**
- * Runs one command; `argv` is as in `process.argv`. Never rejects: the process exits, once everything is written, with
- * 0 for success, 1 for refused or failed, 2 for wrong use.
+ * Runs one command; `argv` is as in `process.argv`. The process exits, once everything is written, with 0 for success, 1 for
+ * refused or failed, 2 for wrong use. Rejects only where a module cannot be opened, of which whoever loads this one tells.
  */
 export async function main(argv: readonly string[]): Promise<void> {
   const json = argv.includes("--json");
@@ -50,10 +50,17 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     await program(json).parseAsync(argv);
   } catch (error) {
+    if (isUnloaded(error)) throw error;
     const code = reportFailure(error, json);
     // A failure to write may have been reported already.
     process.exitCode ||= code;
   }
+}
+
+/** Node opens some hundred files at a time while it loads. */
+function isUnloaded(error: unknown): boolean {
+  const { code, path } = error as NodeJS.ErrnoException;
+  return (code === "EMFILE" || code === "ENFILE") && path !== undefined && /\.[cm]?js$/.test(path);
 }
 
 function program(json: boolean): Command {

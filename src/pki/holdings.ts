@@ -25,6 +25,9 @@ export interface AuthorityHolding extends Authority {
   readonly list: { readonly nextUpdate: Date | undefined; readonly revoked: number } | undefined;
 }
 
+/** A certificate by its number. */
+type Numbered = Pick<IndexEntry, "issuer" | "serial">;
+
 /** What is known of a folder: what the index says, the files that lie there, and the revocation lists, together. */
 export interface Holdings {
   readonly authorities: readonly AuthorityHolding[];
@@ -36,36 +39,23 @@ export interface Holdings {
  * @throws OperatorError when the index or a list is damaged
  */
 export async function holdingsIn(directory: string): Promise<Holdings> {
-  const authorities = distinct(await authoritiesIn(directory));
+  const standing = await standingIn(directory);
   const index = await readIndex(directory);
-  const files = await certificatesByFile(directory, index);
-  const names = new Set(authorities.map(({ name }) => name));
-  const known = new Set(index.map(keyOf));
-  const unknown = [...files]
-    .filter(([, each]) => !each.ca && authorities.some(({ certificate }) => isIssuedBy(each, certificate)))
-    .map(([file, each]) => entryOf(each, file))
-    .filter((entry) => !known.has(keyOf(entry)));
-  const revoked = new Map<string, NonNullable<IndexEntry["revoked"]>>();
-  const holdings: AuthorityHolding[] = [];
-  for (const authority of authorities) {
-    const list = listOf(directory, authority, await listsIn(directory, authority.stem));
-    for (const each of list?.revoked ?? []) {
-      const { revokedAt: at, reason } = describeRevoked(each);
-      revoked.set(keyOf({ issuer: authority.name, serial: each.serial }), { at, reason });
-    }
-    const notAfter = new Date(authority.certificate.validTo);
-    holdings.push({
-      ...authority,
-      issuer: distinguishedName(authority.certificate.issuer),
-      notAfter,
-      list: list && { nextUpdate: list.nextUpdate, revoked: list.revoked.length },
-    });
-  }
-  const certificates = [...unknown, ...index.filter(({ issuer }) => names.has(issuer))].map((entry) => {
-    const withList = { ...entry, revoked: entry.revoked ?? revoked.get(keyOf(entry)) };
-    return { ...withList, state: stateOf(withList, entry.file === undefined ? undefined : files.get(entry.file)) };
-  });
-  return { authorities: holdings, certificates };
+  const files = await readCertificates(directory, await filesIn(directory, index));
+  return { authorities: standing.authorities, certificates: certificatesOf(standing, index, files) };
+}
+
+/** All that was ever put into one file, relative to the folder. No other is read, of which there may be thousands. */
+export async function holdingsAt(directory: string, file: string): Promise<readonly Holding[]> {
+  const standing = await standingIn(directory);
+  const index = (await readIndex(directory)).filter((entry) => entry.file === file);
+  return certificatesOf(standing, index, await readCertificates(directory, [file]));
+}
+
+/** By the lists of the authorities of the folder; what the index says besides is not looked at. */
+export async function isListedIn(directory: string): Promise<(one: Numbered) => boolean> {
+  const { revoked } = await standingIn(directory);
+  return (one) => revoked.has(keyOf(one));
 }
 
 /** Whether it was issued for this principal, or lies where his lies. */
@@ -90,8 +80,55 @@ export async function certificateAt(path: string): Promise<X509Certificate | und
   }
 }
 
+/** The authorities of a folder, and what they have revoked. */
+interface Standing {
+  readonly authorities: readonly AuthorityHolding[];
+  /** By `keyOf`. */
+  readonly revoked: ReadonlyMap<string, NonNullable<IndexEntry["revoked"]>>;
+}
+
+async function standingIn(directory: string): Promise<Standing> {
+  const revoked = new Map<string, NonNullable<IndexEntry["revoked"]>>();
+  const authorities: AuthorityHolding[] = [];
+  for (const authority of distinct(await authoritiesIn(directory))) {
+    const list = listOf(directory, authority, await listsIn(directory, authority.stem));
+    for (const each of list?.revoked ?? []) {
+      const { revokedAt: at, reason } = describeRevoked(each);
+      revoked.set(keyOf({ issuer: authority.name, serial: each.serial }), { at, reason });
+    }
+    const notAfter = new Date(authority.certificate.validTo);
+    authorities.push({
+      ...authority,
+      issuer: distinguishedName(authority.certificate.issuer),
+      notAfter,
+      list: list && { nextUpdate: list.nextUpdate, revoked: list.revoked.length },
+    });
+  }
+  return { authorities, revoked };
+}
+
+/** What lies in the files and is not in the index, and what is. */
+function certificatesOf(
+  { authorities, revoked }: Standing,
+  index: readonly IndexEntry[],
+  files: ReadonlyMap<string, X509Certificate>,
+): Holding[] {
+  const names = new Set(authorities.map(({ name }) => name));
+  const known = new Set(index.map(keyOf));
+  const unknown = [...files].flatMap(([file, certificate]) => {
+    const entry = entryOf(certificate, file);
+    // What the index has is not asked for its signature: that is what takes long.
+    if (certificate.ca || known.has(keyOf(entry))) return [];
+    return authorities.some((each) => isIssuedBy(certificate, each.certificate)) ? [entry] : [];
+  });
+  return [...unknown, ...index.filter(({ issuer }) => names.has(issuer))].map((entry) => {
+    const withList = { ...entry, revoked: entry.revoked ?? revoked.get(keyOf(entry)) };
+    return { ...withList, state: stateOf(withList, entry.file === undefined ? undefined : files.get(entry.file)) };
+  });
+}
+
 /** What makes it one and no other (RFC 5280, 4.1.2.2). */
-function keyOf({ issuer, serial }: Pick<IndexEntry, "issuer" | "serial">): string {
+function keyOf({ issuer, serial }: Numbered): string {
   return `${serial} ${issuer}`;
 }
 
@@ -102,16 +139,20 @@ function stateOf(entry: IndexEntry, inFile: X509Certificate | undefined): Holdin
 }
 
 /** In the usual places, and wherever the index says. */
-async function certificatesByFile(
-  directory: string,
-  index: readonly IndexEntry[],
-): Promise<ReadonlyMap<string, X509Certificate>> {
+async function filesIn(directory: string, index: readonly IndexEntry[]): Promise<ReadonlySet<string>> {
   const tenants = (await readdir(join(directory, "clients")).catch(() => [])).map((tenant) => `clients/${tenant}`);
   const files = new Set(index.flatMap(({ file }) => file ?? []));
   for (const folder of [".", ...tenants]) {
     const names = await readdir(join(directory, folder)).catch(() => []);
     for (const name of names) if (name.endsWith(".crt")) files.add(folder === "." ? name : `${folder}/${name}`);
   }
+  return files;
+}
+
+async function readCertificates(
+  directory: string,
+  files: Iterable<string>,
+): Promise<ReadonlyMap<string, X509Certificate>> {
   const found = new Map<string, X509Certificate>();
   for (const file of files) {
     const certificate = await certificateAt(join(directory, file));

@@ -7,7 +7,7 @@ import { partsOf } from "./certificate.js";
 import { readIndex } from "./certificate-index.js";
 import { renewedExtensions } from "./extensions.js";
 import { exists } from "./files.js";
-import { certificateAt, type Holding, holdingsIn, isOf } from "./holdings.js";
+import { certificateAt, type Holding, holdingsAt, holdingsIn, isOf } from "./holdings.js";
 import { holding } from "./hold.js";
 import { type Issuance, put } from "./issue.js";
 import { makeKeyLike, makeRsaKey, type RsaBits, weaknessOf } from "./keys.js";
@@ -116,7 +116,7 @@ async function renewAt(directory: string, stem: string, options: RenewOptions, i
   const days = options.days ?? Math.max(1, Math.round((Date.parse(old.validTo) - Date.parse(old.validFrom)) / dayMs));
   const extensions = renewedExtensions(parts, publicKey, signer.certificate);
   const certificate = signLeaf(signer, parts.subject, extensions, publicKey, days);
-  const before = await holdingsAt(directory, old, `${stem}.crt`);
+  const before = await allHeldAt(directory, old, `${stem}.crt`);
   const wasOver = before.some(({ serial, state }) => serial === old.serialNumber && isOver(state));
   const doomed = options.revokeOld ? before.filter(({ state }) => !isOver(state)) : [];
   await refuseUnrevocable(directory, doomed);
@@ -126,8 +126,8 @@ async function renewAt(directory: string, stem: string, options: RenewOptions, i
 }
 
 /** Everything that was ever put into this file, with what lies there now, whoever issued it. */
-async function holdingsAt(directory: string, old: X509Certificate, file: string): Promise<Holding[]> {
-  const held = (await holdingsIn(directory)).certificates.filter((each) => each.file === file);
+async function allHeldAt(directory: string, old: X509Certificate, file: string): Promise<readonly Holding[]> {
+  const held = await holdingsAt(directory, file);
   const isKnown = held.some(({ serial }) => serial === old.serialNumber);
   return isKnown ? held : [...held, { ...entryOf(old, file), state: "valid" }];
 }

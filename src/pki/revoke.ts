@@ -14,7 +14,7 @@ import {
 } from "./authorities.js";
 import { type IndexEntry, indexFile, readIndex } from "./certificate-index.js";
 import { exists, type NewFile, writeSet } from "./files.js";
-import { type Holding, holdingsIn, isOf } from "./holdings.js";
+import { type Holding, holdingsIn, isListedIn, isOf } from "./holdings.js";
 import { holding } from "./hold.js";
 import { distinguishedName } from "./inspect.js";
 import { entryOf } from "./leaf.js";
@@ -116,9 +116,9 @@ async function revokeHeld(
   const signers: Signer[] = [];
   for (const issuer of new Set(doomed.map((each) => each.issuer))) signers.push(await signerNamed(directory, issuer));
   const at = new Date();
-  const before = (await holdingsIn(directory)).certificates.filter(({ state }) => state === "revoked");
-  const isBefore = ({ serial, issuer }: Doomed) =>
-    before.some((each) => each.serial === serial && each.issuer === issuer);
+  const isListed = await isListedIn(directory);
+  const indexed = index.filter(({ revoked }) => revoked !== undefined);
+  const isBefore = (each: Doomed) => isListed(each) || indexed.some((entry) => isSame(entry, each));
   const now = doomed.filter((each) => !isBefore(each));
   if (now.length === 0) return { revoked: [], before: doomed.map(({ serial }) => serial), lists: [] };
 

@@ -75,6 +75,8 @@ test("a certificate that no index knows is revoked by its file, or by its number
   expect(revoked.map(({ subject }) => subject)).toEqual(["CN=old,O=acme"]);
   await expect(revokeCertificates(folder.path, { serial: "abc" }, superseded)).rejects.toThrow("--ca");
   await revokeCertificates(folder.path, { serial: "abc", ca: "ca" }, superseded);
+  const again = await revokeCertificates(folder.path, { serial: "abc", ca: "ca" }, superseded);
+  expect([again.before, again.lists]).toEqual([["0ABC"], []]);
   expect((await folder.lists())[0]!.revoked.map(({ serial }) => serial)).toEqual([revoked[0]!.serial, "0ABC"]);
   expect(await folder.index()).toHaveLength(1);
 });

@@ -14,7 +14,7 @@ export interface RefusedFiles {
 
 /** Told of what becomes of policies. What these throw ends what they are told of. */
 export interface ActivationObserver extends DecisionObserver {
-  /** Of every change, when it is in force and open calls have been judged again. */
+  /** Of every change, when it is in force and open calls are being judged again. */
   readonly onActivated: (version: PolicyVersion) => void;
   /** Of every reading again that was asked for and found nothing new. */
   readonly onUnchanged: (version: PolicyVersion) => void;

@@ -184,10 +184,11 @@ export class Connections implements AsyncDisposable {
     const stretches = new Stretches();
     for (const connection of connections) {
       judge(connection);
-      this.#tell();
+      this.#tellNext();
       const turn = stretches.step();
       if (turn !== undefined) await turn;
     }
+    await this.#tellRest(stretches);
   }
 
   /** @throws IdentityRefused, or whatever else the judge throws */
@@ -201,11 +202,20 @@ export class Connections implements AsyncDisposable {
 
   /** What is found when a message asks is told in a turn of its own: its refusal goes first. */
   #noteEnded(connection: Connection): void {
-    if (this.#untold.push(connection) === 1) setImmediate(() => this.#tell());
+    if (this.#untold.push(connection) === 1) setImmediate(() => void this.#tellRest(new Stretches()));
   }
 
-  #tell(): void {
-    for (const ended of this.#untold.splice(0)) for (const listener of this.#listeners) listener(ended);
+  async #tellRest(stretches: Stretches): Promise<void> {
+    while (this.#untold.length > 0) {
+      this.#tellNext();
+      const turn = stretches.step();
+      if (turn !== undefined) await turn;
+    }
+  }
+
+  #tellNext(): void {
+    const ended = this.#untold.shift();
+    if (ended !== undefined) for (const listener of this.#listeners) listener(ended);
   }
 }
 

@@ -95,21 +95,21 @@ export async function startNode(
       }),
     );
     const { authorizer } = activation;
-    let judging: Promise<void> = Promise.resolve();
+    let judging: Promise<unknown> = Promise.resolve();
     // Connections before calls, so that those of a tenant that is gone are told that they are nobody, and not that they may not.
-    const judgeAgain = (): void => {
+    const judgeAgain = (): Promise<unknown> => {
       noteUnknown();
-      judging = connections.judgeAgain();
-      openCalls.judgeAgain();
+      return Promise.all([connections.judgeAgain(), openCalls.judgeAgain()]);
+    };
+    const follow = (work: Promise<unknown>): void => {
+      judging = work;
+      // Whoever waits for the change is told of it too; but nobody may.
+      work.catch(observation.ofActivation.onProblem);
     };
     authorizer.onChange(() => {
-      if (gate.files.every((name) => credentials.inForce.tenantFiles.has(name))) judgeAgain();
+      const areRead = gate.files.every((name) => credentials.inForce.tenantFiles.has(name));
       // By authorities that nobody has read yet, all who are vouched for by them would be nobody.
-      else
-        judging = credentials
-          .nameTenantFiles(gate.files)
-          .then(judgeAgain)
-          .then(() => judging);
+      follow(areRead ? judgeAgain() : credentials.nameTenantFiles(gate.files).then(judgeAgain));
     });
     if (config.metricsTenants) observation.nameTenants(store, authorizer);
     const limitsOf = (tenant: string): TenantLimits => authorizer.limitsOf(tenant);
@@ -190,7 +190,7 @@ export async function startNode(
     );
     credentials.onChange(({ isTls, isTrust }) => {
       if (isTls) server.setTls(tlsOf(credentials.inForce));
-      if (isTrust) judgeAgain();
+      if (isTrust) follow(judgeAgain());
     });
     const admin = closers.add(await AdminServer.listen(config.adminListen, observation.metrics, readiness, remark));
     // To callers a full disk is no reason to go elsewhere: they may read, and the records are here.

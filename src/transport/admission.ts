@@ -57,7 +57,7 @@ export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
   readonly access: AccessRequest;
   readonly #caller: Caller;
   readonly #authorizer: Judge;
-  readonly #policyVersion: string;
+  #policyVersion: string;
 
   constructor(request: R, access: AccessRequest, caller: Caller, authorizer: Judge) {
     super();
@@ -85,7 +85,8 @@ export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
 
   /**
    * Asks again whether the caller is still who it was, and, if the policy has changed since, whether it may: a request can
-   * wait in a stream, or for its half-close, as long as its sender likes. @throws IdentityRefused, PermissionDenied
+   * wait in a stream, or for its half-close, as long as its sender likes, and be answered for ever.
+   * @throws IdentityRefused, PermissionDenied
    */
   judgeAgain(): void {
     this.#caller.check();
@@ -95,9 +96,11 @@ export class Admitted<R extends TopicRequest = TopicRequest> extends Arrival {
 
   /** Why the policy in force does not let it in any more, if it does not. */
   whyNot(): Error | undefined {
-    if (this.#authorizer.version === this.#policyVersion) return undefined;
+    const { version } = this.#authorizer;
+    if (version === this.#policyVersion) return undefined;
     try {
       this.#authorizer.authorize(this.access);
+      this.#policyVersion = version;
       return undefined;
     } catch (error) {
       return error instanceof Error ? error : new Error("the decision failed", { cause: error });

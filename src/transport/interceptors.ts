@@ -167,6 +167,8 @@ class AuthorizedCall extends ServerInterceptingCall implements OpenCall, Listene
     if (this.#isOver) return;
     if (!this.#sentMetadata) this.sendMetadata(new GrpcMetadata());
     try {
+      // When a policy or a list changes, calls are judged in turn. What that forbids must not go out before.
+      this.#admitted?.judgeAgain();
       // grpc-js asks for the status once the answer is on its way to its reader: until then it takes memory.
       const bytes = this.#isStream ? 0 : answerBytes(message as object);
       if (bytes > 0) this.#atEnd(this.#shared.unreadAnswers.add(this.#connection!.identity.principal.tenant, bytes));

@@ -1,3 +1,4 @@
+import { Stretches } from "../stretches.js";
 import { toStatus } from "./status.js";
 
 /** A call that goes on for a while, and how it is told to end. */
@@ -55,20 +56,24 @@ export class OpenCalls {
     return () => this.#delete(call, connection);
   }
 
-  /** Asks each call whether it still may, and ends those that may not. */
-  judgeAgain(): void {
-    for (const connection of [...this.#calls.keys()]) this.judgeAgainOn(connection);
-  }
-
-  /** The same of the calls that came on one connection. */
-  judgeAgainOn(connection: object): void {
-    for (const call of [...(this.#calls.get(connection) ?? [])]) {
-      try {
-        call.judgeAgain();
-      } catch (error) {
-        this.#end(call, connection, error);
+  /**
+   * Asks each call whether it still may, and ends those that may not: of a few, all when it returns; of many, all when it
+   * resolves. Nothing may hang on whose turn it is: a call has to ask by itself before it delivers something.
+   */
+  async judgeAgain(): Promise<void> {
+    const stretches = new Stretches();
+    for (const connection of [...this.#calls.keys()]) {
+      for (const call of this.#on(connection)) {
+        this.#judge(call, connection);
+        const turn = stretches.step();
+        if (turn !== undefined) await turn;
       }
     }
+  }
+
+  /** The same of the calls that came on one connection, at once. */
+  judgeAgainOn(connection: object): void {
+    for (const call of this.#on(connection)) this.#judge(call, connection);
   }
 
   /** Ends every call, also those that are still to come. */
@@ -97,6 +102,20 @@ export class OpenCalls {
     this.#rounds.add(round);
     void round.then(() => this.#rounds.delete(round));
     await Promise.all(this.#rounds);
+  }
+
+  #on(connection: object): readonly OpenCall[] {
+    return [...(this.#calls.get(connection) ?? [])];
+  }
+
+  #judge(call: OpenCall, connection: object): void {
+    // It may have ended since its turn was settled.
+    if (this.#calls.get(connection)?.has(call) !== true) return;
+    try {
+      call.judgeAgain();
+    } catch (error) {
+      this.#end(call, connection, error);
+    }
   }
 
   #end(call: OpenCall, connection: object, error: unknown): void {

@@ -1,9 +1,10 @@
 import { once } from "node:events";
 import { expect, test } from "vitest";
+import { PolicyFolder } from "../authz/policy-folder.js";
 import { BreakGlass, CasbinAuthorizer } from "../../src/authz/index.js";
 import { PermissionDenied, ShuttingDown } from "../../src/errors.js";
 import { OpenCalls, authorize, logMethodAccess } from "../../src/transport/index.js";
-import { EngineServer } from "../support/grpc-server.js";
+import { EngineServer, framesOf } from "../support/grpc-server.js";
 import { framed, openCall } from "../support/http2-client.js";
 import { consumeBytes } from "../support/raw-client.js";
 
@@ -22,7 +23,7 @@ const no = (): never => {
   throw new PermissionDenied("no");
 };
 
-test("a judgement ends those that may not go on, and only those", () => {
+test("a judgement ends those that may not go on, and only those", async () => {
   const [calls, ended] = [new OpenCalls(), [] as string[]];
   calls.add(call(ended, "open to everyone"), connection);
   calls.add(
@@ -37,10 +38,34 @@ test("a judgement ends those that may not go on, and only those", () => {
     {},
   );
   expect(calls.consumes).toBe(3);
-  calls.judgeAgain();
+  await calls.judgeAgain();
   expect(ended).toEqual(["revoked: no", "broken: internal error"]);
-  calls.judgeAgain();
+  await calls.judgeAgain();
   expect([ended.length, calls.consumes]).toEqual([2, 1]);
+});
+
+test("a judgement of many gives everybody else their turns, and asks no call that is over by then", async () => {
+  const [calls, ended, forgets] = [new OpenCalls(), [] as string[], [] as (() => void)[]];
+  let turns = 0;
+  for (let count = 0; count < 30; count++) {
+    const judge = (): never => {
+      for (const until = performance.now() + 4; performance.now() < until;);
+      forgets[29]!();
+      return no();
+    };
+    forgets.push(calls.add(call(ended, `${count}`, judge), connection));
+  }
+  let isJudged = false;
+  const count = (): void => {
+    if (isJudged) return;
+    turns++;
+    setImmediate(count);
+  };
+  setImmediate(count);
+  await calls.judgeAgain();
+  isJudged = true;
+  expect(ended).toHaveLength(29);
+  expect(turns).toBeGreaterThan(3);
 });
 
 test("a judgement of one connection asks no call of another", () => {
@@ -88,6 +113,35 @@ test("what is under way is waited for, however it ends, and what comes later is 
   await settled;
   expect(order).toEqual(["failed", "done", "settled"]);
 });
+
+test.each(["ConsumeStream", "Consume"] as const)(
+  "what another policy forbids is not delivered to a %s whose turn to be judged is still to come",
+  async (method) => {
+    const mayRead = "p, acme/root, acme, *, consume, allow\n";
+    await using folder = await PolicyFolder.create({ "policy.csv": mayRead, "matrix.csv": "" });
+    const authorizer = await CasbinAuthorizer.open(folder.path, { onDenied: () => undefined });
+    await folder.write({ "policy.csv": "" });
+    const without = await folder.compiled();
+    const last = method === "Consume" ? 0n : 1n;
+    // Nobody judges open calls here.
+    const calls = new OpenCalls();
+    await using server = await EngineServer.start(
+      {
+        range: () => ({ base: 0n, next: 9n }),
+        reach: () => Promise.resolve(),
+        read: async (offset) => {
+          if (offset === last) authorizer.activate(without);
+          return framesOf(offset, 1, 1);
+        },
+      },
+      { interceptors: [authorize(logMethodAccess, BreakGlass.forNobody(authorizer), calls)] },
+    );
+    const raw = server.raw("acme/root");
+    const { code, messages } = await raw.call(method, [consumeBytes({ topic: "orders" })]);
+    expect([code, messages.length]).toEqual(["PERMISSION_DENIED", Number(last)]);
+    await raw.close();
+  },
+);
 
 test("a call that was ended before its caller had ended his side is not begun when he does", async () => {
   const calls = new OpenCalls();

@@ -1,5 +1,6 @@
 /** `aclog policy test`: whether a policy does what its matrix states. */
 import { writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
 import { basename, dirname } from "node:path";
 import { styleText } from "node:util";
 import type { Command } from "commander";
@@ -45,12 +46,16 @@ async function test(named: string | undefined, flags: TestFlags): Promise<void> 
   const directory = namedFolder(named, flags);
   const { matrix, tenant, junit, json } = flags;
   const { testAsJunit, testAsText } = await import("../review/index.js");
+  const begunAt = performance.now();
   await untilStopped(async (signal) => {
     const report = isLive(flags)
       ? await tryLive(directory, flags, signal)
       : await tryMatrix(directory ?? "policy", { file: matrix, tenant, signal });
     if (!report.ok) process.exitCode = 1;
-    if (junit !== undefined) await writeReport(junit, testAsJunit(report));
+    if (junit !== undefined) {
+      const seconds = (performance.now() - begunAt) / 1000;
+      await writeReport(junit, testAsJunit(report, { seconds, madeMs: Date.now(), host: hostname() }));
+    }
     await print(json ? `${JSON.stringify(report)}\n` : testAsText(report, paint));
   });
 }

@@ -7,7 +7,6 @@ export { diffAsMarkdown, diffAsText } from "./diff-text.js";
 export { type DiffOptions, diffPolicies, type PolicyDiff } from "./diff.js";
 export { groupedBy } from "./grouped.js";
 export { formatHtml } from "./html.js";
-export { testAsJunit } from "./junit.js";
 export type { OwnedTopic } from "./known-topics.js";
 export { type FittingRule, isNamedBy, type RoleLine, type RuleLine, wayInWords } from "./lines.js";
 export type { MissKind, NearMiss } from "./near-misses.js";
@@ -21,6 +20,7 @@ export {
 } from "./permissions.js";
 export { readPolicy } from "./read-policy.js";
 export { cutOffInWords, notesOn, titleOf } from "./review-words.js";
+export { testAsJunit } from "./test-report-junit.js";
 export { testAsText } from "./test-report-text.js";
 export { type Difference, testMatrix, type TestOptions, type TestReport } from "./test-report.js";
 export type { TopicRange } from "./topic-regions.js";

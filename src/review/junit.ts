@@ -1,30 +1,70 @@
-import { matrixText } from "./diff-settings.js";
-import { differenceInWords } from "./test-report-text.js";
-import type { TestedRow, TestReport } from "./test-report.js";
+/** One suite: what was tried, how long it took, and of what failed what is wrong. */
+export interface JunitSuite {
+  readonly name: string;
+  /** Where its cases stand, if they do. */
+  readonly file?: string;
+  readonly seconds: number;
+  readonly cases: readonly JunitCase[];
+}
 
-/** The report as JUnit XML, as CI servers read it: a suite with a test case for each row of the matrix. */
-export function testAsJunit(report: TestReport): string {
-  const { source, policyVersion, counts, rows } = report;
-  const totals = `tests="${counts.rows}" failures="${counts.rows - counts.passed}" errors="0" skipped="0"`;
+export interface JunitCase {
+  readonly name: string;
+  /** What the case is about; that of its suite unless told. */
+  readonly classname?: string;
+  readonly seconds?: number | undefined;
+  readonly failure?: string | undefined;
+}
+
+/** What is said of all suites of a report. */
+export interface JunitHead {
+  /** Of the whole. */
+  readonly name: string;
+  readonly seconds: number;
+  /** Milliseconds since 1970. */
+  readonly madeMs: number;
+  /** The machine on which it was made. */
+  readonly host: string;
+  readonly properties: readonly (readonly [name: string, value: string])[];
+}
+
+/**
+ * A report as JUnit XML, as CI servers read it. Of the attributes that are in use only those that Jenkins' xUnit plugin knows
+ * (its junit-10.xsd): it refuses a file with any other.
+ */
+export function asJunit(head: JunitHead, suites: readonly JunitSuite[]): string {
+  const { tests, failures } = totalsOf(suites.flatMap(({ cases }) => cases));
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites ${totals}>`,
-    `  <testsuite name="${escaped(source)}" ${totals}>`,
-    `    <properties><property name="policy version" value="${escaped(policyVersion)}"/></properties>`,
-    ...rows.map((row) => testCase(row, source)),
-    "  </testsuite>",
+    `<testsuites name="${escaped(head.name)}" tests="${tests}" failures="${failures}" errors="0" time="${inSeconds(head.seconds)}">`,
+    ...suites.flatMap((suite, id) => linesOf(suite, id, head)),
     "</testsuites>",
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
 
-function testCase(row: TestedRow, source: string): string {
-  const name = `name="${escaped(matrixText(row))}" classname="${escaped(row.tenant)}"`;
-  const open = `    <testcase ${name} file="${escaped(source)}" line="${row.line}"`;
-  if (row.first === undefined) return `${open}/>`;
-  const others = row.differences > 1 ? ` (and ${row.differences - 1} more of this line)` : "";
-  const message = escaped(`${differenceInWords(row.first)}${others}`);
-  return `${open}><failure message="${message}" type="difference">${escaped(`${source}:${row.line}: `)}${message}</failure></testcase>`;
+function linesOf({ name, file, seconds, cases }: JunitSuite, id: number, head: JunitHead): string[] {
+  // Without a zone, as the schema of Ant's reports has it.
+  const made = new Date(head.madeMs).toISOString().slice(0, 19);
+  const { tests, failures } = totalsOf(cases);
+  const place = file === undefined ? "" : ` file="${escaped(file)}"`;
+  return [
+    `  <testsuite name="${escaped(name)}" id="${id}"${place} hostname="${escaped(head.host)}" timestamp="${made}" tests="${tests}" failures="${failures}" errors="0" skipped="0" time="${inSeconds(seconds)}">`,
+    `    <properties>${head.properties.map(([key, value]) => `<property name="${key}" value="${escaped(value)}"/>`).join("")}</properties>`,
+    ...cases.map(({ name: title, classname = name, seconds: took = 0, failure }) => {
+      const open = `    <testcase name="${escaped(title)}" classname="${escaped(classname)}" time="${inSeconds(took)}"`;
+      if (failure === undefined) return `${open}/>`;
+      return `${open}><failure message="${escaped(failure)}" type="difference"/></testcase>`;
+    }),
+    "  </testsuite>",
+  ];
+}
+
+function totalsOf(cases: readonly JunitCase[]): { readonly tests: number; readonly failures: number } {
+  return { tests: cases.length, failures: cases.filter(({ failure }) => failure !== undefined).length };
+}
+
+function inSeconds(seconds: number): string {
+  return seconds.toFixed(3);
 }
 
 const entities: Readonly<Record<string, string>> = {
@@ -35,8 +75,8 @@ const entities: Readonly<Record<string, string>> = {
   "'": "&apos;",
 };
 
-/** Text for an attribute or an element. Characters that XML has no way to write become a question mark. */
-export function escaped(text: string): string {
+/** Text for an attribute. Characters that XML has no way to write become a question mark. */
+function escaped(text: string): string {
   return text
     .replace(/[&<>"']/g, (sign) => entities[sign]!)
     .replace(/[\t\n\r]/g, (sign) => `&#${sign.charCodeAt(0)};`)

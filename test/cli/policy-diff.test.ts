@@ -101,7 +101,7 @@ test("test: the example is as stated, and the report is there for CI", async () 
     /^Topics of acme\n[^]*new\/matrix\.csv \(policy [0-9a-f]{12}\): (\d+) of \1 rows hold; \d+ cases, all as stated\n$/,
   );
   const report = await readFile(join(workplace.path, "report.xml"), "utf8");
-  expect(report).toMatch(/<testsuites tests="\d+" failures="0"/);
+  expect(report).toMatch(/<testsuites name="aclog policy test" tests="\d+" failures="0" errors="0" time="\d+\.\d{3}">/);
 });
 
 test("test: what is not as stated is told, and the exit code is 1", async () => {

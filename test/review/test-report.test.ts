@@ -106,15 +106,17 @@ test("JUnit has a test case for each row, and what is in a name cannot end an at
   const source = "&lt;&amp;&quot;&apos;&gt;?/matrix.csv";
   const failure =
     "acme/a produce acme/orders.us: expected deny, got allow: &lt;&amp;&quot;&apos;&gt;?/policy.csv:1: p, role:producer, acme, orders.*, produce, allow";
-  expect(testAsJunit(await testMatrix(loaded))).toBe(
+  const made = { seconds: 0.25, madeMs: Date.UTC(2026, 10, 22, 12), host: "there.example" };
+  const counts = 'tests="2" failures="1" errors="0"';
+  expect(testAsJunit(await testMatrix(loaded), made)).toBe(
     lines(
       '<?xml version="1.0" encoding="UTF-8"?>',
-      '<testsuites tests="2" failures="1" errors="0" skipped="0">',
-      `  <testsuite name="${source}" tests="2" failures="1" errors="0" skipped="0">`,
+      `<testsuites name="aclog policy test" ${counts} time="0.250">`,
+      `  <testsuite name="${source}" id="0" file="${source}" hostname="there.example" timestamp="2026-11-22T12:00:00" ${counts} skipped="0" time="0.250">`,
       `    <properties><property name="policy version" value="${loaded.files.version}"/></properties>`,
-      `    <testcase name="acme/a, acme, orders.eu, produce, allow" classname="acme" file="${source}" line="1"/>`,
-      `    <testcase name="acme/a, acme, orders.us, produce, deny" classname="acme" file="${source}" line="2">` +
-        `<failure message="${failure}" type="difference">${source}:2: ${failure}</failure></testcase>`,
+      '    <testcase name="line 1: acme/a, acme, orders.eu, produce, allow" classname="acme" time="0.000"/>',
+      '    <testcase name="line 2: acme/a, acme, orders.us, produce, deny" classname="acme" time="0.000">' +
+        `<failure message="${failure}" type="difference"/></testcase>`,
       "  </testsuite>",
       "</testsuites>",
       "",

@@ -3,7 +3,7 @@ import { type AskedAssignment, type AskedRule, readAsked, type Wanted } from "./
 import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
 import { PolicyText } from "./policy-text.js";
 import { Reach } from "./reach.js";
-import { hasRole, holders, mayDo } from "./words.js";
+import { hasRole, holders, mayDo, whileSuspended } from "./words.js";
 
 /**
  * How `policy.csv` in a folder would give somebody a right or a role. Writes nothing.
@@ -12,8 +12,10 @@ import { hasRole, holders, mayDo } from "./words.js";
  */
 export async function planGrant(directory: string, wanted: Wanted): Promise<EditPlan> {
   const loaded = await loadForEdit(directory);
-  const { rules, assignment } = await readAsked(wanted, loaded.policy);
-  return assignment === undefined ? grantRights(loaded, rules) : grantRole(loaded, assignment);
+  const asked = await readAsked(wanted, loaded.policy);
+  const { rules, assignment } = asked;
+  const plan = await (assignment === undefined ? grantRights(loaded, rules) : grantRole(loaded, assignment));
+  return { ...plan, says: [...plan.says, ...whileSuspended(asked, loaded.policy)] };
 }
 
 type Loaded = Awaited<ReturnType<typeof loadForEdit>>;

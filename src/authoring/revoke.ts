@@ -4,7 +4,7 @@ import { type AskedAssignment, type AskedRule, readAsked, type Wanted } from "./
 import { allowedBy, type EditPlan, firstOf, loadForEdit, planEdits, planWithout, withPlace } from "./plan.js";
 import { PolicyText } from "./policy-text.js";
 import { type About, Reach } from "./reach.js";
-import { hasRole, mayDo } from "./words.js";
+import { hasRole, mayDo, whileSuspended } from "./words.js";
 
 export interface RevokeOptions {
   /** Puts a deny line in too, so that no role and no wider line gives it, now or later. */
@@ -20,8 +20,10 @@ export interface RevokeOptions {
  */
 export async function planRevoke(directory: string, wanted: Wanted, { deny }: RevokeOptions): Promise<EditPlan> {
   const loaded = await loadForEdit(directory);
-  const { rules, assignment } = await readAsked(wanted, loaded.policy);
-  return assignment === undefined ? revokeRights(loaded, rules, deny) : revokeRole(loaded, assignment);
+  const asked = await readAsked(wanted, loaded.policy);
+  const { rules, assignment } = asked;
+  const plan = await (assignment === undefined ? revokeRights(loaded, rules, deny) : revokeRole(loaded, assignment));
+  return { ...plan, says: [...plan.says, ...whileSuspended(asked, loaded.policy)] };
 }
 
 type Loaded = Awaited<ReturnType<typeof loadForEdit>>;

@@ -1,5 +1,7 @@
-import { type Action, actionPhrases, type LoadedPolicy, nameAsWritten, wildcard } from "../authz/index.js";
-import type { AskedAssignment } from "./asked.js";
+import { type Action, actionPhrases, isRole, type LoadedPolicy, nameAsWritten, wildcard } from "../authz/index.js";
+import { parsePrincipal } from "../names.js";
+import { suspendedInWords } from "../tenant-standing.js";
+import type { Asked, AskedAssignment } from "./asked.js";
 import type { About } from "./reach.js";
 
 type May = "may" | "could then" | "may still" | "may not" | "could no longer" | "could not";
@@ -33,4 +35,19 @@ export function holders(role: string, tenant: string, { rows, compiled }: Loaded
   const members = new Set(rows.assignments.flatMap(({ member }) => (member.includes("/") ? [member] : [])));
   const tenants = tenant === wildcard ? compiled.tenants : [tenant];
   return [...members].filter((member) => tenants.some((each) => compiled.rolesOf(member, each).has(role)));
+}
+
+/** What to add where those who are concerned, or some of them, are of tenants that are suspended. */
+export function whileSuspended({ rules, assignment }: Asked, policy: LoadedPolicy): string[] {
+  const { member: subject, tenant } = assignment ?? { member: rules[0]!.rule.subject, tenant: rules[0]!.rule.tenant };
+  const suspended = homesOf(subject, tenant, policy).filter((home) => policy.compiled.standingOf(home)?.isSuspended);
+  if (suspended.length === 0) return [];
+  return [`${suspendedInWords(suspended.sort())}, and their rights have no effect until that is over`];
+}
+
+function homesOf(subject: string, tenant: string, policy: LoadedPolicy): string[] {
+  // Each tenant has a principal of that name.
+  if (policy.simple !== undefined) return [...policy.compiled.tenants];
+  const principals = isRole(subject) ? holders(subject, tenant, policy) : [subject];
+  return [...new Set(principals.map((name) => parsePrincipal(name)!.tenant))];
 }

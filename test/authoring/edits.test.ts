@@ -298,6 +298,27 @@ describe("the line looks as its neighbours do:", () => {
   }
 });
 
+const suspended = "tenants:\n  acme:\n    suspended: true\n  globex: {}\n";
+const ofSuspended: [command: string, last: RegExp][] = [
+  ["grant acme/new produce acme/fresh", /^acme is suspended: none of .* rights have no effect until that is over$/],
+  ["grant acme/new role:producer acme", /^acme is suspended/],
+  ["grant acme/billing produce acme/orders.eu", /^acme is suspended/],
+  ["grant role:clerk produce acme/till", /^acme is suspended/],
+  ["revoke acme/new consume acme/orders.eu", /^acme is suspended/],
+  ["revoke acme/shop role:clerk acme", /^acme is suspended/],
+  // A suspended tenant's topics stay, and others reach them.
+  ["grant globex/audit describe acme/orders.eu", /^globex\/audit could then/],
+  ["grant role:idle produce acme/fresh", /^role:idle could then/],
+];
+describe("what a suspended tenant's principals have for nothing is said:", () => {
+  for (const [command, last] of ofSuspended) {
+    test(command, async () => {
+      const planned = await plan(command, { "tenants.yaml": suspended });
+      assert.match(planned.plan.says.at(-1)!, last);
+    });
+  }
+});
+
 describe("under the simple model", () => {
   const files: PolicyFiles = {
     "model.conf":

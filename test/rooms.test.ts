@@ -53,6 +53,7 @@ const open = [
   "unreached",
   "make-directory",
   "read-file",
+  "revocation-files",
   "stretches",
   "strict-yaml",
   "yaml-shape",

@@ -1,7 +1,10 @@
 /** `aclog certs check`: whether a certificate will be of use here, before it fails in production. */
 import { type Command, Option } from "commander";
-import { stat } from "node:fs/promises";
-import type { CheckFinding, Role } from "../pki/index.js";
+import { readdir, stat } from "node:fs/promises";
+import { OperatorError } from "../errors.js";
+import { listsAmong, maxListFileBytes, mayHaveNoList } from "../revocation-files.js";
+import type { CheckFinding, ListFile, Role } from "../pki/index.js";
+import { whyUnreadable } from "../read-file.js";
 import { naming, parseWithin, readCertificateFile } from "./certs-flags.js";
 import { print } from "./output.js";
 import { counted } from "./units.js";
@@ -31,7 +34,7 @@ export function addCheckCertificate(certs: Command): void {
     .addOption(new Option("--for <ROLE>", "as whose; else what its usages say").choices(["client", "server"]))
     .option("--host <NAME>", "a DNS name or an address by which clients reach the server")
     .option("--ca <FILE>", "who is trusted by the other side")
-    .option("--crl <FILE>", "revocation lists, PEM or DER")
+    .option("--crl <PATH>", "revocation lists, PEM or DER, as the server has them: a file or a folder")
     .option("--key <FILE>", "its key")
     .option(
       "--expiring-within <DAYS>",
@@ -51,7 +54,8 @@ export function addCheckCertificate(certs: Command): void {
 async function run(path: string, flags: CheckFlags): Promise<void> {
   const { checkCertificate } = await import("../pki/index.js");
   const file = await readCertificateFile(path, purpose);
-  const [authorities, lists, key] = [await given(flags.ca), await given(flags.crl), await given(flags.key)];
+  const [authorities, key] = [await given(flags.ca), await given(flags.key)];
+  const lists = flags.crl === undefined ? undefined : await listsAt(flags.crl);
   const { expiringWithin } = flags;
   const options = { role: flags.for, expiringWithin, host: flags.host, authorities, lists, key };
   const { roles, because, findings } = await naming(path, purpose, () => checkCertificate(file, options));
@@ -70,6 +74,28 @@ async function run(path: string, flags: CheckFlags): Promise<void> {
 
 async function given(path: string | undefined): Promise<Buffer | undefined> {
   return path === undefined ? undefined : readCertificateFile(path, purpose);
+}
+
+async function listsAt(path: string): Promise<ListFile[]> {
+  const inside = await listsInFolder(path);
+  const lists: ListFile[] = [];
+  for (const source of inside ?? [path]) {
+    const mayHaveNone = inside !== undefined && mayHaveNoList(source);
+    lists.push({ source, bytes: await readCertificateFile(source, purpose, maxListFileBytes), mayHaveNone });
+  }
+  return lists;
+}
+
+/** Undefined where it is no folder. */
+async function listsInFolder(path: string): Promise<readonly string[] | undefined> {
+  try {
+    return listsAmong(path, await readdir(path));
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    // What is wrong with a file, whoever reads it says.
+    if (code === "ENOTDIR" || code === "ENOENT") return undefined;
+    throw new OperatorError(`${purpose}:`, [{ source: path, problem: whyUnreadable(error) }], { cause: error });
+  }
 }
 
 function linesOf({ severity, problem, remedy }: CheckFinding): string {

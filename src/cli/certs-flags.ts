@@ -64,9 +64,9 @@ export async function lookingIn<T>(directory: string, work: Promise<T>): Promise
 }
 
 /** @throws OperatorError that begins with what could not be done */
-export async function readCertificateFile(path: string, purpose: string): Promise<Buffer> {
+export async function readCertificateFile(path: string, purpose: string, maxBytes = largestFileBytes): Promise<Buffer> {
   try {
-    return await readFileWithin(path, largestFileBytes);
+    return await readFileWithin(path, maxBytes);
   } catch (error) {
     throw new OperatorError(`${purpose}:`, [{ source: path, problem: whyUnreadable(error) }], { cause: error });
   }

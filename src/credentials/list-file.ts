@@ -1,9 +1,6 @@
-import { type RevocationList, RevocationListError, maxListBytes, readRevocationList } from "../identity/index.js";
+import { type RevocationList, RevocationListError, readRevocationList } from "../identity/index.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
-
-/** Of a file, as PEM. */
-export const maxListFileBytes = Math.ceil((maxListBytes * 1.4) / 1024) * 1024;
 
 /**
  * All revocation lists of a file: one in DER, or any number in PEM.

@@ -1,9 +1,9 @@
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
 import type { Finding } from "../errors.js";
 import { type Authority, type RevocationList, checkSignedBy, maySignLists } from "../identity/index.js";
+import { listsAmong, maxListFileBytes, mayHaveNoList } from "../revocation-files.js";
 import { whyUnreadable } from "../read-file.js";
-import { maxListFileBytes, readLists } from "./list-file.js";
+import { readLists } from "./list-file.js";
 import { Part } from "./part.js";
 
 /** A list, and whose it is. */
@@ -133,17 +133,12 @@ export class ListFiles {
     for (const one of gone) this.#parts.delete(one);
     for (const one of added) {
       const make = ([bytes]: readonly (Buffer | undefined)[]) =>
-        readLists(one, bytes!, { mayHaveNone: one !== path && one.endsWith(".pem") });
+        readLists(one, bytes!, { mayHaveNone: one !== path && mayHaveNoList(one) });
       this.#parts.set(one, new Part([one], { maxBytes: maxListFileBytes, make }));
     }
     await Promise.all(added.map((one) => this.#parts.get(one)!.look()));
     return gone.length + added.length > 0;
   }
-}
-
-function listsAmong(folder: string, names: readonly string[]): readonly string[] {
-  const lists = names.filter((name) => /^[^.].*\.(crl|pem)$/.test(name)).sort();
-  return lists.map((name) => join(folder, name));
 }
 
 /** Whose a list is, or why it is nobody's. */

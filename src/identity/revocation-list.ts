@@ -4,6 +4,7 @@ import { type Hash, readSignatureAlgorithm } from "./algorithms.js";
 import { DerError, DerReader, decodeBoolean, decodeCount, decodeInteger, decodeTime, tags } from "./der.js";
 import { formatName, readName } from "./distinguished-name.js";
 import { type Extension, readExtensions } from "./extensions.js";
+import { maxListBytes } from "../revocation-files.js";
 import { Stretches } from "../stretches.js";
 
 /** The bytes are no list that could be used, and the message says why. */
@@ -13,9 +14,6 @@ export class RevocationListError extends Error {
     this.name = "RevocationListError";
   }
 }
-
-/** Some 800,000 entries; it is all held in memory. */
-export const maxListBytes = 32 * 1024 * 1024;
 
 /** What an authority has said to be revoked (RFC 5280, 5): read, and believed only where `isSignedBy` says so. */
 export interface RevocationList {

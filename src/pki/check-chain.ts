@@ -4,7 +4,7 @@ import { isIssuedBy } from "./authorities.js";
 import { type CertificateParts, partsOf } from "./certificate.js";
 import { checkEnd } from "./check-dates.js";
 import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
-import type { CheckOptions } from "./check.js";
+import type { CheckOptions, ListFile } from "./check.js";
 import { childrenOf, tags } from "./der.js";
 import { type Usage, oids } from "./extensions.js";
 import { distinguishedName, inspectCertificate } from "./inspect.js";
@@ -44,7 +44,7 @@ export function checkChain(
     ...others
       .filter((each) => !chain.includes(each))
       .map((each) => warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out")),
-    ...(lists === undefined ? [] : checkRevocation(chain, readLists(lists))),
+    ...(lists === undefined ? [] : checkRevocation(chain, lists.flatMap(readLists))),
   ];
 }
 
@@ -161,14 +161,14 @@ function readAuthorities(bytes: Buffer): X509Certificate[] {
   }
 }
 
-function readLists(bytes: Buffer): RevocationList[] {
+function readLists({ source, bytes, mayHaveNone }: ListFile): RevocationList[] {
   let lists: RevocationList[] = [];
   try {
     lists = listsOf(bytes);
-  } catch {
-    // As where there is none.
+  } catch (error) {
+    throw new OperatorError(`there is no revocation list in ${source} that can be read`, [], { cause: error });
   }
-  if (lists.length === 0) throw new OperatorError("there is no revocation list in the file that was given as one");
+  if (lists.length === 0 && !mayHaveNone) throw new OperatorError(`there is no revocation list in ${source}`);
   return lists;
 }
 

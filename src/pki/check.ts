@@ -12,6 +12,14 @@ import { certificatesOf } from "./pem.js";
 
 export type Role = "client" | "server";
 
+/** Revocation lists, PEM or DER. */
+export interface ListFile {
+  readonly source: string;
+  readonly bytes: Buffer;
+  /** It may be of something else, as PEM in a folder is. */
+  readonly mayHaveNone: boolean;
+}
+
 export interface CheckOptions {
   /** Undefined: whatever its usages say. */
   readonly role?: Role | undefined;
@@ -21,8 +29,8 @@ export interface CheckOptions {
   readonly expiringWithin?: number | undefined;
   /** PEM of those who are trusted; undefined: whether somebody trusts it is not looked at. */
   readonly authorities?: Buffer | undefined;
-  /** Revocation lists, PEM or DER. */
-  readonly lists?: Buffer | undefined;
+  /** Undefined: whether it was revoked is not looked at. */
+  readonly lists?: readonly ListFile[] | undefined;
   /** PEM. */
   readonly key?: Buffer | undefined;
 }

@@ -5,7 +5,7 @@
 
 export type { AlternativeNames } from "./extensions.js";
 export type { CheckFinding } from "./check-finding.js";
-export { type CheckOptions, type Role, checkCertificate } from "./check.js";
+export { type CheckOptions, type ListFile, type Role, checkCertificate } from "./check.js";
 export { type AuthorityHolding, type Holding, type Holdings, holdingsIn, whoIs } from "./holdings.js";
 export { type CertificateSummary, inspectCertificate } from "./inspect.js";
 export {

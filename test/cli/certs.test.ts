@@ -107,7 +107,7 @@ test("list and check tell scripts by their exit code whether all is well", async
   const outcomes = await Promise.all([
     aclog("certs", "list", "--expiring-within", "1"),
     aclog("certs", "list", "--expiring-within", "900", "--json"),
-    aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "localhost"),
+    aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--crl", "certs", "--host", "localhost"),
     aclog("certs", "check", "certs/server.crt", "--ca", "certs/ca.crt", "--host", "log.example", "--json"),
     aclog("certs", "check", "certs/clients/acme/billing.crt", "--ca", "certs/ca.crt", "--expiring-within", "900"),
   ]);

@@ -1,6 +1,6 @@
 import { X509Certificate, createPrivateKey, generateKeyPairSync } from "node:crypto";
 import { expect, test } from "vitest";
-import { type CheckOptions, checkCertificate } from "../../src/pki/index.js";
+import { type CheckOptions, type ListFile, checkCertificate } from "../../src/pki/index.js";
 import { makeCertificate, nameOf } from "../../src/pki/certificate.js";
 import { makeRevocationList, revocationOf } from "../../src/pki/revocation-list.js";
 import { extension, type IssueOptions, TestAuthority } from "../support/certificates.js";
@@ -122,16 +122,21 @@ test("an authority on the way that may be none, has ended, or vouches for others
   expect(await found({ isCa: true, notAfter: inDays(6.5) })).toMatch(/^warning: CN=below ends in 6 days/);
 });
 
+const listFile = (bytes: Buffer, mayHaveNone = false): ListFile => ({ source: "ca.crl", bytes, mayHaveNone });
+
 test("what was revoked is told of, by the list of its own authority alone", () => {
   const issued = authority.issue(lasting);
   const { serialNumber } = new X509Certificate(issued.der);
-  const listBy = (by: TestAuthority, nextUpdate = inDays(1)) =>
-    makeRevocationList(new X509Certificate(by.caPem), createPrivateKey(by.caKeyPem), {
-      number: 1n,
-      thisUpdate: new Date(),
-      nextUpdate,
-      revoked: [revocationOf(serialNumber, "keyCompromise")],
-    });
+  const listBy = (by: TestAuthority, nextUpdate = inDays(1)) => [
+    listFile(
+      makeRevocationList(new X509Certificate(by.caPem), createPrivateKey(by.caKeyPem), {
+        number: 1n,
+        thisUpdate: new Date(),
+        nextUpdate,
+        revoked: [revocationOf(serialNumber, "keyCompromise")],
+      }),
+    ),
+  ];
   const revoked = "error: CN=billing,O=acme was revoked by CN=Authority";
   expect(problems(issued.der, { authorities, lists: listBy(authority) })).toEqual([revoked]);
   expect(problems(issued.der, { authorities, lists: listBy(sameName) })).toEqual([
@@ -141,14 +146,17 @@ test("what was revoked is told of, by the list of its own authority alone", () =
     revoked,
     "error: the revocation list of CN=Authority has ended",
   ]);
+  const folder = [listFile(authorities, true), ...listBy(sameName), ...listBy(authority)];
+  expect(problems(issued.der, { authorities, lists: folder })).toEqual([revoked]);
 });
 
 test("files that hold something else are refused, and it is said which", () => {
   const { certPem } = authority.issue(lasting);
   expect(() => problems("hello")).toThrow("this is not a certificate");
   expect(() => problems(certPem, { authorities: Buffer.from("hello") })).toThrow("of those who are trusted");
-  for (const lists of [Buffer.from("hello"), Buffer.from("3000", "hex"), Buffer.from(certPem)]) {
-    expect(() => problems(certPem, { authorities, lists })).toThrow("no revocation list");
+  for (const bytes of [Buffer.from("hello"), Buffer.from("3000", "hex"), Buffer.from(certPem)]) {
+    const lists = [listFile(bytes)];
+    expect(() => problems(certPem, { authorities, lists })).toThrow("there is no revocation list in ca.crl");
   }
 });
 

@@ -77,6 +77,6 @@ function openCalls({ calls }: ConnectionInfo): string {
 
 function toJson({ id, principal, peer, sinceMs, certificate: { endsMs, ...names }, ...rest }: ConnectionInfo): string {
   const since = new Date(sinceMs).toISOString();
-  const certificate = { ...names, notAfter: new Date(endsMs).toISOString() };
+  const certificate = { ...names, ends: new Date(endsMs).toISOString() };
   return visibleJson(JSON.stringify({ id, principal, peer, since, certificate, ...rest }));
 }

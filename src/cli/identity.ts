@@ -77,7 +77,7 @@ function objectOf({ identity, steps, remedy, findings }: ExplainedIdentity): obj
     return { principal: null, problem, reason, remedy, steps, warnings };
   }
   const { principal, endsMs, ...rest } = identity;
-  return { principal: formatPrincipal(principal), ...rest, notAfter: new Date(endsMs).toISOString(), steps, warnings };
+  return { principal: formatPrincipal(principal), ...rest, ends: new Date(endsMs).toISOString(), steps, warnings };
 }
 
 async function inWords({ identity, steps, remedy, findings }: ExplainedIdentity): Promise<string> {

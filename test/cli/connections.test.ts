@@ -71,7 +71,7 @@ test.each([
     subject: "CN=root,O=globex",
     issuer: certificate.issuer.split("\n").reverse().join(","),
     fingerprint: certificate.fingerprint256,
-    notAfter: new Date(certificate.validTo).toISOString(),
+    ends: new Date(certificate.validTo).toISOString(),
   });
   assert.ok(Math.abs(Date.parse(told["since"] as string) - Date.now()) < 60_000);
 });

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { KeyUsage } from "../key-usages.js";
 import { type KeyFacts, readKey, readSignatureAlgorithm, type SignatureFacts } from "./algorithms.js";
-import { DerError, DerReader, decodeInteger, decodeTime, tags } from "./der.js";
+import { DerError, DerReader, decodeCount, decodeInteger, decodeTime, tags } from "./der.js";
 import { type DistinguishedName, readName } from "./distinguished-name.js";
 import {
   type AlternativeNames,
@@ -82,7 +82,7 @@ export function readCertificate(der: Buffer): CertificateFacts {
   certificate.expect(tags.bitString, "the signature");
   certificate.end("the signature");
 
-  skipVersion(signed);
+  const version = readVersion(signed);
   const serial = decodeInteger(signed.expect(tags.integer, "the serial number"));
   // RFC 5280, 4.1.1.2. Only this one is covered by the signature.
   if (!signed.whole(tags.sequence, "the algorithm").equals(algorithm)) {
@@ -97,7 +97,10 @@ export function readCertificate(der: Buffer): CertificateFacts {
   const key = readKey(signed.whole(tags.sequence, "the public key"));
   signed.optional(issuerUniqueIdTag);
   signed.optional(subjectUniqueIdTag);
-  const extensions = readExtensions(signed.optional(extensionsTag));
+  const wrapped = signed.optional(extensionsTag);
+  // RFC 5280, 4.1.2.1. Whoever goes by the version alone takes it for one that restricts nothing.
+  if (wrapped !== undefined && version !== 3) throw new DerError(`extensions in a certificate of version ${version}`);
+  const extensions = readExtensions(wrapped);
   signed.end("the extensions");
 
   const read = <T>(oid: string, reader: (value: Buffer) => T): T | undefined => {
@@ -122,13 +125,14 @@ export function readCertificate(der: Buffer): CertificateFacts {
   };
 }
 
-/** Whatever version it says: only version 3 has extensions, and without them nobody is a client. */
-function skipVersion(signed: DerReader): void {
+/** From 1; written as one less. */
+function readVersion(signed: DerReader): number {
   const wrapped = signed.optional(versionTag);
-  if (wrapped === undefined) return;
+  if (wrapped === undefined) return 1;
   const reader = new DerReader(wrapped);
-  reader.expect(tags.integer, "the version");
+  const version = decodeCount(reader.expect(tags.integer, "the version")) + 1;
   reader.end("the version");
+  return version;
 }
 
 /** SHA-256 of a whole certificate, as `AB:CD:…`. */

@@ -1,5 +1,5 @@
 import { type KeyObject, X509Certificate, randomBytes } from "node:crypto";
-import { childrenOf, der, type Element, integer, oidOf, readOid, sequence, tags, timeOf } from "./der.js";
+import { childrenOf, der, type Element, elementsIn, integer, oidOf, readOid, sequence, tags, timeOf } from "./der.js";
 import { signed } from "./signing.js";
 
 /** A new certificate and its key (PKCS#8), both PEM. */
@@ -34,6 +34,8 @@ export interface Extension {
 
 /** The parts of a certificate that Node does not give byte for byte. */
 export interface CertificateParts {
+  /** From 1. */
+  readonly version: number;
   /** DER of a name, whatever kinds of strings it is made of: written anew it could come out otherwise. */
   readonly subject: Buffer;
   /** Dotted, the algorithm of its signature. */
@@ -80,9 +82,11 @@ export function partsOf(certificate: X509Certificate): CertificateParts {
   const [toBeSigned, algorithm] = childrenOf(certificate.raw);
   const fields = childrenOf(toBeSigned!.whole);
   // The version comes first, unless it is the first one.
+  const version = fields[0]?.tag === 0xa0 ? elementsIn(fields[0].content)[0]!.content.at(-1)! + 1 : 1;
   if (fields[0]?.tag !== 0xa0) fields.unshift(toBeSigned!);
   const extensions = fields.find(({ tag }) => tag === 0xa3);
   return {
+    version,
     subject: fields[5]!.whole,
     signatureOid: readOid(childrenOf(algorithm!.whole)[0]!.content),
     extensions: new Map(extensions === undefined ? [] : childrenOf(extensions.content).map(extensionIn)),

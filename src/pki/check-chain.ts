@@ -3,7 +3,7 @@ import { OperatorError } from "../errors.js";
 import { isIssuedBy } from "./authorities.js";
 import { type CertificateParts, partsOf } from "./certificate.js";
 import { checkEnd } from "./check-dates.js";
-import { type CheckFinding, isStrong, problem, warning } from "./check-finding.js";
+import { type CheckFinding, checkVersion, isStrong, problem, warning } from "./check-finding.js";
 import type { CheckOptions, ListFile } from "./check.js";
 import { childrenOf, tags } from "./der.js";
 import { type Usage, oids } from "./extensions.js";
@@ -83,7 +83,7 @@ function checkAuthority(
   const remedy = "have it made anew by whoever runs that authority";
   const weakness = weaknessOf(authority.publicKey);
   const isRoot = isIssuedBy(authority, authority);
-  const findings: CheckFinding[] = [];
+  const findings: CheckFinding[] = [...checkVersion(name, parts)];
   if (!isCa) findings.push(problem(`${name} has issued it, and is no authority`, "have an authority issue it"));
   if (keyUsage !== undefined && !keyUsage.includes("keyCertSign")) {
     findings.push(problem(`${name} has issued it, and its key usage lacks keyCertSign`, remedy));

@@ -2,7 +2,7 @@ import type { X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import { checkChain } from "./check-chain.js";
 import { checkDates } from "./check-dates.js";
-import { type CheckFinding, isStrong, problem } from "./check-finding.js";
+import { type CheckFinding, checkVersion, isStrong, problem } from "./check-finding.js";
 import { checkKey } from "./check-key.js";
 import { partsOf } from "./certificate.js";
 import type { Usage } from "./extensions.js";
@@ -138,12 +138,14 @@ function checkNames(
 }
 
 function checkExtensions(certificate: X509Certificate): CheckFinding[] {
-  const unknown = [...partsOf(certificate).extensions].filter(
-    ([oid, { isCritical }]) => isCritical && !knownExtensions.has(oid),
-  );
-  return unknown.map(([oid]) =>
-    problem(`it has the critical extension ${oid}, which OpenSSL does not know and so refuses`, "issue it without"),
-  );
+  const parts = partsOf(certificate);
+  const unknown = [...parts.extensions].filter(([oid, { isCritical }]) => isCritical && !knownExtensions.has(oid));
+  return [
+    ...checkVersion("it", parts),
+    ...unknown.map(([oid]) =>
+      problem(`it has the critical extension ${oid}, which OpenSSL does not know and so refuses`, "issue it without"),
+    ),
+  ];
 }
 
 function nameOfAlgorithm(oid: string): string {

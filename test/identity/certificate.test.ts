@@ -189,6 +189,16 @@ describe("what a certificate may be used for", () => {
     expect(() => factsOf({ extensions: [extension("2.25.1", Buffer.alloc(65_536))] })).toThrow("more bytes");
   });
 
+  test.each([
+    [0, 1],
+    [1, 2],
+    [3, 4],
+  ])("is refused with extensions where its version is written as %i", (written, version) => {
+    const { der: bytes } = issue();
+    bytes[bytes.indexOf("a003020102", "hex") + 4] = written;
+    expect(() => certificateFacts(bytes)).toThrow(`extensions in a certificate of version ${version}`);
+  });
+
   test("is refused when two algorithms are named for one signature", () => {
     const { der: bytes } = issue();
     const algorithm = derOid("1.2.840.10045.4.3.2");

@@ -44,6 +44,7 @@ const open = [
   "errors",
   "names",
   "key-usages",
+  "same-name",
   "tenant-limits",
   "tenant-standing",
   "lifecycle",

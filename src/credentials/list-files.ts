@@ -147,7 +147,7 @@ async function judgeList(
   source: string,
   authorities: readonly Authority[],
 ): Promise<FoundList | string> {
-  const named = authorities.filter(({ facts }) => facts.subjectBytes.equals(list.issuerBytes));
+  const named = authorities.filter(({ subjectName }) => subjectName === list.issuerName);
   if (named.length === 0) {
     if (list.bytes <= maxUnsignedBytes) return { list, source, signer: undefined };
     return `the revocation list of ${list.issuer} is larger than 8 MiB, and its issuer is not among the authorities`;

@@ -5,13 +5,16 @@ import { DerError, DerReader, decodeCount, decodeInteger, decodeTime, tags } fro
 import { type DistinguishedName, readName } from "./distinguished-name.js";
 import {
   type AlternativeNames,
+  type AuthorityKey,
   type BasicConstraints,
   extensionOids,
   readAlternativeNames,
+  readAuthorityKeyIdentifier,
   readBasicConstraints,
   readExtendedKeyUsage,
   readExtensions,
   readKeyUsage,
+  readSubjectKeyIdentifier,
 } from "./extensions.js";
 import { IdentityRefused } from "./identity.js";
 
@@ -21,14 +24,15 @@ export interface CertificateFacts {
   readonly serial: string;
   readonly signature: SignatureFacts;
   readonly issuer: DistinguishedName;
-  /** The whole element: names are the same when these bytes are. */
-  readonly issuerBytes: Buffer;
   readonly subject: DistinguishedName;
-  readonly subjectBytes: Buffer;
   /** First and last moment in which it is valid, in milliseconds since 1970. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly key: KeyFacts;
+  /** What it calls its own key, in hexadecimal; undefined when it calls it nothing. A name for the key, which proves nothing. */
+  readonly keyId: string | undefined;
+  /** Undefined when the certificate does not say. */
+  readonly authorityKey: AuthorityKey | undefined;
   /** Undefined when the certificate does not restrict its use. */
   readonly keyUsage: ReadonlySet<KeyUsage> | undefined;
   /** OIDs; undefined when the certificate has no such extension. */
@@ -88,12 +92,12 @@ export function readCertificate(der: Buffer): CertificateFacts {
   if (!signed.whole(tags.sequence, "the algorithm").equals(algorithm)) {
     throw new DerError("two different algorithms of the signature");
   }
-  const issuerBytes = signed.whole(tags.sequence, "the issuer");
+  const issuer = readName(signed.whole(tags.sequence, "the issuer"), "the issuer");
   const validity = signed.enter(tags.sequence, "the validity");
   const notBeforeMs = decodeTime(validity.next());
   const notAfterMs = decodeTime(validity.next());
   validity.end("the validity");
-  const subjectBytes = signed.whole(tags.sequence, "the subject");
+  const subject = readName(signed.whole(tags.sequence, "the subject"), "the subject");
   const key = readKey(signed.whole(tags.sequence, "the public key"));
   signed.optional(issuerUniqueIdTag);
   signed.optional(subjectUniqueIdTag);
@@ -110,13 +114,13 @@ export function readCertificate(der: Buffer): CertificateFacts {
   return {
     serial,
     signature: readSignatureAlgorithm(algorithm),
-    issuer: readName(issuerBytes, "the issuer"),
-    issuerBytes,
-    subject: readName(subjectBytes, "the subject"),
-    subjectBytes,
+    issuer,
+    subject,
     notBeforeMs,
     notAfterMs,
     key,
+    keyId: read(extensionOids.subjectKeyIdentifier, readSubjectKeyIdentifier),
+    authorityKey: read(extensionOids.authorityKeyIdentifier, readAuthorityKeyIdentifier),
     keyUsage: read(extensionOids.keyUsage, readKeyUsage),
     extendedKeyUsage: read(extensionOids.extendedKeyUsage, readExtendedKeyUsage),
     basicConstraints: read(extensionOids.basicConstraints, readBasicConstraints),

@@ -1,6 +1,8 @@
 import { X509Certificate, createHash, type KeyObject } from "node:crypto";
 import { type CertificateFacts, certificateFacts, fingerprint256, readCertificate } from "./certificate.js";
+import { comparableName } from "../same-name.js";
 import { formatName } from "./distinguished-name.js";
+import type { AuthorityKey } from "./extensions.js";
 import { IdentityRefused, type Presented } from "./identity.js";
 
 /** A certificate with what has been found out about it. */
@@ -11,6 +13,8 @@ export class Certificate {
   readonly #signedBy = new Map<string, boolean>();
   #fingerprint256: string | undefined;
   #keyId: string | undefined;
+  #subjectName: string | undefined;
+  #issuerName: string | undefined;
   #key: KeyObject | undefined;
 
   constructor(der: Buffer, facts: CertificateFacts) {
@@ -32,6 +36,15 @@ export class Certificate {
     return formatName(this.facts.issuer);
   }
 
+  /** The same for all certificates of this subject, however they spell it: see `comparableName`. */
+  get subjectName(): string {
+    return (this.#subjectName ??= comparableName(this.facts.subject));
+  }
+
+  get issuerName(): string {
+    return (this.#issuerName ??= comparableName(this.facts.issuer));
+  }
+
   /** The same for all certificates with this public key. */
   get keyId(): string {
     return (this.#keyId ??= createHash("sha256")
@@ -44,9 +57,14 @@ export class Certificate {
     return (this.#key ??= new X509Certificate(this.der).publicKey);
   }
 
-  /** Whether the other one has its issuer's name and the key that signed it. */
+  /** Whether the other one has its issuer's name and the key that signed it, and is the one of that issuer's that this wants. */
   isIssuedBy(issuer: Certificate): boolean {
-    if (!this.facts.issuerBytes.equals(issuer.facts.subjectBytes)) return false;
+    return this.isSignedBy(issuer) && isWanted(issuer, this.facts.authorityKey);
+  }
+
+  /** Whether the other one has its issuer's name and the key that signed it. */
+  isSignedBy(issuer: Certificate): boolean {
+    if (this.issuerName !== issuer.subjectName) return false;
     try {
       const known = this.#signedBy.get(issuer.keyId);
       if (known !== undefined) return known;
@@ -58,6 +76,17 @@ export class Certificate {
       return false;
     }
   }
+}
+
+/** As OpenSSL (X509_check_akid): what one of the two does not say does not matter. */
+function isWanted({ facts, issuerName }: Certificate, wanted: AuthorityKey | undefined): boolean {
+  if (wanted === undefined) return true;
+  const { keyId, serial, issuer } = wanted;
+  return (
+    (keyId === undefined || facts.keyId === undefined || keyId === facts.keyId) &&
+    (serial === undefined || serial === facts.serial) &&
+    (issuer === undefined || comparableName(issuer) === issuerName)
+  );
 }
 
 /** An authority that somebody has put among ours. */
@@ -122,25 +151,20 @@ export class Authorities implements Iterable<Authority> {
   constructor(authorities: readonly Authority[]) {
     this.#all = authorities;
     for (const authority of authorities) {
-      const name = nameKey(authority.facts.subjectBytes);
-      const named = this.#byName.get(name);
-      if (named === undefined) this.#byName.set(name, [authority]);
+      const named = this.#byName.get(authority.subjectName);
+      if (named === undefined) this.#byName.set(authority.subjectName, [authority]);
       else named.push(authority);
     }
   }
 
-  named(subjectBytes: Buffer): readonly Authority[] {
-    return this.#byName.get(nameKey(subjectBytes)) ?? [];
+  /** Those whose name this is, by their `subjectName`. */
+  named(name: string): readonly Authority[] {
+    return this.#byName.get(name) ?? [];
   }
 
   [Symbol.iterator](): Iterator<Authority> {
     return this.#all[Symbol.iterator]();
   }
-}
-
-/** For maps: bytes as they are. */
-export function nameKey(bytes: Buffer): string {
-  return bytes.toString("latin1");
 }
 
 /**
@@ -155,17 +179,18 @@ export function findChains(shown: Shown, authorities: Authorities): readonly Cha
   const tooLong: Chain[] = [];
   const climb = (path: Chain): void => {
     const last = path.at(-1)!;
-    // One with the same key is the same authority, certified anew.
+    // One with the same key is the same authority, certified anew. Whichever of its certificates the one below wants: what the
+    // authority has revoked is not good again because it has another one.
     const above = authorities
-      .named(last.facts.issuerBytes)
-      .filter((other) => !path.slice(1).some(({ keyId }) => keyId === other.keyId) && last.isIssuedBy(other));
+      .named(last.issuerName)
+      .filter((other) => !path.slice(1).some(({ keyId }) => keyId === other.keyId) && last.isSignedBy(other));
     if (path.length > maxChain) tooLong.push(path);
     else if (above.length === 0) chains.push(path);
     else for (const authority of above) if (chains.length < maxChains) climb([...path, authority]);
   };
   const extend = (path: Chain): void => {
     const last = path.at(-1)!;
-    for (const authority of authorities.named(last.facts.issuerBytes)) {
+    for (const authority of authorities.named(last.issuerName)) {
       if (chains.length >= maxChains) return;
       if (last.isIssuedBy(authority)) climb([...path, authority]);
     }
@@ -196,8 +221,13 @@ function whyNoChain({ leaf, others }: Shown, authorities: Authorities): Identity
   const last = path.at(-1)!;
   // Not that they were shown: Node puts authorities that were ours behind what was.
   const what = last === leaf ? "the certificate" : `the certificate leads to ${last.subject}, which`;
-  const named = authorities.named(last.facts.issuerBytes);
+  const named = authorities.named(last.issuerName);
   if (named.some((authority) => last.isIssuedBy(authority))) return chainTooLong();
+  if (named.some((authority) => last.isSignedBy(authority))) {
+    return untrusted(
+      `${what} was signed by ${last.issuer}, but wants another certificate of it than is here (authorityKeyIdentifier)`,
+    );
+  }
   const nameOnly = `was signed in the name of ${last.issuer}, but not by the key of the authority of that name`;
   if (named.length > 0) return untrusted(`${what} ${nameOnly}`);
   const end = "that is not among the authorities, and nothing that was shown leads on from there";

@@ -1,11 +1,7 @@
+import type { NameAttribute } from "../same-name.js";
 import { DerReader, decodeOid, tags } from "./der.js";
 
-/** One attribute of a name: its type, and the value as it is written, with the tag that says how. */
-export interface NameAttribute {
-  readonly oid: string;
-  readonly tag: number;
-  readonly bytes: Buffer;
-}
+export type { NameAttribute };
 
 /** Relative distinguished names in order, each with all its attributes. */
 export type DistinguishedName = readonly (readonly NameAttribute[])[];
@@ -29,7 +25,9 @@ const shortNames = new Map<string, string>(Object.entries(attributeOids).map(([n
 
 /** @throws DerError when it is not the DER of one name */
 export function readName(element: Buffer, what: string): DistinguishedName {
-  const name = new DerReader(element).enter(tags.sequence, what);
+  const outer = new DerReader(element);
+  const name = outer.enter(tags.sequence, what);
+  outer.end(what);
   const rdns: NameAttribute[][] = [];
   while (!name.atEnd) {
     const set = name.enter(tags.set, "a relative distinguished name");

@@ -1,6 +1,17 @@
 /** What the extensions say that decide anything here (RFC 5280, 4.2.1). Each function reads one whole value. */
 import { type KeyUsage, keyUsages } from "../key-usages.js";
-import { DerError, DerReader, decodeBoolean, decodeCount, decodeNamedBits, decodeOid, hexByte, tags } from "./der.js";
+import {
+  DerError,
+  DerReader,
+  decodeBoolean,
+  decodeCount,
+  decodeInteger,
+  decodeNamedBits,
+  decodeOid,
+  hexByte,
+  tags,
+} from "./der.js";
+import { type DistinguishedName, readName } from "./distinguished-name.js";
 
 export interface BasicConstraints {
   readonly isCa: boolean;
@@ -17,10 +28,22 @@ export interface AlternativeNames {
   readonly others: number;
 }
 
+/** Which of the issuer's certificates it is that vouches for this one, as far as it says. */
+export interface AuthorityKey {
+  /** In hexadecimal. */
+  readonly keyId: string | undefined;
+  /** The name of whoever has issued that certificate. */
+  readonly issuer: DistinguishedName | undefined;
+  /** Its serial number, as `decodeInteger` writes it. */
+  readonly serial: string | undefined;
+}
+
 export const extensionOids = {
+  subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",
   basicConstraints: "2.5.29.19",
+  authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 } as const;
 
@@ -76,6 +99,39 @@ export function readBasicConstraints(value: Buffer): BasicConstraints {
     isCa: isCa !== undefined && decodeBoolean(isCa),
     pathLength: pathLength === undefined ? undefined : decodeCount(pathLength),
   };
+}
+
+/** In hexadecimal. */
+export function readSubjectKeyIdentifier(value: Buffer): string {
+  const reader = new DerReader(value);
+  const keyId = reader.expect(tags.octetString, "the key identifier");
+  reader.end("the key identifier");
+  return keyId.toString("hex");
+}
+
+export function readAuthorityKeyIdentifier(value: Buffer): AuthorityKey {
+  const what = "the authority's key identifier";
+  const parts = only(value, what);
+  const keyId = parts.optional(0x80);
+  const issuers = parts.optional(0xa1);
+  const serial = parts.optional(0x82);
+  parts.end(what);
+  return {
+    keyId: keyId?.toString("hex"),
+    issuer: issuers === undefined ? undefined : firstDirectoryName(new DerReader(issuers)),
+    serial: serial === undefined ? undefined : decodeInteger(serial),
+  };
+}
+
+const directoryNameTag = 0xa4;
+
+/** As OpenSSL: any behind the first does not count, nor a name of another kind. */
+function firstDirectoryName(names: DerReader): DistinguishedName | undefined {
+  while (!names.atEnd) {
+    const { tag, content } = names.next();
+    if (tag === directoryNameTag) return readName(content, "the name of the authority's issuer");
+  }
+  return undefined;
 }
 
 /** The kinds of a GeneralName that names are taken from: rfc822Name, dNSName, uniformResourceIdentifier. */

@@ -3,7 +3,7 @@ import type { IdentityProblem } from "./identity.js";
 /** What whoever runs the server can do about a refusal, where there is something. Not for the one who is refused. */
 export const remedies: Readonly<Partial<Record<string, string>>> = {
   untrusted:
-    "if it is to be trusted, its file has to have what leads to an authority of --ca behind the certificate: `aclog identity FILE` says how far it leads",
+    "if it is to be trusted, its file has to have what leads to an authority of --ca behind the certificate, each behind what it has signed: `aclog identity FILE` says how far it leads",
   chain_too_long: "have it issued nearer to the authority",
   not_yet_valid: "compare the clocks of the two machines",
   expired: "have it issued anew: `aclog certs renew`, or whoever issued it",

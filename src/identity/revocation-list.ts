@@ -5,6 +5,7 @@ import { DerError, DerReader, decodeBoolean, decodeCount, decodeInteger, decodeT
 import { formatName, readName } from "./distinguished-name.js";
 import { type Extension, readExtensions } from "./extensions.js";
 import { maxListBytes } from "../revocation-files.js";
+import { comparableName } from "../same-name.js";
 import { Stretches } from "../stretches.js";
 
 /** The bytes are no list that could be used, and the message says why. */
@@ -19,7 +20,9 @@ export class RevocationListError extends Error {
 export interface RevocationList {
   /** As RFC 4514 writes it. */
   readonly issuer: string;
-  /** The whole element: it is an authority's list only if this is how the authority writes its own name. */
+  /** It is an authority's list only if this is the authority's name: its `subjectName`. */
+  readonly issuerName: string;
+  /** The whole element, as this list spells it. */
   readonly issuerBytes: Buffer;
   /** Which of the issuer's certificates it is about: the bytes of its issuingDistributionPoint; empty: all of them. */
   readonly scope: Buffer;
@@ -112,9 +115,11 @@ async function read(der: Buffer): Promise<RevocationList> {
   const extensions = readExtensions(signed.optional(0xa0));
   signed.end("the extensions");
   const { number, scope } = readMeaning(extensions);
+  const issuer = readName(issuerBytes, "the issuer");
   const check = checkOf(algorithm, signature.subarray(1));
   return {
-    issuer: formatName(readName(issuerBytes, "the issuer")),
+    issuer: formatName(issuer),
+    issuerName: comparableName(issuer),
     issuerBytes,
     scope,
     number,

@@ -1,4 +1,4 @@
-import { type Certificate, nameKey } from "./chain.js";
+import type { Certificate } from "./chain.js";
 import type { RevocationList } from "./revocation-list.js";
 
 /** Which list says what about an issuer's certificates. */
@@ -9,22 +9,21 @@ export class RevocationLists {
 
   constructor(lists: readonly RevocationList[]) {
     for (const list of lists) {
-      const issuer = nameKey(list.issuerBytes);
-      const named = this.#byIssuer.get(issuer);
-      if (named === undefined) this.#byIssuer.set(issuer, [list]);
+      const named = this.#byIssuer.get(list.issuerName);
+      if (named === undefined) this.#byIssuer.set(list.issuerName, [list]);
       else named.push(list);
     }
   }
 
   /**
-   * The lists that this authority has signed, the newest for each scope. By its key, not by its certificate: an authority
-   * that is certified anew has the same lists, and one that has only the same name has others. Nor by what the certificate
-   * says of signing lists: which of several is looked at is the choice of whoever shows it.
+   * The lists that this authority has signed, however they spell its name: the newest of each spelling and scope. By its key,
+   * not by its certificate: an authority that is certified anew has the same lists, and one that has only the same name has
+   * others. Nor by what the certificate says of signing lists: which of several is looked at is the choice of whoever shows it.
    */
   of(issuer: Certificate): readonly RevocationList[] {
-    const named = this.#byIssuer.get(nameKey(issuer.facts.subjectBytes));
+    const named = this.#byIssuer.get(issuer.subjectName);
     if (named === undefined) return [];
-    const id = `${issuer.keyId} ${nameKey(issuer.facts.subjectBytes)}`;
+    const id = `${issuer.keyId} ${issuer.subjectName}`;
     const known = this.#found.get(id);
     if (known !== undefined) return known;
     const found = newest(named.filter((list) => isSignedBy(list, issuer)));
@@ -63,15 +62,18 @@ function knownOf(list: RevocationList): Map<string, boolean> {
   return known;
 }
 
-/** RFC 5280, 5.2.3: the greater number is the newer list; without numbers, the time decides. */
+/**
+ * RFC 5280, 5.2.3: the greater number is the newer list; without numbers, the time decides. Two spellings of one name could be
+ * two authorities that share a key, each counting for itself: what either has revoked stays revoked.
+ */
 function newest(lists: readonly RevocationList[]): readonly RevocationList[] {
-  const byScope = new Map<string, RevocationList>();
+  const found = new Map<string, RevocationList>();
   for (const list of lists) {
-    const scope = nameKey(list.scope);
-    const other = byScope.get(scope);
-    if (other === undefined || isNewer(list, other)) byScope.set(scope, list);
+    const kind = `${list.issuerBytes.toString("latin1")} ${list.scope.toString("latin1")}`;
+    const other = found.get(kind);
+    if (other === undefined || isNewer(list, other)) found.set(kind, list);
   }
-  return [...byScope.values()];
+  return [...found.values()];
 }
 
 function isNewer(list: RevocationList, other: RevocationList): boolean {

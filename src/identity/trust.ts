@@ -116,12 +116,14 @@ export class Trust {
       () => chain.slice(1).map((_, at) => this.#refuseRevoked(chain, at, isLive, nowMs)),
       (lists) => (lists.some((count) => count > 0) ? "on no list" : "no authority of the chain has a list here"),
     );
+    // As the authority writes its own name: one that spells it otherwise below itself is not beyond the rules that name it.
+    const facts = { ...leaf.facts, issuer: chain[1]?.facts.subject ?? leaf.facts.issuer };
     const vouchers = chain.slice(1).map(({ fingerprint256 }) => fingerprint256);
     const { principal } = walk.ask(
       "the name",
-      () => this.rules.evaluate(leaf.facts, vouchers),
+      () => this.rules.evaluate(facts, vouchers),
       ({ principal, rule }) => `${formatPrincipal(principal)}, by rule ${rule}`,
-      () => this.rules.explain(leaf.facts, vouchers),
+      () => this.rules.explain(facts, vouchers),
     );
     walk.ask(
       "the tenant",
@@ -192,7 +194,7 @@ export class Trust {
 function whyUnsound(chain: Chain): string | undefined {
   let below = 0;
   for (const [at, authority] of chain.slice(1).entries()) {
-    const { basicConstraints, keyUsage, issuerBytes, subjectBytes } = authority.facts;
+    const { basicConstraints, keyUsage } = authority.facts;
     const isAuthority = basicConstraints?.isCa === true && (keyUsage?.has("keyCertSign") ?? true);
     const issued = at === 0 ? "the certificate" : chain[at]!.subject;
     if (!isAuthority) return `${issued} was issued by ${authority.subject}, which is no authority`;
@@ -200,7 +202,7 @@ function whyUnsound(chain: Chain): string | undefined {
       return `${authority.subject} may not have as many authorities below it as the certificate's chain has`;
     }
     // One that is its own issuer, as in a roll-over, does not count.
-    if (at < chain.length - 2 && !issuerBytes.equals(subjectBytes)) below++;
+    if (at < chain.length - 2 && authority.issuerName !== authority.subjectName) below++;
   }
   return undefined;
 }

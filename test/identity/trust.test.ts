@@ -13,7 +13,7 @@ import {
 } from "../../src/identity/index.js";
 import { extension } from "../support/certificates.js";
 import { derOid, derSequence } from "../support/der.js";
-import { type ListOptions, MintedAuthority } from "../support/minted.js";
+import { type ListOptions, MintedAuthority, authorityKeyOf, nameOf } from "../support/minted.js";
 
 const dayMs = 86_400_000;
 const [forServers, forClients] = ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"].map((usage) => [
@@ -210,6 +210,25 @@ describe("chains", () => {
     expect(at(soon.getTime() - 1)).toBe("none");
     expect(at(soon.getTime())).toBe("expired");
     expect(at(Date.now() - dayMs)).toBe("not_yet_valid");
+  });
+
+  test("an authority is under the rules for its own name, however it spells that in what it has signed", () => {
+    const rules = new IdentityRules([
+      { id: "1", when: { issuer: new Map([["CN", "root"]]) }, tenant: { fixed: "globex" }, name: { from: "CN" } },
+      { id: "2", tenant: { from: "O" }, name: { from: "CN" } },
+    ]);
+    for (const issuer of [root.name, nameOf({ CN: " ROOT" })]) {
+      const leaf = root.client("acme/billing", { issuer }).der;
+      const { principal } = trustIn([root], { rules }).judge({ leaf, others: [] }, gate());
+      expect(principal).toEqual({ tenant: "globex", name: "billing" });
+    }
+  });
+
+  test("the reason says that it is another certificate of its authority that is wanted", () => {
+    const leaf = root.client("acme/billing", { authorityKey: authorityKeyOf({ serial: other.serial }) }).der;
+    expect(() => trustIn([root]).judge({ leaf, others: [] }, gate())).toThrow(
+      "the certificate was signed by CN=root, but wants another certificate of it than is here (authorityKeyIdentifier)",
+    );
   });
 
   test("authorities of one name that sign one another are walked in bounded time", () => {

@@ -12,9 +12,18 @@ import { der, derBoolean, derOid, derSequence, derTag, derTime } from "./der.js"
 /** How an authority signs. */
 export type Signing = "ec" | "rsa" | "rsa-pss" | "ed25519";
 
-export interface AuthorityOptions {
-  /** Its common name; made unlike every other one's unless it is given. */
-  readonly name?: string;
+/** What an authority writes of itself into what it signs, where it is not the truth, or not as usual. */
+interface Oddities {
+  /** DER of the issuer's name; as the issuer writes it unless told. */
+  readonly issuer?: Buffer;
+  /** What the authorityKeyIdentifier holds; the issuer's key unless told. "none" leaves the extension out. */
+  readonly authorityKey?: Buffer | "none";
+  readonly version?: 1 | 2 | 3;
+}
+
+export interface AuthorityOptions extends Oddities {
+  /** Its common name, or DER of all of its name; made unlike every other one's unless it is given. */
+  readonly name?: string | Buffer;
   readonly signing?: Signing;
   /** Of another authority's certificate: what it is certified anew with. */
   readonly keys?: KeyPairKeyObjectResult;
@@ -22,6 +31,8 @@ export interface AuthorityOptions {
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   readonly pathLength?: number;
+  /** "none": no subjectKeyIdentifier. */
+  readonly subjectKey?: "none";
   /** False: a certificate that is no authority's, and signs all the same. */
   readonly isCa?: boolean;
   /** keyCertSign and cRLSign unless told. */
@@ -30,7 +41,7 @@ export interface AuthorityOptions {
   readonly extensions?: readonly Buffer[];
 }
 
-export interface ClientOptions {
+export interface ClientOptions extends Oddities {
   readonly notBefore?: Date;
   readonly notAfter?: Date;
   readonly serial?: Buffer;
@@ -54,6 +65,8 @@ export interface ListOptions {
   /** "none": it never expires. */
   readonly nextUpdate?: Date | "none";
   readonly extensions?: readonly Buffer[];
+  /** DER of the issuer's name; as the issuer writes it unless told. */
+  readonly issuer?: Buffer;
   /** In place of itself. */
   readonly signedBy?: MintedAuthority;
   /** What the list says of how it is signed; the truth unless told. */
@@ -94,7 +107,8 @@ export class MintedAuthority {
   constructor(options: AuthorityOptions = {}) {
     this.signing = options.signing ?? "ec";
     this.keys = options.keys ?? keysOf(this.signing);
-    this.name = nameOf({ CN: options.name ?? `authority ${randomBytes(4).toString("hex")}` });
+    const { name = `authority ${randomBytes(4).toString("hex")}` } = options;
+    this.name = Buffer.isBuffer(name) ? name : nameOf({ CN: name });
     const { isCa = true, keyUsage = ["keyCertSign", "cRLSign"], pathLength, extensions = [] } = options;
     const bits = keyUsage.reduce((all, usage) => all | usageBits[usage], 0);
     const constraints = [
@@ -102,16 +116,16 @@ export class MintedAuthority {
       ...(pathLength === undefined ? [] : [der(derTag.integer, Buffer.from([pathLength]))]),
     ];
     const by = options.by ?? this;
+    const keyId = extension("2.5.29.14", der(derTag.octetString, keyIdOf(this.keys.publicKey)));
     this.der = certificateOf(by, {
+      ...options,
       serial: this.serial,
       subject: this.name,
       publicKey: this.keys.publicKey,
-      notBefore: options.notBefore,
-      notAfter: options.notAfter,
       extensions: [
         extension("2.5.29.19", derSequence(...constraints), true),
         extension("2.5.29.15", der(derTag.bitString, Buffer.from([1, bits])), true),
-        extension("2.5.29.14", der(derTag.octetString, keyIdOf(this.keys.publicKey))),
+        ...(options.subjectKey === "none" ? [] : [keyId]),
         ...extensions,
       ],
     });
@@ -150,7 +164,7 @@ export class MintedAuthority {
     const signed = derSequence(
       der(derTag.integer, Buffer.from([1])),
       algorithm,
-      this.name,
+      options.issuer ?? this.name,
       derTime(thisUpdate),
       ...(nextUpdate === "none" ? [] : [derTime(nextUpdate)]),
       ...(entries.length === 0 ? [] : [derSequence(Buffer.concat(entries))]),
@@ -189,7 +203,7 @@ export function pemOf(label: string, bytes: Buffer): string {
   return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n");
 }
 
-interface Body {
+interface Body extends Oddities {
   readonly serial: Buffer;
   readonly subject: Buffer;
   readonly publicKey: KeyObject;
@@ -200,19 +214,38 @@ interface Body {
 
 function certificateOf(by: Pick<MintedAuthority, "name" | "keys" | "signing">, body: Body): Buffer {
   const { notBefore = new Date(Date.now() - hourMs), notAfter = new Date(Date.now() + 24 * hourMs) } = body;
+  const { version = 3, issuer = by.name } = body;
   // Without it OpenSSL cannot tell two authorities of one name apart.
-  const authorityKey = extension("2.5.29.35", derSequence(der(0x80, keyIdOf(by.keys.publicKey))));
+  const { authorityKey = authorityKeyOf({ key: by.keys.publicKey }) } = body;
   const signed = derSequence(
-    der(0xa0, der(derTag.integer, Buffer.from([2]))),
+    ...(version === 1 ? [] : [der(0xa0, der(derTag.integer, Buffer.from([version - 1])))]),
     der(derTag.integer, body.serial),
     algorithms[by.signing],
-    by.name,
+    issuer,
     derSequence(derTime(notBefore), derTime(notAfter)),
     body.subject,
     body.publicKey.export({ type: "spki", format: "der" }),
-    der(0xa3, derSequence(...body.extensions, authorityKey)),
+    der(
+      0xa3,
+      derSequence(...body.extensions, ...(authorityKey === "none" ? [] : [extension("2.5.29.35", authorityKey)])),
+    ),
   );
   return signedBy(by.signing, by.keys.privateKey, signed);
+}
+
+/** What an authorityKeyIdentifier holds. */
+export function authorityKeyOf(parts: {
+  readonly key?: KeyObject;
+  /** DER of a name. */
+  readonly issuer?: Buffer;
+  readonly serial?: Buffer;
+}): Buffer {
+  const { key, issuer, serial } = parts;
+  return derSequence(
+    ...(key === undefined ? [] : [der(0x80, keyIdOf(key))]),
+    ...(issuer === undefined ? [] : [der(0xa1, der(0xa4, issuer))]),
+    ...(serial === undefined ? [] : [der(0x82, serial)]),
+  );
 }
 
 function signedBy(signing: Signing, key: KeyObject, signed: Buffer, algorithm = algorithms[signing]): Buffer {
@@ -228,10 +261,11 @@ function keyIdOf(key: KeyObject): Buffer {
   return key.export({ type: "spki", format: "der" }).subarray(-20);
 }
 
-function nameOf(attributes: Readonly<Record<string, string>>): Buffer {
+/** @param tag of the strings */
+export function nameOf(attributes: Readonly<Record<string, string | Buffer>>, tag: number = derTag.utf8String): Buffer {
   const oids: Readonly<Record<string, string>> = { CN: "2.5.4.3", O: "2.5.4.10" };
   const sets = Object.entries(attributes).map(([type, value]) =>
-    der(derTag.set, derSequence(derOid(oids[type]!), der(derTag.utf8String, Buffer.from(value)))),
+    der(derTag.set, derSequence(derOid(oids[type]!), der(tag, Buffer.from(value)))),
   );
   return derSequence(...sets);
 }

@@ -45,6 +45,7 @@ const open = [
   "names",
   "key-usages",
   "same-name",
+  "linked-certificates",
   "tenant-limits",
   "tenant-standing",
   "lifecycle",

@@ -38,6 +38,7 @@ export interface CertificateParts {
   readonly version: number;
   /** DER of a name, whatever kinds of strings it is made of: written anew it could come out otherwise. */
   readonly subject: Buffer;
+  readonly issuer: Buffer;
   /** Dotted, the algorithm of its signature. */
   readonly signatureOid: string;
   /** By dotted identifier. */
@@ -88,6 +89,7 @@ export function partsOf(certificate: X509Certificate): CertificateParts {
   return {
     version,
     subject: fields[5]!.whole,
+    issuer: fields[3]!.whole,
     signatureOid: readOid(childrenOf(algorithm!.whole)[0]!.content),
     extensions: new Map(extensions === undefined ? [] : childrenOf(extensions.content).map(extensionIn)),
   };

@@ -1,11 +1,13 @@
 import type { X509Certificate } from "node:crypto";
 import { OperatorError } from "../errors.js";
+import { linkedCertificates } from "../linked-certificates.js";
+import { comparableName } from "../same-name.js";
 import { isIssuedBy } from "./authorities.js";
 import { type CertificateParts, partsOf } from "./certificate.js";
 import { checkEnd } from "./check-dates.js";
 import { type CheckFinding, checkVersion, isStrong, problem, warning } from "./check-finding.js";
 import type { CheckOptions, ListFile } from "./check.js";
-import { childrenOf, tags } from "./der.js";
+import { childrenOf, readOid, tags } from "./der.js";
 import { type Usage, oids } from "./extensions.js";
 import { distinguishedName, inspectCertificate } from "./inspect.js";
 import { weaknessOf } from "./keys.js";
@@ -27,41 +29,83 @@ export function checkChain(
   { authorities, lists, expiringWithin }: CheckOptions,
 ): CheckFinding[] {
   const trusted = authorities === undefined ? [] : readAuthorities(authorities);
-  const chain = chainFrom(leaf, others, trusted);
-  const top = chain.at(-1)!;
-  const isTrusted = trusted.some((each) => each.raw.equals(top.raw));
-  return [
-    ...(authorities === undefined ? [untried(top)] : isTrusted ? [] : [untrusted(top, trusted)]),
-    ...(chain.length > longestChain
-      ? [
-          problem(
-            `${chain.length} certificates lead to its authority, and ${longestChain} are the most`,
-            "issue it nearer to it",
-          ),
-        ]
-      : []),
-    ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, { below, usages, expiringWithin })),
-    ...others
-      .filter((each) => !chain.includes(each))
-      .map((each) => warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out")),
-    ...(lists === undefined ? [] : checkRevocation(chain, lists.flatMap(readLists))),
-  ];
+  const revoked = lists === undefined ? undefined : lists.flatMap(readLists);
+  const check = (chain: Chain): CheckFinding[] => {
+    const top = chain.at(-1)!;
+    const isTrusted = trusted.some((each) => each.raw.equals(top.raw));
+    return [
+      ...(authorities === undefined ? [untried(top)] : isTrusted ? [] : [untrusted(top, trusted)]),
+      ...checkLength(chain),
+      ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, { below, usages, expiringWithin })),
+      ...(revoked === undefined ? [] : checkRevocation(chain, revoked)),
+    ];
+  };
+  // Clients look at all that a server shows.
+  const linked = usages.includes("clientAuth") ? linkedCertificates(leaf, others) : others;
+  const chains = chainsFrom(leaf, linked, trusted);
+  // One good way is enough.
+  const ways = chains.map(check).sort((one, other) => errorsIn(one) - errorsIn(other));
+  return [...ways[0]!, ...checkPlaces(others, linked, chains)];
 }
 
-/** From the leaf upwards, as far as it goes; each one once. */
-function chainFrom(
+type Chain = readonly [X509Certificate, ...X509Certificate[]];
+
+/** More ways than these are not tried. */
+const maxChains = 16;
+
+/** From the leaf upwards, as far as each way goes; each certificate once. */
+function chainsFrom(
   leaf: X509Certificate,
   others: readonly X509Certificate[],
   trusted: readonly X509Certificate[],
-): X509Certificate[] {
-  const chain = [leaf];
-  for (;;) {
+): Chain[] {
+  const chains: Chain[] = [];
+  const climb = (chain: Chain): void => {
     const at = chain.at(-1)!;
-    if (trusted.some((each) => each.raw.equals(at.raw))) return chain;
-    const above = [...trusted, ...others].find((each) => !chain.includes(each) && isIssuedBy(at, each));
-    if (above === undefined) return chain;
-    chain.push(above);
-  }
+    const isTrusted = trusted.some((each) => each.raw.equals(at.raw));
+    const above = isTrusted
+      ? // As the server: whichever of its certificates this wants, what an authority has revoked is not good again by another.
+        trusted.filter(
+          (each) => !chain.some(({ publicKey }) => publicKey.equals(each.publicKey)) && isCertifiedBy(at, each),
+        )
+      : [...trusted, ...others].filter(
+          (each) => !chain.some(({ raw }) => raw.equals(each.raw)) && isIssuedBy(at, each),
+        );
+    if (above.length === 0) chains.push(chain);
+    else for (const each of above) if (chains.length < maxChains) climb([...chain, each]);
+  };
+  climb([leaf]);
+  return chains;
+}
+
+function errorsIn(findings: readonly CheckFinding[]): number {
+  return findings.filter(({ severity }) => severity === "error").length;
+}
+
+function checkLength({ length }: Chain): CheckFinding[] {
+  if (length <= longestChain) return [];
+  return [
+    problem(`${length} certificates lead to its authority, and ${longestChain} are the most`, "issue it nearer to it"),
+  ];
+}
+
+/** Of each of the others, whether it is of use where it is in the file. */
+function checkPlaces(
+  others: readonly X509Certificate[],
+  linked: readonly X509Certificate[],
+  chains: readonly Chain[],
+): CheckFinding[] {
+  return others
+    .filter((each) => !chains.some((chain) => chain.some(({ raw }) => raw.equals(each.raw))))
+    .map((each) => {
+      const isBelow = [...linked, ...others].some((other) => other !== each && isIssuedBy(other, each));
+      return isBelow && !linked.includes(each)
+        ? warning(
+            `${nameOf(each)} is in the file before what it has signed, and is not seen there`,
+            "put it behind that",
+          )
+        : warning(`${nameOf(each)} is in the file and leads nowhere`, "take it out");
+    });
 }
 
 function checkAuthority(
@@ -114,8 +158,8 @@ function pathLengthOf({ extensions }: CertificateParts): number {
 function checkRevocation(chain: readonly X509Certificate[], lists: readonly RevocationList[]): CheckFinding[] {
   return chain.slice(0, -1).flatMap((certificate, index) => {
     const issuer = chain[index + 1]!;
-    const name = partsOf(issuer).subject;
-    const own = lists.filter((list) => list.issuer.equals(name) && isSignedBy(list, issuer));
+    const name = comparable(partsOf(issuer).subject);
+    const own = lists.filter((list) => comparable(list.issuer) === name && isSignedBy(list, issuer));
     const findings: CheckFinding[] = [];
     if (own.some((list) => list.revoked.some(({ serial }) => serial === certificate.serialNumber))) {
       findings.push(problem(`${nameOf(certificate)} was revoked by ${nameOf(issuer)}`, "have another one issued"));
@@ -132,8 +176,33 @@ function checkRevocation(chain: readonly X509Certificate[], lists: readonly Revo
   });
 }
 
+/** By name and signature alone. */
+function isCertifiedBy(certificate: X509Certificate, authority: X509Certificate): boolean {
+  const name = comparable(partsOf(certificate).issuer);
+  return name === comparable(partsOf(authority).subject) && certificate.verify(authority.publicKey);
+}
+
+/** @param name DER */
+function comparable(name: Buffer): string {
+  const rdns = childrenOf(name).map((set) => childrenOf(set.whole, tags.set));
+  return comparableName(
+    rdns.map((rdn) =>
+      rdn.map(({ whole }) => {
+        const [type, value] = childrenOf(whole);
+        return { oid: readOid(type!.content), tag: value!.tag, bytes: value!.content };
+      }),
+    ),
+  );
+}
+
 function untrusted(top: X509Certificate, trusted: readonly X509Certificate[]): CheckFinding {
   const issuer = distinguishedName(top.issuer);
+  if (trusted.some((each) => isCertifiedBy(top, each))) {
+    return problem(
+      `${issuer} is trusted and has signed it, but by its authorityKeyIdentifier it wants another certificate of that`,
+      "name that certificate with --ca, too, or issue it anew",
+    );
+  }
   if (trusted.some(({ subject }) => subject === top.issuer)) {
     return problem(
       `an authority of the name ${issuer} is trusted, but it was signed with another key`,

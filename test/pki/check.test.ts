@@ -5,6 +5,7 @@ import { makeCertificate, nameOf } from "../../src/pki/certificate.js";
 import { makeRevocationList, revocationOf } from "../../src/pki/revocation-list.js";
 import { extension, type IssueOptions, TestAuthority } from "../support/certificates.js";
 import { derSequence } from "../support/der.js";
+import { MintedAuthority, authorityKeyOf } from "../support/minted.js";
 import { ecKey } from "../support/requests.js";
 
 const authority = await TestAuthority.create({ commonName: "Authority" });
@@ -120,6 +121,20 @@ test("an authority on the way that may be none, has ended, or vouches for others
   );
   expect(await found({ isCa: true, usages: ["serverAuth", "clientAuth"] })).toBe("");
   expect(await found({ isCa: true, notAfter: inDays(6.5) })).toMatch(/^warning: CN=below ends in 6 days/);
+});
+
+test("a certificate that wants another one of its authority's, and one that lies in the wrong place, are told of", () => {
+  const root = new MintedAuthority({ name: "root" });
+  const middle = new MintedAuthority({ name: "middle", by: root });
+  const lower = new MintedAuthority({ name: "lower", by: middle });
+  const found = (file: string) => problems(file, { authorities: Buffer.from(root.certPem), role: "client" });
+  const { certPem } = root.client("acme/billing", { authorityKey: authorityKeyOf({ serial: middle.serial }) });
+  expect(found(certPem)).toContain(
+    "error: CN=root is trusted and has signed it, but by its authorityKeyIdentifier it wants another certificate of that",
+  );
+  expect(found(lower.client("acme/billing").certPem + middle.certPem + lower.certPem)).toContain(
+    "warning: CN=middle is in the file before what it has signed, and is not seen there",
+  );
 });
 
 const listFile = (bytes: Buffer, mayHaveNone = false): ListFile => ({ source: "ca.crl", bytes, mayHaveNone });

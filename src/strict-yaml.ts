@@ -4,8 +4,10 @@ import {
   type CST,
   type Document,
   isAlias,
+  isCollection,
   isMap,
   isNode,
+  isPair,
   isScalar,
   Lexer,
   LineCounter,
@@ -14,7 +16,7 @@ import {
   visit,
   type YAMLMap,
 } from "yaml";
-import { findYamlHazard } from "./yaml-shape.js";
+import { YamlShape } from "./yaml-shape.js";
 
 /** Lines and columns count from 1. */
 export interface YamlPlace {
@@ -44,17 +46,17 @@ export class StrictYaml {
    * file says.
    */
   static async parse(text: string, options: StrictYamlOptions): Promise<StrictYaml | undefined> {
-    const hazard = findYamlHazard(text);
-    if (hazard !== undefined) {
-      options.report(hazard, hazard.problem);
-      return undefined;
-    }
-    await options.pause();
+    const shape = new YamlShape(text);
     const lines = new LineCounter();
     const parser = new Parser(lines.addNewLine);
     lines.addNewLine(0);
     const tokens: CST.Token[] = [];
     for (const lexeme of new Lexer().lex(text)) {
+      const hazard = shape.look(lexeme);
+      if (hazard !== undefined) {
+        options.report(hazard, hazard.problem);
+        return undefined;
+      }
       for (const token of parser.next(lexeme)) tokens.push(token);
       await options.pause();
     }
@@ -68,10 +70,11 @@ export class StrictYaml {
       stringKeys: true,
       prettyErrors: false,
     });
+    // The one step that has no turns in it: the library does it in one go.
     const [document, second] = [...composer.compose(tokens, true, text.length)];
     await options.pause();
     const yaml = new StrictYaml(lines, document!);
-    return yaml.#check(text, second, options.report) ? yaml : undefined;
+    return (await yaml.#check(text, second, options)) ? yaml : undefined;
   }
 
   /** Undefined for a file that says nothing. */
@@ -85,7 +88,11 @@ export class StrictYaml {
     return this.#at((isNode(node) ? node.range?.[0] : undefined) ?? 0);
   }
 
-  #check(text: string, second: Document.Parsed | undefined, report: StrictYamlOptions["report"]): boolean {
+  async #check(
+    text: string,
+    second: Document.Parsed | undefined,
+    { report, pause }: StrictYamlOptions,
+  ): Promise<boolean> {
     let isClear = true;
     const unclear = (place: YamlPlace, problem: string): void => {
       isClear = false;
@@ -100,14 +107,13 @@ export class StrictYaml {
     if (second !== undefined) unclear(this.#at(second.range[0]), "a second YAML document is not allowed here");
     const directive = text.search(/^%/m);
     if (directive !== -1) unclear(this.#at(directive), "YAML directives are not allowed here");
-    visit(this.document, {
-      Node: (_, node) => {
-        if (isMap(node)) this.#checkUnique(node, report);
-        if (isAlias(node)) unclear(this.placeOf(node), "YAML aliases are not allowed here");
-        else if (node.anchor !== undefined) unclear(this.placeOf(node), "YAML anchors are not allowed here");
-        if (node.tag !== undefined) unclear(this.placeOf(node), "YAML tags are not allowed here");
-      },
-    });
+    for (const node of nodesIn(this.document.contents)) {
+      if (isMap(node)) this.#checkUnique(node, report);
+      if (isAlias(node)) unclear(this.placeOf(node), "YAML aliases are not allowed here");
+      else if (node.anchor !== undefined) unclear(this.placeOf(node), "YAML anchors are not allowed here");
+      if (node.tag !== undefined) unclear(this.placeOf(node), "YAML tags are not allowed here");
+      await pause();
+    }
     return isClear;
   }
 
@@ -122,15 +128,17 @@ export class StrictYaml {
   }
 
   #checkUnique(map: YAMLMap, report: StrictYamlOptions["report"]): void {
-    const first = new Map<string, YamlPlace>();
+    const first = new Map<string, unknown>();
     for (const { key } of map.items) {
       const name = textOf(key);
       // What is no text is a mistake by itself.
       if (name === undefined) continue;
-      const earlier = first.get(name);
+      if (!first.has(name)) {
+        first.set(name, key);
+        continue;
+      }
       const shown = JSON.stringify(name.length > 80 ? `${name.slice(0, 80)}…` : name);
-      if (earlier === undefined) first.set(name, this.placeOf(key));
-      else report(this.placeOf(key), `the key ${shown} is already on line ${earlier.line}`);
+      report(this.placeOf(key), `the key ${shown} is already on line ${this.placeOf(first.get(name)).line}`);
     }
   }
 
@@ -138,6 +146,17 @@ export class StrictYaml {
     const { line, col } = this.#lines.linePos(offset);
     // A counter that has seen no line yet answers 0.
     return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+/** A node, and all below it, in the order in which they stand in the text. */
+function* nodesIn(node: unknown): Generator<Node> {
+  if (isPair(node)) {
+    yield* nodesIn(node.key);
+    yield* nodesIn(node.value);
+  } else if (isNode(node)) {
+    yield node;
+    if (isCollection(node)) for (const item of node.items) yield* nodesIn(item);
   }
 }
 

@@ -13,56 +13,74 @@ export interface YamlHazard {
   readonly problem: string;
 }
 
+/** As `YamlShape`, of a whole text. Undefined: it can be parsed. */
+export function findYamlHazard(text: string): YamlHazard | undefined {
+  const shape = new YamlShape(text);
+  for (const lexeme of new Lexer().lex(text)) {
+    const hazard = shape.look(lexeme);
+    if (hazard !== undefined) return hazard;
+  }
+  return undefined;
+}
+
 /**
  * Looks for shapes of which the YAML parser hangs, or takes memory until the process ends: a few hundred KiB of `? ? ?` or
- * of `- - -` are enough. Its lexer takes them in its stride. Undefined: the text can be parsed.
+ * of `- - -` are enough. Its lexer takes them in its stride.
  */
-export function findYamlHazard(text: string): YamlHazard | undefined {
-  let position = 0;
-  const here = (problem: string): YamlHazard => {
-    const before = text.slice(0, position);
-    return { line: before.split("\n").length, column: position - before.lastIndexOf("\n"), problem };
-  };
-  let depth = 0;
-  let references = 0;
-  let isLineStart = true;
-  let isInItem = false;
-  for (const lexeme of new Lexer().lex(text)) {
+export class YamlShape {
+  readonly #text: string;
+  #position = 0;
+  #depth = 0;
+  #references = 0;
+  #isLineStart = true;
+  #isInItem = false;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** Why the next lexeme must not get to the parser; undefined if it may. */
+  look(lexeme: string): YamlHazard | undefined {
     const type = CST.tokenType(lexeme);
     switch (type) {
       // These three mark places in the stream and are not in the text.
       case "doc-mode":
       case "flow-error-end":
       case "scalar":
-        if (lexeme.length === 1 && lexeme < " ") continue;
+        if (lexeme.length === 1 && lexeme < " ") return undefined;
         break;
       case "explicit-key-ind":
-        return here("keys that begin with ? are not allowed here");
+        return this.#here("keys that begin with ? are not allowed here");
       case "seq-item-ind":
-        if (isInItem) return here("only one - is allowed in a line");
-        isInItem = true;
+        if (this.#isInItem) return this.#here("only one - is allowed in a line");
+        this.#isInItem = true;
         break;
       case "flow-map-start":
       case "flow-seq-start":
-        if (++depth > maxDepth) return here(`more than ${maxDepth} brackets are open here`);
+        if (++this.#depth > maxDepth) return this.#here(`more than ${maxDepth} brackets are open here`);
         break;
       case "flow-map-end":
       case "flow-seq-end":
-        depth--;
+        this.#depth--;
         break;
       case "anchor":
       case "alias":
       case "tag":
-        if (++references > maxReferences) return here("too many YAML anchors, aliases and tags");
+        if (++this.#references > maxReferences) return this.#here("too many YAML anchors, aliases and tags");
         break;
       case "space":
-        if (isLineStart && lexeme.length > maxIndent) {
-          return here(`a line may begin with at most ${maxIndent} spaces`);
+        if (this.#isLineStart && lexeme.length > maxIndent) {
+          return this.#here(`a line may begin with at most ${maxIndent} spaces`);
         }
     }
-    isLineStart = type === "newline";
-    if (isLineStart) isInItem = false;
-    position += lexeme.length;
+    this.#isLineStart = type === "newline";
+    if (this.#isLineStart) this.#isInItem = false;
+    this.#position += lexeme.length;
+    return undefined;
   }
-  return undefined;
+
+  #here(problem: string): YamlHazard {
+    const before = this.#text.slice(0, this.#position);
+    return { line: before.split("\n").length, column: this.#position - before.lastIndexOf("\n"), problem };
+  }
 }

@@ -10,7 +10,7 @@ import { dirname, resolve } from "node:path";
  * @returns true if it was not there
  * @throws the system's error of the step that failed: EEXIST where a file is in the way, ENOENT where none can be made
  */
-export async function makeDirectory(path: string, mode = 0o777): Promise<boolean> {
+export async function makeDirectory(path: string, mode: number): Promise<boolean> {
   const whole = resolve(path);
   // Up to the nearest one that is there or could be made, and down again.
   const missing: string[] = [];

@@ -131,7 +131,8 @@ async function makeAuthoritySet(
   };
   // What a killed run had made ready is there once the folder is held.
   if (!(await isInterrupted(directory))) await refuse();
-  await makeDirectory(directory);
+  // Whatever the umask: who may write here decides who is trusted.
+  await makeDirectory(directory, 0o755);
   return holding(directory, async () => {
     await refuse();
     const { signer, above, files, entries } = await makeAuthority(stem, label, options);

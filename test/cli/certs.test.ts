@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { TestAuthority } from "../support/certificates.js";
@@ -13,7 +13,10 @@ let made: Outcome;
 
 beforeAll(async () => {
   workplace = await Workplace.make();
+  // As careless as a shell can be: what init makes must not depend on it.
+  const before = process.umask(0);
   made = await aclog("certs", "init");
+  process.umask(before);
 });
 afterAll(async () => workplace[Symbol.asyncDispose]());
 
@@ -26,6 +29,13 @@ test("init makes the authority, the server and the example clients, and says so"
   for (const path of ["certs/ca.crt", "certs/server.key", "certs/clients/acme/billing.crt"]) {
     assert.ok(made.stdout.includes(`made ${path}\n`), path);
   }
+});
+
+test("only their owner can write into the folders that init makes, or read keys", async () => {
+  const modes = ["certs", "certs/ca.key", "certs/ca.crt", "certs/clients"].map(async (path) => {
+    return (await stat(join(workplace.path, path))).mode & 0o777;
+  });
+  assert.deepEqual(await Promise.all(modes), [0o755, 0o600, 0o644, 0o700]);
 });
 
 test("init again is refused, and nothing is overwritten", async () => {

@@ -1,5 +1,5 @@
-import { closeSync, constants, openSync, readSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, constants, openSync, readSync, type Stats } from "node:fs";
+import { open, stat } from "node:fs/promises";
 
 const chunkBytes = 256 * 1024;
 
@@ -50,6 +50,21 @@ export function readSmallFile(path: string, maxBytes: number): Buffer | undefine
     return undefined;
   } finally {
     closeSync(file);
+  }
+}
+
+/**
+ * For what has to be a file: to open a pipe waits until somebody writes to it, and what a device gives may never end.
+ * @throws NotAFile, or the system's error
+ */
+export async function requireFile(path: string): Promise<void> {
+  const found = await stat(path);
+  if (!found.isFile()) throw new NotAFile(found);
+}
+
+export class NotAFile extends Error {
+  constructor(found: Stats) {
+    super(found.isDirectory() ? "is a directory, not a file" : "is not a file that can be read whole");
   }
 }
 

@@ -37,6 +37,10 @@ test("a file in the way is an error, as the last part and before it", async () =
 test.runIf(process.platform === "linux")(
   "a place where nothing can be made is an error, and does not hang",
   async () => {
-    await assert.rejects(makeDirectory("/proc/aclog/a", 0o700), { code: "ENOENT", path: "/proc/aclog", syscall: "mkdir" });
+    await assert.rejects(makeDirectory("/proc/aclog/a", 0o700), {
+      code: "ENOENT",
+      path: "/proc/aclog",
+      syscall: "mkdir",
+    });
   },
 );

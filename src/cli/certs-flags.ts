@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 // Not from the room's index, which loads what makes certificates.
 import { longestDays } from "../pki/validity.js";
-import { readFileWithin, whyUnreadable } from "../read-file.js";
+import { readFileWithin, requireFile, whyUnreadable } from "../read-file.js";
 import { defaultCertificates } from "./connection.js";
 import { parseCount } from "./arguments.js";
 import { whyUnwritable } from "./unwritable.js";
@@ -66,6 +66,7 @@ export async function lookingIn<T>(directory: string, work: Promise<T>): Promise
 /** @throws OperatorError that begins with what could not be done */
 export async function readCertificateFile(path: string, purpose: string, maxBytes = largestFileBytes): Promise<Buffer> {
   try {
+    await requireFile(path);
     return await readFileWithin(path, maxBytes);
   } catch (error) {
     throw new OperatorError(`${purpose}:`, [{ source: path, problem: whyUnreadable(error) }], { cause: error });

@@ -6,7 +6,7 @@ import { configVariable, type SettingName, settings, variableOf, type Setting } 
 import { formatFinding, OperatorError } from "../errors.js";
 import { formatPrincipal } from "../names.js";
 import type { ExplainedIdentity } from "../node/index.js";
-import { readFileWithin, whyUnreadable } from "../read-file.js";
+import { readCertificateFile } from "./certs-flags.js";
 import { print } from "./output.js";
 import { table } from "./table.js";
 
@@ -20,8 +20,7 @@ const names = [
   "break-glass",
 ] as const satisfies readonly SettingName[];
 
-/** A chain of certificates is some KiB. */
-const maxBytes = 1024 * 1024;
+const purpose = "cannot explain";
 
 export function addIdentity(program: Command): void {
   const command = program
@@ -52,22 +51,14 @@ async function explain(path: string, flags: ConfigFlags, json: boolean): Promise
   const { loadConfig } = await import("../config/index.js");
   const config = await loadConfig({ flags, env: process.env });
   const { explainIdentity } = await import("../node/explain-identity.js");
-  const bytes = await read(path);
+  const bytes = await readCertificateFile(path, purpose);
   const explained = await explainIdentity(config, bytes).catch((error: unknown) => {
     // The room that explains knows bytes, and not where they came from.
     if (!(error instanceof OperatorError) || error.findings.length > 0) throw error;
-    throw new OperatorError("cannot explain:", [{ source: path, problem: error.message }], { cause: error });
+    throw new OperatorError(`${purpose}:`, [{ source: path, problem: error.message }], { cause: error });
   });
   await print(json ? `${JSON.stringify(objectOf(explained))}\n` : await inWords(explained));
   if ("problem" in explained.identity) process.exitCode = 1;
-}
-
-async function read(path: string): Promise<Buffer> {
-  try {
-    return await readFileWithin(path, maxBytes);
-  } catch (error) {
-    throw new OperatorError("cannot explain:", [{ source: path, problem: whyUnreadable(error) }], { cause: error });
-  }
 }
 
 function objectOf({ identity, steps, remedy, findings }: ExplainedIdentity): object {

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { type BigIntStats, statSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { type Finding } from "../errors.js";
-import { FileTooLarge, readFileWithin, readSmallFile, whyUnreadable } from "../read-file.js";
+import { FileTooLarge, NotAFile, readFileWithin, readSmallFile, whyUnreadable } from "../read-file.js";
 
 /** What is not larger is read at once: in a busy server each wait takes as long as everybody else's turn. */
 const smallBytes = 256 * 1024;
@@ -147,13 +147,12 @@ async function readAll(paths: readonly string[], maxBytes: number): Promise<Read
     try {
       // Opening a pipe would wait until somebody writes to it.
       const found = statSync(source);
-      if (!found.isFile()) throw new Unusable([{ source, problem: whatIs(found.isDirectory()) }]);
+      if (!found.isFile()) throw new NotAFile(found);
       const small = found.size <= smallBytes ? readSmallFile(source, smallBytes) : undefined;
       contents.push(small ?? (await readFileWithin(source, maxBytes)));
     } catch (error) {
       contents.push(undefined);
-      if (error instanceof Unusable) findings.push(...error.findings);
-      else if (error instanceof FileTooLarge) findings.push({ source, problem: error.message });
+      if (error instanceof NotAFile || error instanceof FileTooLarge) findings.push({ source, problem: error.message });
       else if (error instanceof Error && "code" in error) {
         isMissing ||= error.code === "ENOENT";
         findings.push({ source, problem: whyUnreadable(error) });
@@ -161,10 +160,6 @@ async function readAll(paths: readonly string[], maxBytes: number): Promise<Read
     }
   }
   return { contents, unreadable: findings.length > 0 ? new Unusable(findings, isMissing) : undefined };
-}
-
-function whatIs(isDirectory: boolean): string {
-  return isDirectory ? "is a directory, not a file" : "is not a file that can be read whole";
 }
 
 function digestOf(contents: readonly (Buffer | undefined)[]): string {

@@ -1,11 +1,12 @@
 import { type KeyObject, X509Certificate, createPrivateKey } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { exists } from "./files.js";
 import { distinguishedName } from "./inspect.js";
 import { weaknessOf } from "./keys.js";
 import { certificatesIn } from "./pem.js";
+import { readPart } from "./read.js";
 import { signatureOf } from "./signing.js";
 
 /** An authority whose certificate is in the folder: `STEM.crt`. */
@@ -46,7 +47,7 @@ export async function authoritiesIn(directory: string): Promise<Authority[]> {
   const files = (await readdir(directory)).filter((file) => file.endsWith(".crt")).sort();
   const found: Authority[] = [];
   for (const file of files) {
-    const pem = await readFile(join(directory, file), "latin1").catch(() => "");
+    const pem = await readPart(join(directory, file)).catch(() => Buffer.alloc(0));
     for (const certificate of readable(pem).filter(({ ca }) => ca)) {
       found.push(authorityOf(file.slice(0, -".crt".length), certificate));
     }
@@ -96,10 +97,7 @@ export async function openSigner(directory: string, stem: string): Promise<Signe
         "`aclog certs init --ca NAME`, and docs/certificates.md on rolling an authority",
     );
   }
-  const [certificatePem, keyPem] = await Promise.all([
-    readFile(certificatePath, "latin1"),
-    readFile(keyPath, "latin1"),
-  ]);
+  const [certificatePem, keyPem] = await Promise.all([readPart(certificatePath), readPart(keyPath)]);
   return fitSigner(directory, stem, certificatePem, keyPem);
 }
 
@@ -127,7 +125,7 @@ function authorityOf(stem: string, certificate: X509Certificate): Authority {
   return { stem, certificate, name: distinguishedName(certificate.subject) };
 }
 
-function fitSigner(directory: string, stem: string, certificatePem: string, keyPem: string): Signer {
+function fitSigner(directory: string, stem: string, certificatePem: Buffer, keyPem: Buffer): Signer {
   const refuse = (problem: string) => new OperatorError(`${directory} cannot issue certificates: ${problem}`);
   const certificates = readable(certificatePem);
   const key = readableKey(keyPem);
@@ -152,7 +150,7 @@ function unfitness(certificate: X509Certificate, key: KeyObject): string | undef
 }
 
 /** What can be read of the certificates of a PEM file. */
-function readable(pem: string): X509Certificate[] {
+function readable(pem: Buffer): X509Certificate[] {
   return certificatesIn(pem).flatMap((each) => {
     try {
       return new X509Certificate(each);
@@ -162,7 +160,7 @@ function readable(pem: string): X509Certificate[] {
   });
 }
 
-function readableKey(pem: string): KeyObject | undefined {
+function readableKey(pem: Buffer): KeyObject | undefined {
   try {
     return createPrivateKey(pem);
   } catch {

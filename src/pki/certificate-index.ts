@@ -1,7 +1,7 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Finding, OperatorError } from "../errors.js";
 import { isInnerPath, type NewFile } from "./files.js";
+import { readPart } from "./read.js";
 
 /** One certificate that was issued. */
 export interface IndexEntry {
@@ -28,17 +28,20 @@ const nothing = "-";
  */
 export async function readIndex(directory: string): Promise<IndexEntry[]> {
   const path = join(directory, indexName);
-  const text = await readFile(path, "utf8").catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+  const bytes = await readPart(path).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return Buffer.alloc(0);
     throw error;
   });
   const findings: Finding[] = [];
-  const entries = text.split(/\r?\n/).flatMap((line, index) => {
-    if (line === "" || line.startsWith("#")) return [];
-    const entry = entryIn(line);
-    if (entry === undefined) findings.push({ source: path, line: index + 1, problem: "is not a line of this index" });
-    return entry ?? [];
-  });
+  const entries = bytes
+    .toString()
+    .split(/\r?\n/)
+    .flatMap((line, index) => {
+      if (line === "" || line.startsWith("#")) return [];
+      const entry = entryIn(line);
+      if (entry === undefined) findings.push({ source: path, line: index + 1, problem: "is not a line of this index" });
+      return entry ?? [];
+    });
   if (findings.length > 0) throw new OperatorError("the index of certificates is damaged:", findings);
   return entries;
 }

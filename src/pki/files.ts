@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { link, lstat, open, readFile, rename, unlink } from "node:fs/promises";
+import { link, lstat, open, rename, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Finding, OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
+import { readPart } from "./read.js";
 
 /** A file to make, its path relative to the set's directory. */
 export interface NewFile {
@@ -174,7 +175,7 @@ async function readPending(directory: string): Promise<Pending> {
   const path = join(directory, pendingName);
   if (!(await exists(path))) return { isReady: false, staged: [] };
   try {
-    const pending = JSON.parse(await readFile(path, "utf8")) as Pending;
+    const pending = JSON.parse((await readPart(path)).toString()) as Pending;
     const isInside = pending.staged.every((each) => isInnerPath(each.path) && isTemporaryOf(each));
     if (isInside && (pending.removed ?? []).every(isInnerPath)) return pending;
   } catch (error) {

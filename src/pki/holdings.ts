@@ -1,5 +1,5 @@
 import { X509Certificate } from "node:crypto";
-import { readFile, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrincipal, type Principal } from "../names.js";
 import { type Authority, authoritiesIn, isIssuedBy } from "./authorities.js";
@@ -8,6 +8,7 @@ import { distinguishedName } from "./inspect.js";
 import { entryOf } from "./leaf.js";
 import { listOf, listsIn } from "./lists.js";
 import { clientStem } from "./places.js";
+import { readPart } from "./read.js";
 import { describeRevoked } from "./revocation-list.js";
 
 /** A certificate of an authority of the folder, and how it stands now. */
@@ -74,7 +75,7 @@ export function whoIs({ subject }: IndexEntry): string {
 /** The first certificate of a file; undefined where there is none, or no such file. */
 export async function certificateAt(path: string): Promise<X509Certificate | undefined> {
   try {
-    return new X509Certificate(await readFile(path));
+    return new X509Certificate(await readPart(path));
   } catch {
     return undefined;
   }

@@ -1,5 +1,4 @@
 import { type KeyObject, type X509Certificate, createPublicKey } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
@@ -12,6 +11,7 @@ import { holding } from "./hold.js";
 import { makeRsaKey, type RsaBits } from "./keys.js";
 import { clientContent, entryOf, issueLeaf, leafFiles, serverContent } from "./leaf.js";
 import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
+import { readPart } from "./read.js";
 import { keyOfRequest } from "./request.js";
 import { defaultDays } from "./validity.js";
 
@@ -120,7 +120,7 @@ function insteadOf(whom: Principal | "server", { place, request }: IssueOptions)
 /** A certificate beside a key that is not its own is of no use to anybody. */
 async function refuseOtherKey(path: string, requested: KeyObject): Promise<void> {
   if (!(await exists(path))) return;
-  const [here, there] = [publicKeyIn(await readFile(path)), requested];
+  const [here, there] = [publicKeyIn(await readPart(path)), requested];
   if (here?.equals(there)) return;
   throw new OperatorError(`${path} is there, and is not the key of this request: name another place with --out`);
 }

@@ -1,11 +1,11 @@
 import type { X509Certificate } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { type Authority, listFileOf, type Signer } from "./authorities.js";
 import { partsOf } from "./certificate.js";
 import { type NewFile } from "./files.js";
 import { inspectCertificate } from "./inspect.js";
+import { readPart } from "./read.js";
 import {
   isSignedBy,
   makeRevocationList,
@@ -24,7 +24,7 @@ const label = "X509 CRL";
  */
 export async function listsIn(directory: string, stem: string): Promise<RevocationList[]> {
   const path = join(directory, listFileOf(stem));
-  const bytes = await readFile(path).catch((error: unknown) => {
+  const bytes = await readPart(path).catch((error: unknown) => {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return Buffer.alloc(0);
     throw error;
   });

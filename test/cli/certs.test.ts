@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -84,6 +85,21 @@ test("issue says what else a client needs", async () => {
     stdout,
     /\n.*tenants\.yaml declares nosuch, .*policy\.csv gives nosuch\/x: see `aclog policy what nosuch\/x`\.\n$/,
   );
+});
+
+test("a pipe in the place of a file is refused in words, and keeps nobody waiting", async () => {
+  await using other = await Workplace.make();
+  execFileSync("mkfifo", ["index.txt", "x.crt"], { cwd: other.path });
+  const commands = [
+    ["certs", "list", "--dir", "."],
+    ["certs", "inspect", "x.crt"],
+    ["identity", "x.crt", "--ca", "x.crt"],
+  ];
+  const outcomes = await Promise.all(commands.map((args) => run(args, { cwd: other.path })));
+  for (const { code, stderr } of outcomes) {
+    assert.equal(code, 1);
+    assert.match(stderr, /^aclog: [^]*(index\.txt|x\.crt):? is not a file that can be read whole/);
+  }
 });
 
 test("a folder that cannot be is refused in words", async () => {

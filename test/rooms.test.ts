@@ -59,6 +59,7 @@ const open = [
   "stretches",
   "strict-yaml",
   "yaml-shape",
+  "x509",
 ];
 
 /** A library that must not be seen outside one room. */

@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
+import { certificatePem } from "../x509.js";
 import { readAuthorities } from "./authority-file.js";
 import { type FoundList, ListFiles } from "./list-files.js";
 import { type Beside, Part } from "./part.js";
@@ -279,11 +280,7 @@ function fingerprintsOf(authorities: readonly Authority[]): readonly string[] {
 }
 
 function pemOf(authorities: readonly Authority[]): Buffer {
-  const blocks = authorities.map(({ der }) => {
-    const lines = der.toString("base64").match(/.{1,64}/g)!;
-    return ["-----BEGIN CERTIFICATE-----", ...lines, "-----END CERTIFICATE-----", ""].join("\n");
-  });
-  return Buffer.from(blocks.join(""));
+  return Buffer.from(authorities.map(({ der }) => certificatePem(der)).join(""));
 }
 
 function changeOf(before: CredentialsInForce, after: CredentialsInForce): CredentialsChange {

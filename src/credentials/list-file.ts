@@ -1,4 +1,5 @@
 import { type RevocationList, RevocationListError, readRevocationList } from "../identity/index.js";
+import { isDer } from "../x509.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
 
@@ -14,8 +15,7 @@ export async function readLists(
   { mayHaveNone = false } = {},
 ): Promise<readonly RevocationList[]> {
   try {
-    // A SEQUENCE of many bytes, which no text begins with.
-    const blocks = bytes[0] === 0x30 && bytes[1]! >= 0x80 ? [bytes] : await pemBlocks(bytes, "X509 CRL");
+    const blocks = isDer(bytes) ? [bytes] : await pemBlocks(bytes, "X509 CRL");
     if (blocks.length === 0 && !mayHaveNone) throw new PemError("there is no X509 CRL in it");
     const lists: RevocationList[] = [];
     for (const block of blocks) lists.push(await readRevocationList(block));

@@ -1,6 +1,7 @@
-import { X509Certificate, createPrivateKey } from "node:crypto";
+import { type X509Certificate, createPrivateKey } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import type { Finding } from "../errors.js";
+import { x509Of } from "../x509.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
 
@@ -78,7 +79,7 @@ async function parsed<T>(
 }
 
 async function certificatesIn(pem: Buffer): Promise<readonly X509Certificate[]> {
-  const certificates = (await pemBlocks(pem, "CERTIFICATE")).map((der) => new X509Certificate(der));
+  const certificates = (await pemBlocks(pem, "CERTIFICATE")).map(x509Of);
   if (certificates.length === 0) throw new Error("there is none");
   return certificates;
 }

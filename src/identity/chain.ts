@@ -1,4 +1,5 @@
-import { X509Certificate, createHash, type KeyObject } from "node:crypto";
+import { createHash, type KeyObject } from "node:crypto";
+import { x509Of } from "../x509.js";
 import { type CertificateFacts, certificateFacts, fingerprint256, readCertificate } from "./certificate.js";
 import { comparableName } from "../same-name.js";
 import { formatName } from "./distinguished-name.js";
@@ -54,7 +55,7 @@ export class Certificate {
 
   /** @throws Error for a key that OpenSSL does not know */
   get publicKey(): KeyObject {
-    return (this.#key ??= new X509Certificate(this.der).publicKey);
+    return (this.#key ??= x509Of(this.der).publicKey);
   }
 
   /** Whether the other one has its issuer's name and the key that signed it, and is the one of that issuer's that this wants. */
@@ -68,7 +69,7 @@ export class Certificate {
     try {
       const known = this.#signedBy.get(issuer.keyId);
       if (known !== undefined) return known;
-      const isSigned = new X509Certificate(this.der).verify(issuer.publicKey);
+      const isSigned = x509Of(this.der).verify(issuer.publicKey);
       this.#signedBy.set(issuer.keyId, isSigned);
       return isSigned;
     } catch {

@@ -1,6 +1,6 @@
-import { X509Certificate } from "node:crypto";
 import { Pace } from "../authz/index.js";
 import type { Connection } from "../identity/index.js";
+import { x509Of } from "../x509.js";
 
 const dayMs = 24 * 3_600_000;
 
@@ -87,5 +87,5 @@ export class ExpiryWarnings implements AsyncDisposable {
 
 /** How long its certificate is good in all. */
 function lifeMs({ presented, identity }: Connection): number {
-  return identity.endsMs - Date.parse(new X509Certificate(presented.leaf).validFrom);
+  return identity.endsMs - Date.parse(x509Of(presented.leaf).validFrom);
 }

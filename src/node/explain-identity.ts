@@ -1,10 +1,10 @@
-import { X509Certificate } from "node:crypto";
 import { loadPolicy, PolicyFiles } from "../authz/index.js";
 import type { Config } from "../config/index.js";
 import { PemError, pemBlocks, readTrust } from "../credentials/index.js";
 import { type Finding, OperatorError } from "../errors.js";
 import { type Identity, IdentityRefused, type Presented, remedies, type Step } from "../identity/index.js";
 import { linkedCertificates } from "../linked-certificates.js";
+import { isDer, x509Of } from "../x509.js";
 import { PolicyGate } from "./tenant-gate.js";
 
 /** What the server would make of somebody who shows these certificates now. */
@@ -51,7 +51,7 @@ export async function explainIdentity(config: Config, bytes: Buffer): Promise<Ex
 /** As a server would see them. */
 function seenOf(leaf: Buffer, others: readonly Buffer[]): readonly Buffer[] {
   try {
-    const [own, ...rest] = [leaf, ...others].map((der) => new X509Certificate(der));
+    const [own, ...rest] = [leaf, ...others].map(x509Of);
     return linkedCertificates(own!, rest).map(({ raw }) => raw);
   } catch {
     // What is wrong with one of them is the first answer.
@@ -61,7 +61,7 @@ function seenOf(leaf: Buffer, others: readonly Buffer[]): readonly Buffer[] {
 
 async function presentedIn(bytes: Buffer): Promise<Presented> {
   // DER, of whatever: what is wrong with it is the first answer.
-  if (!bytes.includes("-----BEGIN")) return { leaf: bytes, others: [] };
+  if (isDer(bytes) || !bytes.includes("-----BEGIN")) return { leaf: bytes, others: [] };
   try {
     const [leaf, ...others] = await pemBlocks(bytes, "CERTIFICATE");
     if (leaf === undefined) throw new OperatorError("there is no certificate in it");

@@ -1,4 +1,5 @@
-import { type KeyObject, X509Certificate, randomBytes } from "node:crypto";
+import { type KeyObject, type X509Certificate, randomBytes } from "node:crypto";
+import { x509Of } from "../x509.js";
 import { childrenOf, der, type Element, elementsIn, integer, oidOf, readOid, sequence, tags, timeOf } from "./der.js";
 import { signed } from "./signing.js";
 
@@ -60,7 +61,7 @@ export function makeCertificate(content: CertificateContent, issuerKey: KeyObjec
       der(0xa3, sequence(...content.extensions)),
     ),
   );
-  return new X509Certificate(certificate);
+  return x509Of(certificate);
 }
 
 /** One extension. @param value DER, what its octet string holds */

@@ -1,7 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrincipal, type Principal } from "../names.js";
+import { x509In } from "../x509.js";
 import { type Authority, authoritiesIn, isIssuedBy } from "./authorities.js";
 import { type IndexEntry, readIndex } from "./certificate-index.js";
 import { distinguishedName } from "./inspect.js";
@@ -75,7 +76,7 @@ export function whoIs({ subject }: IndexEntry): string {
 /** The first certificate of a file; undefined where there is none, or no such file. */
 export async function certificateAt(path: string): Promise<X509Certificate | undefined> {
   try {
-    return new X509Certificate(await readPart(path));
+    return x509In(await readPart(path));
   } catch {
     return undefined;
   }

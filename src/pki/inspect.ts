@@ -1,7 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import forge from "node-forge";
 import { OperatorError } from "../errors.js";
 import { keyUsages } from "../key-usages.js";
+import { x509In } from "../x509.js";
 
 /** What a certificate says about itself. Nothing in here has been verified. */
 export interface CertificateSummary {
@@ -72,7 +73,7 @@ export function inspectCertificate(pem: string | Buffer): CertificateSummary {
 
 function parse(pem: string | Buffer): X509Certificate {
   try {
-    return new X509Certificate(pem);
+    return x509In(Buffer.from(pem));
   } catch (error) {
     throw new OperatorError("this is not a certificate in PEM or DER", [], { cause: error });
   }

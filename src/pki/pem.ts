@@ -1,5 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { OperatorError } from "../errors.js";
+import { isDer, x509In } from "../x509.js";
 
 /** The certificates of a PEM file, each for itself. */
 export function certificatesIn(pem: string | Buffer): readonly string[] {
@@ -12,10 +13,10 @@ export function certificatesIn(pem: string | Buffer): readonly string[] {
  * @throws OperatorError when there is none, or one that is damaged
  */
 export function certificatesOf(file: Buffer): [X509Certificate, ...X509Certificate[]] {
-  const pems = certificatesIn(file);
+  const pems = isDer(file) ? [] : certificatesIn(file);
   try {
     const [first, ...others] = pems.map((pem) => new X509Certificate(pem));
-    return [first ?? new X509Certificate(file), ...others];
+    return [first ?? x509In(file), ...others];
   } catch (error) {
     throw new OperatorError("this is not a certificate in PEM or DER", [], { cause: error });
   }

@@ -1,7 +1,8 @@
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
+import { x509In } from "../x509.js";
 import {
   type Authority,
   authoritiesIn,
@@ -205,7 +206,7 @@ function doomedOf(directory: string, certificates: readonly Holding[], principal
 async function doomedInFile(directory: string, bytes: Buffer): Promise<Doomed> {
   let certificate: X509Certificate;
   try {
-    certificate = new X509Certificate(bytes);
+    certificate = x509In(bytes);
   } catch (error) {
     throw new OperatorError("this is not a certificate in PEM or DER", [], { cause: error });
   }

@@ -1,6 +1,6 @@
-import { X509Certificate } from "node:crypto";
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { type IdentityRefused, certificateFacts, faultIn, formatName } from "../identity/index.js";
+import { x509Of } from "../x509.js";
 
 /** What of a certificate an operator finds it again by. */
 export interface ShownCertificate {
@@ -71,7 +71,7 @@ function describe(der: Buffer): ShownCertificate {
     return { subject: cut(formatName(subject)), issuer: cut(formatName(issuer)), serial };
   } catch {
     // OpenSSL puts up with more than we do.
-    const { subject, issuer, serialNumber } = new X509Certificate(der);
+    const { subject, issuer, serialNumber } = x509Of(der);
     return { subject: cut(linesOf(subject)), issuer: cut(linesOf(issuer)), serial: serialNumber };
   }
 }

@@ -12,7 +12,7 @@ import {
   readRevocationList,
 } from "../../src/identity/index.js";
 import { extension } from "../support/certificates.js";
-import { derOid, derSequence } from "../support/der.js";
+import { der, derOid, derSequence, derTag } from "../support/der.js";
 import { type ListOptions, MintedAuthority, authorityKeyOf, nameOf } from "../support/minted.js";
 
 const dayMs = 86_400_000;
@@ -92,6 +92,14 @@ describe("chains", () => {
   const decoy = new MintedAuthority({ name: "middle", by: impostor });
   const expiredMiddle = new MintedAuthority({ name: "middle", keys: middle.keys, by: root, notAfter: yesterday });
   const selfSigned = new MintedAuthority({ name: "me" });
+  // Node looks for PEM in any bytes that it is to read a certificate from.
+  const holding = ({ certPem }: { certPem: string }): readonly Buffer[] => [
+    extension("1.2.3.4", der(derTag.utf8String, Buffer.from(`\n${certPem}`))),
+  ];
+  const ofRoot = holding(root.client("acme/billing"));
+  const forged = { leaf: impostor.client("acme/billing", { extensions: ofRoot }).der, others: [] };
+  const disguise = { name: "no authority", keys: noAuthority.keys, extensions: holding(noAuthority) };
+  const disguised = new MintedAuthority({ ...disguise, by: impostor });
 
   test.each<[string, readonly MintedAuthority[], Presented, IdentityProblem | "none"]>([
     ["signed by an authority", [root], shownBy(root), "none"],
@@ -128,6 +136,13 @@ describe("chains", () => {
     ["with two authorities of one name: of the other", [root, impostor], shownBy(impostor), "none"],
     ["through an intermediate that has expired", [root], shownBy(middle, expiredMiddle), "expired"],
     ["through one that was certified anew", [root], shownBy(middle, expiredMiddle, middle), "none"],
+    ["by the authority of that name of which it holds another certificate", [root], forged, "untrusted"],
+    [
+      "through one that holds the certificate of a client of that authority",
+      [root],
+      shownBy(disguised, disguised),
+      "untrusted",
+    ],
     ["self-signed", [root], { leaf: selfSigned.der, others: [] }, "untrusted"],
     ["an authority of ours itself", [root], { leaf: root.der, others: [] }, "authority_as_client"],
     ["no certificate at all", [root], { leaf: Buffer.from("nothing"), others: [] }, "malformed"],

@@ -46,6 +46,8 @@ export interface ClientOptions extends Oddities {
   readonly notAfter?: Date;
   readonly serial?: Buffer;
   readonly usage?: "clientAuth" | "serverAuth";
+  /** Whole elements to add as they are. */
+  readonly extensions?: readonly Buffer[];
 }
 
 export interface Minted {
@@ -174,7 +176,7 @@ export class MintedAuthority {
   }
 
   #leaf(subject: Readonly<Record<string, string>>, options: ClientOptions, extensions: readonly Buffer[]): Minted {
-    const { serial = randomSerial(), usage = "clientAuth" } = options;
+    const { serial = randomSerial(), usage = "clientAuth", extensions: others = [] } = options;
     const keys = keysOf("ec");
     const bytes = certificateOf(this, {
       ...options,
@@ -186,6 +188,7 @@ export class MintedAuthority {
         extension("2.5.29.15", der(derTag.bitString, Buffer.from([7, 0x80])), true),
         extension("2.5.29.37", derSequence(derOid(usageOids[usage]))),
         ...extensions,
+        ...others,
       ],
     });
     const keyPem = keys.privateKey.export({ type: "pkcs8", format: "pem" }).toString();

@@ -247,12 +247,20 @@ interface SignatureCheck {
 
 const inThreadPool = promisify(verify);
 
+/** A key for PSS can say how it signs; asked for a signature of another kind, OpenSSL does not say no but fails. */
 function checkOf(algorithm: Buffer, signature: Buffer): SignatureCheck {
   const { digest, keyTypes, parameters } = readAlgorithm(algorithm);
   const fits = (key: KeyObject): boolean => keyTypes.includes(key.asymmetricKeyType);
   return {
-    sync: (signed, key) => fits(key) && verify(digest, signed, { key, ...parameters }, signature),
-    elsewhere: async (signed, key) => fits(key) && inThreadPool(digest, signed, { key, ...parameters }, signature),
+    sync: (signed, key) => {
+      try {
+        return fits(key) && verify(digest, signed, { key, ...parameters }, signature);
+      } catch {
+        return false;
+      }
+    },
+    elsewhere: async (signed, key) =>
+      fits(key) && inThreadPool(digest, signed, { key, ...parameters }, signature).catch(() => false),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type KeyObject, X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate, generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { RevocationListError, readRevocationList } from "../../src/identity/index.js";
 import { extension } from "../support/certificates.js";
@@ -49,6 +49,14 @@ describe.each(["ec", "rsa", "rsa-pss", "ed25519"] as const)("a list that is sign
     expect(await isBelieved(Buffer.concat([der, Buffer.from([0])]))).toBe(false);
     expect(await isBelieved(der)).toBe(true);
   });
+});
+
+test("a key that says how it signs has not signed otherwise", async () => {
+  const options = { modulusLength: 2048, hashAlgorithm: "sha384", mgf1HashAlgorithm: "sha384", saltLength: 48 };
+  const { publicKey } = generateKeyPairSync("rsa-pss", options);
+  const list = await readRevocationList(new MintedAuthority({ signing: "rsa-pss" }).list());
+  expect(list.isSignedBy(publicKey)).toBe(false);
+  expect(await list.checkSignedBy(publicKey)).toBe(false);
 });
 
 describe("what a list says", () => {

@@ -242,7 +242,7 @@ test.each(Object.entries(cases))("a certificate %s: all who are asked agree", as
   const { findings } = checkCertificate(Buffer.from(file), {
     role: "client",
     authorities: Buffer.from(bundle),
-    lists: Buffer.from(allLists),
+    lists: [{ source: "lists.pem", bytes: Buffer.from(allLists), mayHaveNone: false }],
   });
   const isSound = findings.every(({ severity }) => severity !== "error");
   expect({

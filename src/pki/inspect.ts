@@ -1,4 +1,6 @@
 import type { X509Certificate } from "node:crypto";
+// Node 20 lacks createSecureContext for good where toLegacyObject() is what loads this.
+import "node:tls";
 import forge from "node-forge";
 import { OperatorError } from "../errors.js";
 import { keyUsages } from "../key-usages.js";

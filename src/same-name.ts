@@ -25,18 +25,20 @@ function comparableAttribute({ oid, tag, bytes }: NameAttribute): string {
 
 /** Beyond ASCII, letters are folded by nobody. */
 function folded(text: string): string {
-  return text
-    .replace(/[\t-\r ]+/g, " ")
-    .replace(/^ | $/g, "")
-    .replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
+  return lowerCase(text.replace(/[\t-\r ]+/g, " ").replace(/^ | $/g, ""));
+}
+
+/** Of ASCII alone. */
+export function lowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }
 
 const [utf8, printable, teletex, ia5, visible, universal, bmp] = [0x0c, 0x13, 0x14, 0x16, 0x1a, 0x1c, 0x1e];
 
 const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined for what is no text, and for bytes that are none of their kind: those are compared as they are. */
-function textOf(tag: number, bytes: Buffer): string | undefined {
+/** A value as text. Undefined for what is none, and for bytes that are none of their kind: those are compared as they are. */
+export function textOf(tag: number, bytes: Buffer): string | undefined {
   switch (tag) {
     case utf8:
       try {

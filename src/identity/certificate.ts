@@ -17,6 +17,7 @@ import {
   readSubjectKeyIdentifier,
 } from "./extensions.js";
 import { IdentityRefused } from "./identity.js";
+import { type NameConstraints, readNameConstraints } from "./name-constraints.js";
 
 /** What a certificate says. Buffers are views into its bytes. */
 export interface CertificateFacts {
@@ -39,6 +40,8 @@ export interface CertificateFacts {
   readonly extendedKeyUsage: readonly string[] | undefined;
   /** Undefined when the certificate has no such extension. */
   readonly basicConstraints: BasicConstraints | undefined;
+  /** Undefined when the certificate has no such extension. */
+  readonly nameConstraints: NameConstraints | undefined;
   /** All empty when the certificate has no such extension. */
   readonly alternativeNames: AlternativeNames;
   /** OIDs of the extensions that whoever does not understand them must refuse, in the order of the certificate. */
@@ -53,7 +56,7 @@ const issuerUniqueIdTag = 0x81;
 const subjectUniqueIdTag = 0x82;
 const extensionsTag = 0xa3;
 
-const noNames: AlternativeNames = { uris: [], dnsNames: [], emails: [], others: 0 };
+const noNames: AlternativeNames = { uris: [], dnsNames: [], emails: [], all: [] };
 
 /**
  * As `readCertificate`, for a certificate that somebody showed.
@@ -124,6 +127,7 @@ export function readCertificate(der: Buffer): CertificateFacts {
     keyUsage: read(extensionOids.keyUsage, readKeyUsage),
     extendedKeyUsage: read(extensionOids.extendedKeyUsage, readExtendedKeyUsage),
     basicConstraints: read(extensionOids.basicConstraints, readBasicConstraints),
+    nameConstraints: read(extensionOids.nameConstraints, readNameConstraints),
     alternativeNames: read(extensionOids.subjectAltName, readAlternativeNames) ?? noNames,
     criticalExtensions: [...extensions].flatMap(([oid, { isCritical }]) => (isCritical ? [oid] : [])),
   };

@@ -1,6 +1,7 @@
 /** What the extensions say that decide anything here (RFC 5280, 4.2.1). Each function reads one whole value. */
 import { type KeyUsage, keyUsages } from "../key-usages.js";
 import {
+  type DerElement,
   DerError,
   DerReader,
   decodeBoolean,
@@ -24,8 +25,8 @@ export interface AlternativeNames {
   readonly uris: readonly Buffer[];
   readonly dnsNames: readonly Buffer[];
   readonly emails: readonly Buffer[];
-  /** How many there are of kinds that nobody takes a name from: addresses, directory names, … */
-  readonly others: number;
+  /** These and those of kinds that nobody takes a name from, addresses, directory names, …, each with its tag. */
+  readonly all: readonly DerElement[];
 }
 
 /** Which of the issuer's certificates it is that vouches for this one, as far as it says. */
@@ -43,6 +44,7 @@ export const extensionOids = {
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",
   basicConstraints: "2.5.29.19",
+  nameConstraints: "2.5.29.30",
   authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 } as const;
@@ -123,7 +125,7 @@ export function readAuthorityKeyIdentifier(value: Buffer): AuthorityKey {
   };
 }
 
-const directoryNameTag = 0xa4;
+export const directoryNameTag = 0xa4;
 
 /** As OpenSSL: any behind the first does not count, nor a name of another kind. */
 function firstDirectoryName(names: DerReader): DistinguishedName | undefined {
@@ -135,27 +137,28 @@ function firstDirectoryName(names: DerReader): DistinguishedName | undefined {
 }
 
 /** The kinds of a GeneralName that names are taken from: rfc822Name, dNSName, uniformResourceIdentifier. */
-const emailTag = 0x81;
-const dnsTag = 0x82;
-const uriTag = 0x86;
+export const emailTag = 0x81;
+export const dnsTag = 0x82;
+export const uriTag = 0x86;
 /** otherName, x400Address, directoryName, ediPartyName, iPAddress, registeredID. */
-const otherTags: ReadonlySet<number> = new Set([0xa0, 0xa3, 0xa4, 0xa5, 0x87, 0x88]);
+const otherTags: ReadonlySet<number> = new Set([0xa0, 0xa3, directoryNameTag, 0xa5, 0x87, 0x88]);
 
 export function readAlternativeNames(value: Buffer): AlternativeNames {
   const list = only(value, "the alternative names");
   const uris: Buffer[] = [];
   const dnsNames: Buffer[] = [];
   const emails: Buffer[] = [];
-  let others = 0;
+  const all: DerElement[] = [];
   while (!list.atEnd) {
-    const { tag, content } = list.next();
+    const name = list.next();
+    const { tag, content } = name;
+    all.push(name);
     if (tag === uriTag) uris.push(content);
     else if (tag === dnsTag) dnsNames.push(content);
     else if (tag === emailTag) emails.push(content);
-    else if (otherTags.has(tag)) others++;
-    else throw new DerError(`tag ${hexByte(tag)} in place of an alternative name`);
+    else if (!otherTags.has(tag)) throw new DerError(`tag ${hexByte(tag)} in place of an alternative name`);
   }
-  return { uris, dnsNames, emails, others };
+  return { uris, dnsNames, emails, all };
 }
 
 /** A reader of the one sequence that the bytes must be. */

@@ -2,6 +2,7 @@ import { formatPrincipal, type Principal } from "../names.js";
 import { Authorities, type Authority, type Certificate, type Chain, Shown, findChains } from "./chain.js";
 import { type Identity, IdentityRefused, type Presented, type TenantStanding } from "./identity.js";
 import { requireClient, requireForClients, requireStrength, requireStrongKey, requireUnderstood } from "./fitness.js";
+import { type NameConstraints, mayVouchFor } from "./name-constraints.js";
 import { type RevocationList, unspecified } from "./revocation-list.js";
 import { IdentityRules } from "./rules.js";
 import { RevocationLists } from "./revocation-lists.js";
@@ -194,17 +195,33 @@ export class Trust {
 function whyUnsound(chain: Chain): string | undefined {
   let below = 0;
   for (const [at, authority] of chain.slice(1).entries()) {
-    const { basicConstraints, keyUsage } = authority.facts;
+    const { basicConstraints, keyUsage, nameConstraints } = authority.facts;
     const isAuthority = basicConstraints?.isCa === true && (keyUsage?.has("keyCertSign") ?? true);
     const issued = at === 0 ? "the certificate" : chain[at]!.subject;
     if (!isAuthority) return `${issued} was issued by ${authority.subject}, which is no authority`;
     if (basicConstraints.pathLength !== undefined && below > basicConstraints.pathLength) {
       return `${authority.subject} may not have as many authorities below it as the certificate's chain has`;
     }
+    const forbidden =
+      nameConstraints && chain.slice(0, at + 1).find((each) => isForbidden(each, chain[0], nameConstraints));
+    if (forbidden !== undefined) {
+      const what = forbidden === chain[0] ? "the certificate" : forbidden.subject;
+      return `${authority.subject} may vouch for certain names alone, and not for ${what}`;
+    }
     // One that is its own issuer, as in a roll-over, does not count.
-    if (at < chain.length - 2 && authority.issuerName !== authority.subjectName) below++;
+    if (at < chain.length - 2 && !isSelfIssued(authority)) below++;
   }
   return undefined;
+}
+
+/** Source: RFC 5280, 6.1.4 (b) and 6.1.3 (b). */
+function isForbidden(certificate: Certificate, leaf: Certificate, constraints: NameConstraints): boolean {
+  const isLeaf = certificate === leaf;
+  return (isLeaf || !isSelfIssued(certificate)) && !mayVouchFor(constraints, certificate.facts, isLeaf);
+}
+
+function isSelfIssued({ issuerName, subjectName }: Certificate): boolean {
+  return issuerName === subjectName;
 }
 
 /** As OpenSSL: the last moment is over when it comes. @throws IdentityRefused ("expired", "not_yet_valid") */

@@ -137,6 +137,11 @@ function checkAuthority(
     const has = extendedKeyUsage!.join(", ");
     findings.push(problem(`${name} vouches for ${has} alone, and this needs ${missing.join(" and ")}`, remedy));
   }
+  if (parts.extensions.has(oids.nameConstraints)) {
+    findings.push(
+      warning(`${name} may vouch for certain names alone, and at those this does not look`, "ask `aclog identity`"),
+    );
+  }
   const most = pathLengthOf(parts);
   if (below > most) findings.push(problem(`${name} may have ${most} authorities below it, and has ${below}`, remedy));
   if (notAfter.getTime() <= Date.now()) findings.push(problem(`${name} ended on ${notAfter.toISOString()}`, remedy));

@@ -20,6 +20,7 @@ export const oids = {
   basicConstraints: "2.5.29.19",
   crlNumber: "2.5.29.20",
   reasonCode: "2.5.29.21",
+  nameConstraints: "2.5.29.30",
   authorityKeyIdentifier: "2.5.29.35",
   extendedKeyUsage: "2.5.29.37",
 } as const;

@@ -239,6 +239,18 @@ describe("chains", () => {
     }
   });
 
+  test("an authority that is certified anew for other names vouches no more for whom it has vouched for", () => {
+    const globex = derSequence(der(0xa4, nameOf({ O: "globex" })));
+    const constraints = extension("2.5.29.30", derSequence(der(0xa0, globex)), true);
+    const narrow = new MintedAuthority({ name: "root", keys: root.keys, extensions: [constraints] });
+    const presented = shownBy(root);
+    expect(judged(trustIn([root]), presented)).toBe("none");
+    expect(judged(trustIn([root, narrow]), presented)).toBe("none");
+    expect(() => trustIn([narrow]).judge(presented, gate(), { isLive: true })).toThrow(
+      "CN=root may vouch for certain names alone, and not for the certificate",
+    );
+  });
+
   test("the reason says that it is another certificate of its authority that is wanted", () => {
     const leaf = root.client("acme/billing", { authorityKey: authorityKeyOf({ serial: other.serial }) }).der;
     expect(() => trustIn([root]).judge({ leaf, others: [] }, gate())).toThrow(

@@ -172,6 +172,7 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
     this.#sending.wasAnswered = true;
     if (!this.#isToldGone) return;
     this.#isToldGone = false;
+    this.#outage!.noteBack();
     try {
       this.#options.onBack?.();
     } catch (error) {

@@ -27,6 +27,8 @@ export class Outage {
   readonly #onWaiting: OnWaiting | undefined;
   /** How often in a row a stream broke. */
   #broken = 0;
+  /** How often of that since a server was back. */
+  #vain = 0;
   /** Monotonic, in milliseconds. */
   #since = Infinity;
 
@@ -40,7 +42,13 @@ export class Outage {
   /** Notes that a server has answered. */
   end(): void {
     this.#broken = 0;
+    this.#vain = 0;
     this.#since = Infinity;
+  }
+
+  /** Notes that a server is there again, which has brought nothing yet: that it goes again is told, too. */
+  noteBack(): void {
+    this.#vain = 0;
   }
 
   /** Notes how long a stream was there that owed nothing when it broke, in milliseconds. */
@@ -58,7 +66,8 @@ export class Outage {
   async pause(reason: Error): Promise<void> {
     this.#since = Math.min(this.#since, performance.now());
     const delayMs = resendDelayMs(this.#broken++, reason);
-    if (this.#sending.wasAnswered && this.#broken === attemptsBeforeTold) this.#onWaiting?.(reason, this.#leftMs);
+    this.#vain++;
+    if (this.#sending.wasAnswered && this.#vain === attemptsBeforeTold) this.#onWaiting?.(reason, this.#leftMs);
     await this.#call.pause(delayMs);
   }
 

@@ -210,6 +210,33 @@ test.concurrent("a server that is gone is waited for, which is told once, and so
   assert.deepEqual(told, [["UNAVAILABLE", Infinity], "back"]);
 });
 
+test.concurrent(
+  "a server that goes again before it has sent a record is told of again, and so is its return",
+  async () => {
+    await using place = await Place.make(1);
+    const changes = new EventEmitter();
+    const told: string[] = [];
+    const tell = (what: string) => () => {
+      told.push(what);
+      changes.emit(what);
+    };
+    const records = place.client.follow({ onWaiting: tell("gone"), onBack: tell("back") });
+    await records.next();
+    const next = records.next();
+    for (let round = 0; round < 2; round++) {
+      const gone = once(changes, "gone");
+      await place.stop();
+      await gone;
+      const back = once(changes, "back");
+      await place.startAgain();
+      await back;
+    }
+    await records.return();
+    assert.deepEqual(await next, done);
+    assert.deepEqual(told, ["gone", "back", "gone", "back"]);
+  },
+);
+
 const endings: readonly (readonly [why: string, end: (waiting: AbortController, client: Client) => unknown])[] = [
   ["an abort", (aborting) => aborting.abort()],
   ["close", (_aborting, client) => client.close()],

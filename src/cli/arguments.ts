@@ -80,3 +80,8 @@ export function parsePath(text: string): string {
   if (text === "") throw new InvalidArgumentError("A path must not be empty.");
   return text;
 }
+
+/** For a flag that may be given several times. */
+export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
+  return [...(before ?? []), text];
+}

@@ -32,11 +32,6 @@ export function parseWithin(text: string): number {
   return text === "0" ? 0 : parseDays(text);
 }
 
-/** For a flag that may be given several times. */
-export function collect(text: string, before: readonly string[] | undefined): readonly string[] {
-  return [...(before ?? []), text];
-}
-
 export function bitsOf(text: "2048" | "3072" | undefined): 2048 | 3072 | undefined {
   return text === undefined ? undefined : text === "3072" ? 3072 : 2048;
 }

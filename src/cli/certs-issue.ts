@@ -3,12 +3,11 @@ import type { Command } from "commander";
 import { join } from "node:path";
 import { formatPrincipal, type Principal } from "../names.js";
 import type { AlternativeNames, Issuance } from "../pki/index.js";
-import { parseWhom } from "./arguments.js";
+import { collect, parseWhom } from "./arguments.js";
 import {
   addFolder,
   bitsOf,
   bitsOption,
-  collect,
   madeLines,
   parseDays,
   readCertificateFile,

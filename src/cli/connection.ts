@@ -10,7 +10,7 @@ import { clientVariables, unknownVariables } from "../config/settings.js";
 import { whyUnreadable } from "../read-file.js";
 import { OperatorError, type Finding } from "../errors.js";
 import { formatPrincipal, parsePrincipal } from "../names.js";
-import { notPrincipal } from "./arguments.js";
+import { collect, notPrincipal } from "./arguments.js";
 import { CallFailure, type Aftermath } from "./failure.js";
 import { shortened } from "./unreachable.js";
 
@@ -33,7 +33,7 @@ export function addConnectionOptions(command: Command): Command {
     .option(
       "--address <HOST:PORT>",
       `the server; several, with commas or repeated, take turns (${address}; default ${defaultAddress})`,
-      (text, before: readonly string[] | undefined) => [...(before ?? []), text],
+      collect,
     )
     .option("--as <TENANT/NAME>", `call as this client, whose certificate is under certs/ (${as})`)
     .option("--certs <DIR>", `where the certificates are (${certs}; default ./${defaultCertificates})`)

@@ -8,6 +8,7 @@ import { addConnections } from "./connections.js";
 import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
 import { inWords, reportFailure } from "./failure.js";
+import { refuseRepeated } from "./given-once.js";
 import { addHelp } from "./help.js";
 import { addIdentity } from "./identity.js";
 import { addImport } from "./import.js";
@@ -83,5 +84,6 @@ function program(json: boolean): Command {
   aclog.configureOutput({ outputError: (text, write) => write(`aclog: ${inWords(text)}`) });
   for (const add of commands) add(aclog);
   for (const each of [aclog, ...aclog.commands]) if (each.commands.length > 0) addHelp(each);
+  refuseRepeated(aclog);
   return aclog;
 }

@@ -3,7 +3,7 @@ import { type Command, Option } from "commander";
 import type { CallError, Client, ProduceManyOptions, ProduceResult } from "../client/index.js";
 import { OperatorError } from "../errors.js";
 import { defaultTopic } from "../names.js";
-import { parseOffset, parsePath, parseTopic } from "./arguments.js";
+import { collect, parseOffset, parsePath, parseTopic } from "./arguments.js";
 import { tenantOption } from "./client-command.js";
 import { addConnectionOptions, withClient, type ConnectionFlags } from "./connection.js";
 import { sentences, type Aftermath } from "./failure.js";
@@ -38,7 +38,7 @@ export function addProduce(program: Command): void {
     .addOption(tenantOption())
     .addOption(
       new Option("--value <VALUE>", "a record; repeated, they are stored together or not at all")
-        .argParser((value, before: readonly string[] | undefined) => [...(before ?? []), value])
+        .argParser(collect)
         .conflicts("file"),
     )
     .addOption(new Option("--file <FILE>", "each line is a record, its bytes as they are").argParser(parsePath))

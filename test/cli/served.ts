@@ -51,8 +51,9 @@ export class Served implements AsyncDisposable {
     const watching = new AbortController();
     // Watching begins before the server does, so that the file cannot come unseen.
     const appeared = waitFor(directory, watching.signal);
-    const ports = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
-    const child = start(["serve", ...ports, "--ready-file", readyFile, ...flags], { cwd: directory });
+    // Flags count before the environment.
+    const env = { ACLOG_LISTEN: "127.0.0.1:0", ACLOG_ADMIN_LISTEN: "127.0.0.1:0" };
+    const child = start(["serve", "--ready-file", readyFile, ...flags], { cwd: directory, env });
     const output = new Output(child);
     try {
       await Promise.race([Promise.all([appeared, meanwhile(child)]), output.endTooSoon()]);

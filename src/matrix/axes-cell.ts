@@ -1,6 +1,6 @@
 /** One cell of the axes: a caller connects, begins, something happens, and it goes on or is ended. */
 import { setTimeout } from "node:timers/promises";
-import { type Facts, type Knocked, countersOf, problemsIn, saidOf, wrongRecords } from "./axes-facts.js";
+import { type Facts, type Knocked, countersOf, isFollowing, problemsIn, saidOf, wrongRecords } from "./axes-facts.js";
 import type { AxesStage } from "./axes-stage.js";
 import type { Errand } from "./axes/actions.js";
 import { callerOf, homeOf } from "./axes/policy.js";
@@ -116,6 +116,7 @@ export class AxesCell implements Disposable {
       this.#connection !== undefined &&
       this.#knocks.every(({ seen }) => seen !== undefined && "principal" in seen)
     ) {
+      if (this.#call !== undefined && this.expected.isUnderWay) await this.#triesToGoOn(this.#call);
       if (!this.expected.staysConnected) await this.#isEnded(this.#connection, happenedAt);
       if (this.#ending === undefined) await this.#inItsTurn(this.#connection);
       if (this.cell.moment.event !== "nothing") await this.#knocksAgain();
@@ -217,18 +218,19 @@ export class AxesCell implements Disposable {
     await this.#conclude(call, 1);
   }
 
+  /** Sends more, or finds more to follow, whether or not it still may: only so does it show that an end comes at once. */
+  async #triesToGoOn(call: WireCall): Promise<void> {
+    const { action } = this.cell;
+    if (action.more !== undefined) call.send(action.more(this.#errand));
+    if (isFollowing(this.cell, this.expected)) await this.#topic.append(this.#errand.laterMark);
+  }
+
   /** The rest of a call that was under way when the event happened, or its end by that. */
   async #goesOn(call: WireCall): Promise<void> {
     const { action } = this.cell;
     const isEnded = typeof this.expected.call === "object" && !action.isLater && !action.answer;
-    if (isEnded) {
-      this.#ending = await call.endedWithin(noticeMs);
-      return;
-    }
-    if (action.more !== undefined) call.send(action.more(this.#errand));
-    const isFollowing = action.proof === "hands over the record";
-    if (isFollowing && !this.cell.resource.isServersOwn) await this.#topic.append(this.#errand.laterMark);
-    await this.#conclude(call, isFollowing && !this.cell.resource.isServersOwn ? 2 : 1);
+    if (isEnded) this.#ending = await call.endedWithin(noticeMs);
+    else await this.#conclude(call, isFollowing(this.cell, this.expected) ? 2 : 1);
   }
 
   /** @param due how many messages a stream without an end is to have brought */

@@ -43,7 +43,7 @@ export function problemsIn(cell: Cell, expected: Expected, errand: Errand, facts
     ...facts.knocks.flatMap((knocked) => wrongEntrance(knocked, errand)),
     ...wrongClosing(facts),
     ...(isTold ? [] : [...wrongEnd(cell, expected, errand, facts), ...wrongChange(cell, expected, facts)]),
-    ...(isTold ? [] : wrongLog(expected, facts)),
+    ...(isTold ? [] : wrongLog(cell, expected, errand, facts)),
   ];
 }
 
@@ -83,18 +83,33 @@ export function wrongRecords(
   records: readonly MarkedRecord[],
 ): readonly string[] {
   // A consumer group bears the mark too, and the server keeps positions in a topic of its own.
-  const isGroup = cell.action.path.startsWith("/log.v1.Offsets/");
-  const found = records.filter(({ topic }) => !(isGroup && topic === "acme/_offsets"));
-  return [...whereMarksBelong(cell, expected, errand)].flatMap(([mark, due]) => {
+  const isPosition = ({ topic }: MarkedRecord): boolean => isAboutGroup(cell) && topic === "acme/_offsets";
+  const found = records.filter((record) => !isPosition(record));
+  const elsewhere = [...whereMarksBelong(cell, expected, errand)].flatMap(([mark, due]) => {
     const topics = found.filter(({ text }) => text.startsWith(mark)).map(({ topic }) => topic);
     return topics.join() === due.join()
       ? []
       : [`what was sent is stored in ${inList(topics)} and not in ${inList(due)}`];
   });
+  const [positions, due] = [records.filter(isPosition).length, positionsDue(cell, expected)];
+  return positions === due
+    ? elsewhere
+    : [...elsewhere, `what is stored of its group's position are ${positions} records and not ${due}`];
+}
+
+function isAboutGroup({ action: { path } }: Cell): boolean {
+  return path.startsWith("/log.v1.Offsets/");
+}
+
+/** One that was there before, if the topic is, and what the call itself had to say. */
+function positionsDue(cell: Cell, { call }: Expected): number {
+  const { action, resource } = cell;
+  if (!isAboutGroup(cell) || !resource.isThere) return 0;
+  return action.changesGroup && call === "done" ? 2 : 1;
 }
 
 function whereMarksBelong(cell: Cell, expected: Expected, errand: Errand): ReadonlyMap<string, readonly string[]> {
-  const { action, moment, credential, resource } = cell;
+  const { action, credential } = cell;
   const { tenant, topic, home, mark, laterMark, principal } = errand;
   const here = [`${tenant}/${topic}`];
   const isDone = expected.call === "done";
@@ -110,10 +125,12 @@ function whereMarksBelong(cell: Cell, expected: Expected, errand: Errand): Reado
     const isBegun = expected.isUnderWay || (expected.staysConnected && !losesRights(cell));
     return places(isDone ? here : [], isBegun ? [`${principal.split("/", 1)[0]!}/${home}`] : []);
   }
-  // To whom a stream goes on delivering, something is delivered; but for what only the server stores.
-  const isFollowed =
-    action.proof === "hands over the record" && expected.isUnderWay && isDone && !resource.isServersOwn;
-  return places([], isFollowed && moment.event !== "nothing" ? here : []);
+  return places([], isFollowing(cell, expected) ? here : []);
+}
+
+/** Whether it follows a topic in which something more is stored behind the event; what only the server writes to is left alone. */
+export function isFollowing({ action, resource }: Cell, { isUnderWay }: Expected): boolean {
+  return action.proof === "hands over the record" && isUnderWay && !resource.isServersOwn;
 }
 
 function losesRights({ moment: { event } }: Cell): boolean {
@@ -148,9 +165,30 @@ function wrongEnd(cell: Cell, expected: Expected, errand: Errand, facts: Facts):
       : seen.status === call.status && seen.reason === call.reason;
   const { details } = facts.ending;
   if (!isSame) return [`came to ${inWords(seen)}${details === "" ? "" : ` (${details})`} and not ${inWords(call)}`];
-  // A stream that was under way had brought what it was allowed to bring until then.
-  const isLeak = call !== "done" && !expected.isUnderWay && handsOver(cell, errand, facts);
-  return isLeak ? ["something was delivered all the same"] : [];
+  if (isDenied(call) && rightOn(cell) !== undefined && !saysNoMore(details, errand)) {
+    return [`its words tell more than what was asked: ${details}`];
+  }
+  return call !== "done" && isDelivered(cell, expected, errand, facts) ? ["something was delivered all the same"] : [];
+}
+
+function isDenied(call: CallEnd): boolean {
+  return typeof call === "object" && call.layer === "policy";
+}
+
+/** Whether a refusal reads the same whatever there is. */
+function saysNoMore(details: string, { principal, tenant, topic }: Errand): boolean {
+  const [who = "", what = ""] = details.split(" may not ");
+  return who === principal && /^[a-z]+( to| from)? (\S+) \(decision [\w-]+\)$/.exec(what)?.[2] === `${tenant}/${topic}`;
+}
+
+/** Whether anything came that must not have, of a call that does not come to what it is for. */
+function isDelivered(cell: Cell, { call, isUnderWay }: Expected, errand: Errand, facts: Facts): boolean {
+  const { messages } = facts;
+  // What was under way had brought what it was allowed to bring until then.
+  if (isUnderWay) return messages.some((message) => message.includes(errand.laterMark));
+  if (call === "shows nothing") return handsOver(cell, errand, facts);
+  // A stream's first message, about the caller's own, has its answer.
+  return messages.length > (cell.action.isLater ? 1 : 0);
 }
 
 /** Without the layer, which nobody sees. */
@@ -177,26 +215,42 @@ function handsOver({ action }: Cell, { mark }: Errand, { messages, before }: Fac
   return messages.some((message) => watched.some((secret) => secret.length > 0 && message.includes(secret)));
 }
 
-/** What became of the topic. Of a stream records are looked for by their marks instead. */
-function wrongChange({ action, resource }: Cell, { call }: Expected, { before, after }: Facts): readonly string[] {
-  if (action.isHeld || resource.isServersOwn || resource.isNoName) return [];
+/** What became of the topic. Of a stream that is let in records are looked for by their marks instead. */
+function wrongChange(
+  { action, resource }: Cell,
+  { call, isUnderWay }: Expected,
+  { before, after }: Facts,
+): readonly string[] {
+  if (resource.isServersOwn || resource.isNoName || (action.isHeld && (isUnderWay || call === "done"))) return [];
   const done = call === "done" ? (changes[action.proof] ?? "nothing") : "nothing";
   const due = done === "stored 1" && before === undefined ? `made the topic, ${done}` : done;
   const change = changeBetween(before, after);
   return change === due ? [] : [`what happened to the topic is "${change}" and not "${due}"`];
 }
 
-function wrongLog({ call }: Expected, { lines }: Facts): readonly string[] {
+function wrongLog(cell: Cell, { call }: Expected, errand: Errand, { lines }: Facts): readonly string[] {
   if (typeof call !== "object") return [];
   const codes = lines.flatMap(({ code }) => (code === undefined ? [] : [code]));
   if (call.status === "cut off")
     return codes.length === 0 ? [] : ["the log has a call of somebody who was turned away"];
   return [
-    ...(call.layer === "policy" && !lines.some(({ msg }) => msg === "denied")
+    ...(isDenied(call) && !lines.some((line) => line.msg === "denied" && isAbout(line, cell, errand))
       ? ["the log does not say that it was denied"]
       : []),
     ...(codes.includes(call.status) ? [] : [`the log has no call with ${call.status}`]),
   ];
+}
+
+/** Whether a line is about who asked, and about what, if that is what the policy is asked by. */
+function isAbout(line: Line, cell: Cell, { principal, tenant, topic }: Errand): boolean {
+  const right = rightOn(cell);
+  const isSame = line.tenant === tenant && line.topic === topic && line.action === right;
+  return line.principal === principal && (right === undefined || isSame);
+}
+
+/** The right on its topic that the call needs; of a stream that names several, a refusal may be about another one. */
+function rightOn({ action: { need, isLater } }: Cell): string | undefined {
+  return typeof need === "object" && "right" in need && !isLater ? need.right : undefined;
 }
 
 const changes: Readonly<Partial<Record<Cell["action"]["proof"], string>>> = {

@@ -7,7 +7,7 @@ import { credentials } from "./axes/credentials.js";
 import type { Event } from "./axes/moments.js";
 import { homeOf, keeper } from "./axes/policy.js";
 import { type Share, shareOf } from "./axes-plan.js";
-import { type Counters, miscounted, readCounters } from "./counters.js";
+import { type Counters, counterName, miscounted, readCounters } from "./counters.js";
 import { CredentialBox, endOfLife, shortLifeMs, untilPast } from "./credential-box.js";
 import { inLanes } from "./lanes.js";
 import { type Cell, entranceAfter } from "./oracle.js";
@@ -116,6 +116,7 @@ class Ground implements AsyncDisposable {
     };
     const cells = batch.map((cell, slot) => new AxesCell(cell, this.#marks.of(this.#cells++), slot, surroundings));
     const before = await readCounters(this.#stage.adminAddress);
+    this.#stage.log.takeDenied();
     try {
       await inLanes(cells, (cell) => cell.prepare());
       await inLanes(cells, (cell) => cell.begin());
@@ -145,6 +146,9 @@ class Ground implements AsyncDisposable {
     const due = new Map<string, number>();
     for (const name of [...cells.flatMap((cell) => cell.counters()), ...others])
       due.set(name, (due.get(name) ?? 0) + 1);
+    // As often as the log says so; that it says so of each cell which must be denied is seen by its lines.
+    for (const [action, count] of this.#stage.log.takeDenied())
+      due.set(counterName("aclog_decisions_total", { action, outcome: "deny" }), count);
     for (const problem of miscounted(before, after, due)) {
       const suspects = cells.filter((cell) => cell.counters().some((name) => problem.startsWith(name)));
       for (const cell of suspects.length === 0 ? cells.slice(0, 1) : suspects) cell.blame(problem);

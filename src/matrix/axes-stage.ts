@@ -22,6 +22,8 @@ const identityRules = `rules:
     name: { from: CN }
 `;
 
+const allLists = join("lists", "all.crl");
+
 /** A drain ends once what is tried in it is done. */
 const drainMs = 120_000;
 
@@ -121,7 +123,9 @@ export class AxesStage implements AsyncDisposable {
         await this.#running.reloadCredentials();
         return;
       case "broken certificate files":
-        await this.#write("ca.crt", "-----BEGIN CERTIFICATE-----\nnone\n-----END CERTIFICATE-----\n");
+        // Each would change who gets in if what is good in it counted.
+        await this.#write("ca.crt", this.successor.certificatePem + brokenPem("CERTIFICATE"));
+        await this.#write(allLists, this.signers.authority.revocationList([]) + brokenPem("X509 CRL"));
         await refused(this.#running.reloadCredentials());
         return;
       case "the server drains": {
@@ -154,6 +158,7 @@ export class AxesStage implements AsyncDisposable {
       case "a second authority comes":
       case "broken certificate files":
         await this.#write("ca.crt", this.signers.authority.certificatePem);
+        await this.#writeLists([]);
         await this.#running.reloadCredentials();
         return;
       case "the server drains":
@@ -212,7 +217,7 @@ export class AxesStage implements AsyncDisposable {
     const serials = [...this.#revoked, ...concerned.map(({ serial }) => serial)];
     const { authority, intermediate, ofGlobex } = this.signers;
     const lists = [authority, intermediate, ofGlobex, this.successor].map((each) => each.revocationList(serials));
-    await this.#write(join("lists", "all.crl"), lists.join(""));
+    await this.#write(allLists, lists.join(""));
   }
 
   /** Whole at every moment, as an administrator's tools replace files. */
@@ -221,6 +226,10 @@ export class AxesStage implements AsyncDisposable {
     await writeFile(`${path}.new`, content);
     await rename(`${path}.new`, path);
   }
+}
+
+function brokenPem(label: string): string {
+  return `-----BEGIN ${label}-----\nnone\n-----END ${label}-----\n`;
 }
 
 /** @throws Error when the files were taken all the same */

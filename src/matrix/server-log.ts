@@ -10,6 +10,8 @@ export interface Line {
   readonly principal?: string;
   readonly tenant?: string;
   readonly topic?: string;
+  /** What the policy was asked for. */
+  readonly action?: string;
   readonly reason?: string;
   /** Why a connection was refused, in the word by which it is counted. */
   readonly kind?: string;
@@ -23,7 +25,7 @@ export interface Line {
 }
 
 /** What a denial is about. */
-export type Asked = Pick<Line, "principal" | "tenant" | "topic">;
+export type Asked = Pick<Line, "principal" | "tenant" | "topic" | "action">;
 
 /** What became of one connection. */
 export type Entrance =
@@ -43,6 +45,8 @@ export class ServerLog {
   readonly errors: string[] = [];
   readonly #entrances = new Map<string, Entrance>();
   readonly #denials = new Map<string, string>();
+  /** How many there were, by their action. */
+  #denied = new Map<string, number>();
   readonly #noted = new Map<string, Line[]>();
   readonly #events = new EventEmitter().setMaxListeners(0);
 
@@ -70,6 +74,13 @@ export class ServerLog {
     return reason;
   }
 
+  /** How often each action was denied since this was asked for the last time. */
+  takeDenied(): ReadonlyMap<string, number> {
+    const denied = this.#denied;
+    this.#denied = new Map();
+    return denied;
+  }
+
   /** From now on what is said of the call with this request id is kept, until it is asked for. */
   note(requestId: string): void {
     this.#noted.set(requestId, []);
@@ -93,7 +104,7 @@ export class ServerLog {
   #take(text: string): void {
     const line = JSON.parse(text) as Line;
     if (line.level >= errorLevel) this.errors.push(line.msg ?? text);
-    if (line.msg === "denied") this.#denials.set(keyOf(line), line.reason ?? "");
+    if (line.msg === "denied") this.#noteDenial(line);
     if (line.requestId !== undefined) this.#noted.get(line.requestId)?.push(line);
     if ((line.method ?? line.path) !== undefined && line.code !== undefined) {
       // Of a request that is refused while its stream goes on, the call has another line when it ends.
@@ -107,12 +118,18 @@ export class ServerLog {
     this.#events.emit("line", line);
   }
 
+  #noteDenial(line: Line): void {
+    const { action = "", reason = "" } = line;
+    this.#denials.set(keyOf(line), reason);
+    this.#denied.set(action, (this.#denied.get(action) ?? 0) + 1);
+  }
+
   #noteEntrance(peer: string, entrance: Entrance): void {
     this.#entrances.set(peer, entrance);
     this.#events.emit(peer);
   }
 }
 
-function keyOf({ principal, tenant, topic }: Asked): string {
-  return [principal, tenant, topic].join(" ");
+function keyOf({ principal, tenant, topic, action }: Asked): string {
+  return [principal, tenant, topic, action].join(" ");
 }

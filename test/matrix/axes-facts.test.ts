@@ -31,9 +31,11 @@ const errand = {
 };
 const topicId = "00112233445566778899aabbccddeeff";
 const state = { topicId, base: 0n, next: 1n, settings: "{}" };
-const refusal = { status: "PERMISSION_DENIED", reason: "PERMISSION_DENIED", details: "no" };
+const details = "acme/wild-1 may not consume from acme/cards.1 (decision aZ09_-aZ09_-)";
+const refusal = { status: "PERMISSION_DENIED", reason: "PERMISSION_DENIED", details };
+const asked = { principal: "acme/wild-1", tenant: "acme", topic: "cards.1", action: "consume" };
 const lines = [
-  { level: 40, msg: "denied", reason: "no rule allows it" },
+  { level: 40, msg: "denied", reason: "no rule allows it", ...asked },
   { level: 30, msg: "call refused", code: "PERMISSION_DENIED" },
 ];
 
@@ -70,15 +72,31 @@ describe("a refusal", () => {
   test.each([
     [
       "another status",
-      { ending: { ...refusal, status: "NOT_FOUND", reason: "TOPIC_NOT_FOUND" } },
+      { ending: { ...refusal, status: "NOT_FOUND", reason: "TOPIC_NOT_FOUND", details: "no" } },
       "came to NOT_FOUND TOPIC_NOT_FOUND (no)",
     ],
-    ["another reason", { ending: { ...refusal, reason: "" } }, "came to PERMISSION_DENIED (no)"],
+    ["another reason", { ending: { ...refusal, reason: "", details: "no" } }, "came to PERMISSION_DENIED (no)"],
+    [
+      "more words",
+      { ending: { ...refusal, details: details.replace("cards.1", "cards.1, which exists") } },
+      "its words tell more than what was asked: acme/wild-1 may not consume from acme/cards.1, which exists",
+    ],
     ["no end", { ending: undefined }, "the call is still open"],
     ["a record beside it", { messages: [Buffer.from(`x${preparedText}`)] }, "something was delivered all the same"],
+    ["something else beside it", { messages: [Buffer.from("x")] }, "something was delivered all the same"],
     ["a topic that changed", { after: { ...state, next: 2n } }, 'what happened to the topic is "stored 1"'],
     ["a topic that is gone", { after: undefined }, 'what happened to the topic is "removed the topic"'],
     ["a log without the denial", { lines: lines.slice(1) }, "the log does not say that it was denied"],
+    [
+      "a denial of somebody else's in the log",
+      { lines: [{ ...lines[0], principal: "acme/root" }, lines[1]] },
+      "the log does not say that it was denied",
+    ],
+    [
+      "a denial of something else in the log",
+      { lines: [{ ...lines[0], action: "describe" }, lines[1]] },
+      "the log does not say that it was denied",
+    ],
     ["a log without the call", { lines: lines.slice(0, 1) }, "the log has no call with PERMISSION_DENIED"],
     [
       "another caller",
@@ -143,7 +161,7 @@ describe("who is turned away", () => {
       { knocks: [{ due, seen: { word: "no_name", said: "CN" }, isSpokenTo: true }] },
       "was spoken to in HTTP although he was turned away",
     ],
-    ["answered", { ending: refusal }, "came to PERMISSION_DENIED (no) and not cut off"],
+    ["answered", { ending: refusal }, `came to PERMISSION_DENIED (${details}) and not cut off`],
     [
       "counted among the calls",
       { lines: [{ level: 30, code: "OK" }] },
@@ -152,6 +170,36 @@ describe("who is turned away", () => {
   ] as const)("and yet %s is found out", (_what, changes, problem) => {
     expect(told(cell, away(changes as Partial<Facts>))).toContain(problem);
   });
+});
+
+test("a stream that goes on for a moment after its right is gone is found out", () => {
+  const cell = cellOf("Log/ConsumeStream", "own topic, by a wildcard", { moment: "after the right is gone" });
+  const before = Buffer.from(preparedText);
+  const facts = refused({ messages: [before] });
+  expect(told(cell, facts)).toEqual([]);
+  expect(told(cell, { ...facts, messages: [before, Buffer.from(`x${errand.laterMark}`)] })).toEqual([
+    "something was delivered all the same",
+  ]);
+  const expected = expectedOf(cell);
+  expect(wrongRecords(cell, expected, errand, [{ text: errand.laterMark, topic: "acme/cards.1" }])).toEqual([]);
+});
+
+test("a stream that is refused and makes the topic all the same is found out", () => {
+  const cell = cellOf("Log/ProduceStream, first message", "missing, longer than his exact name");
+  const [who, topic] = ["acme/exact-1", "exact-1.x"];
+  const theirs = { ...errand, principal: who, topic };
+  const facts = refused({
+    knocks: [{ due: "in", seen: { principal: who }, isSpokenTo: true }],
+    ending: { ...refusal, details: `${who} may not produce to acme/${topic} (decision aZ09_-aZ09_-)` },
+    before: undefined,
+    after: undefined,
+    lines: [{ ...lines[0]!, principal: who, topic, action: "produce" }, lines[1]!],
+  });
+  expect(problemsIn(cell, expectedOf(cell), theirs, facts)).toEqual([]);
+  const made = { ...state, next: 0n };
+  expect(problemsIn(cell, expectedOf(cell), theirs, { ...facts, after: made })).toEqual([
+    'what happened to the topic is "made the topic" and not "nothing"',
+  ]);
 });
 
 test("a connection that is not closed, or too late, is found out", () => {
@@ -196,6 +244,19 @@ test("what was sent must be where it belongs, and nowhere else", () => {
   const later = cellOf("Log/ProduceStream, later message", "denied inside what is allowed");
   const atHome = { text: errand.laterMark, topic: "acme/home.1" };
   expect(wrongRecords(later, expectedOf(later), errand, [atHome])).toEqual([]);
+});
+
+test("a position of a consumer group that is stored although that was refused is found out", () => {
+  const position = { text: `${errand.mark} and so on`, topic: "acme/_offsets" };
+  const denied = cellOf("Offsets/Commit", "denied inside what is allowed");
+  // One was there before.
+  expect(wrongRecords(denied, expectedOf(denied), errand, [position])).toEqual([]);
+  expect(wrongRecords(denied, expectedOf(denied), errand, [position, position])).toEqual([
+    "what is stored of its group's position are 2 records and not 1",
+  ]);
+  const allowed = cellOf("Offsets/Commit", "own topic, by a wildcard");
+  expect(wrongRecords(allowed, expectedOf(allowed), errand, [position, position])).toEqual([]);
+  expect(wrongRecords(allowed, expectedOf(allowed), errand, [position])).toHaveLength(1);
 });
 
 test("counters that went up by something else are told, and connections that nobody knows of", () => {

@@ -68,6 +68,8 @@ export interface Action {
   readonly asksAbout?: "a topic" | "a topic or a pattern" | "a prefix";
   /** A topic that is missing is as good as any other. */
   readonly needsNoTopic?: true;
+  /** Stores something about a consumer group. */
+  readonly changesGroup?: true;
   /** Of several messages, all must be about one topic. */
   readonly hasOneTopic?: true;
   /** How it is answered where it is allowed and still cannot be done, as it is tried here. */
@@ -239,6 +241,7 @@ const offsetsActions: readonly Action[] = [
     kind: "unary",
     ...consume,
     proof: "hands over the topic's id",
+    changesGroup: true,
     first: sends(offsets.Commit, (errand) => ({ ...named(errand), group: errand.mark, offset: 0n })),
   },
   {
@@ -264,6 +267,7 @@ const offsetsActions: readonly Action[] = [
     ...consume,
     proof: "answers",
     needsNoTopic: true,
+    changesGroup: true,
     first: sends(offsets.Delete, (errand) => ({ ...named(errand), group: errand.mark })),
   },
 ];

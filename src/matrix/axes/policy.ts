@@ -77,12 +77,20 @@ export function policyAfter(event: Event): Readonly<Record<string, string>> {
     : files;
 }
 
+/** What is refused must not be in force in part either: it would show in who may do what, and in who gets in. */
+const nobodysRights: readonly string[] = [
+  "p, role:wild, acme, cards.*, *, allow",
+  "p, role:exact, globex, *, *, allow",
+];
+
 function rulesAfter(event: Event): readonly string[] {
   switch (event) {
     case "the rules go":
       return [...exceptions, ...roles, ...keepers, keepersAtHome];
     case "the roles go":
       return [...rules, ...exceptions, ...keepers, keepersAtHome];
+    case "broken policy files":
+      return [...nobodysRights, ...roles, ...keepers, keepersAtHome];
     case "the tenant goes":
       // No line may speak of a tenant that is not declared.
       return ["p, role:keeper, *, *, *, allow"];
@@ -100,7 +108,8 @@ const limits = { storage_bytes: 2 ** 50, topics: 1_000_000, connections: 100_000
 function tenantsAfter(event: Event): object {
   const globex = { limits, ca: ofGlobexFile };
   if (event === "the tenant goes") return { globex };
-  const suspended = event === "the tenant is suspended" ? { suspended: true } : {};
+  const isSuspended = event === "the tenant is suspended" || event === "broken policy files";
+  const suspended = isSuspended ? { suspended: true } : {};
   return { acme: { limits, ...suspended }, ops: { limits, ...suspended }, globex };
 }
 

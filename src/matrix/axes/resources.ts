@@ -60,6 +60,22 @@ export const resources: readonly Resource[] = [
     isThere: true,
   },
   {
+    name: "beside his prefix",
+    caller: "prefix",
+    tenant: "acme",
+    topic: (slot) => `pre-${slot}`,
+    may: [],
+    isThere: true,
+  },
+  {
+    name: "missing, longer than his exact name",
+    caller: "exact",
+    tenant: "acme",
+    topic: (slot) => `exact-${slot}.x`,
+    may: [],
+    isThere: false,
+  },
+  {
     name: "missing, and he may create it",
     caller: "wild",
     tenant: "acme",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { styleText } from "node:util";
 import { type Command, Option } from "commander";
 import { type Address, formatAddress } from "../address.js";
+import { type Finding, OperatorError } from "../errors.js";
 import type { MatrixReport, OutsideOptions } from "../matrix/index.js";
 import type { Paint } from "../review/index.js";
 import { parsePath, parseServer } from "./arguments.js";
@@ -13,6 +14,7 @@ import { defaultCertificates } from "./connection.js";
 import { CallFailure } from "./failure.js";
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
+import { whyUnwritable } from "./unwritable.js";
 
 /** Each thread that tries the axes takes some 200 MB. */
 const maxThreads = 8;
@@ -114,10 +116,24 @@ async function matrix(flags: MatrixFlags): Promise<void> {
         : tryOutside({ ...options, address });
     });
     if (!report.ok) process.exitCode = 1;
-    if (junit !== undefined) await writeFile(junit, matrixAsJunit(report));
-    if (html !== undefined) await writeFile(html, matrixAsHtml(report));
+    const unwritten = [
+      ...(junit === undefined ? [] : await write(junit, matrixAsJunit(report))),
+      ...(html === undefined ? [] : await write(html, matrixAsHtml(report))),
+    ];
     await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
+    // Only now: what took an hour to try must not be lost for a full disk or a wrong name.
+    if (unwritten.length > 0) throw new OperatorError("not every report could be written:", unwritten);
   });
+}
+
+/** What is wrong if it cannot be written. */
+async function write(path: string, report: string): Promise<readonly Finding[]> {
+  try {
+    await writeFile(path, report);
+    return [];
+  } catch (error) {
+    return [{ source: path, problem: whyUnwritable(error) }];
+  }
 }
 
 async function tryOutside(options: OutsideOptions): Promise<MatrixReport> {

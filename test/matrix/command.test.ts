@@ -49,12 +49,16 @@ test("a matrix that holds is drawn, counted and left without a trace", async () 
   expect((await readdir(places.path)).sort()).toEqual(["people", "pki", "rules", "tmp"]);
 });
 
-test("a difference ends with 1, its line and the rule that decided", async () => {
+test("a difference ends with 1, its line and the rule that decided, also where no report can be written", async () => {
   await using made = await makePlaces();
   const { places, flags, env } = made;
   await places.policy("rules", { ...policy, "matrix.csv": "acme/billing, acme, orders, produce, deny\n" });
-  const { code, stdout } = await run(flags, { env });
+  const nowhere = join(places.path, "nowhere", "m.xml");
+  const { code, stdout, stderr } = await run([...flags, "--junit", nowhere, "--html", places.path], { env });
   expect(code).toBe(1);
+  expect(stderr).toContain("aclog: not every report could be written:");
+  expect(stderr).toContain(`  ${nowhere}: there is no such folder`);
+  expect(stderr).toContain(`  ${places.path}: it is a directory, not a file`);
   expect(stdout).toContain("✓!");
   expect(stdout).toContain(
     "rules/matrix.csv:1: acme/billing produce acme/orders: expected deny, got allow; the policy says allow",

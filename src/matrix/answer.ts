@@ -67,7 +67,12 @@ export function collected<Message>(call: ClientReadableStream<Message>, enough =
 /** The answer to a call whose refusal is one of its messages, as on a stream with request ids. */
 export function refusedIn(error: StatusOutput): Answer<never> {
   const code = codes.find((each: number) => each === error.code) ?? status.UNKNOWN;
-  return { messages: [], code, details: error.message, ...explained(() => readStatusMessage(error)) };
+  return { messages: [], code, details: onOneLine(error.message), ...explained(() => readStatusMessage(error)) };
+}
+
+/** What somebody else says: it must not move a terminal's cursor or end a line, and no letter may be out of its place or unseen. */
+export function onOneLine(words: string): string {
+  return words.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) => `\\u{${sign.codePointAt(0)!.toString(16)}}`);
 }
 
 const codes = Object.values(status).filter((each) => typeof each !== "string");
@@ -80,7 +85,7 @@ function refused(
   if (error === undefined) return { code: status.UNKNOWN, reason: undefined, details: "ended without a status" };
   const [trailer] = error.metadata.get(statusDetailsKey);
   const why = Buffer.isBuffer(trailer) ? explained(() => decodeStatus(trailer)) : { reason: undefined };
-  return { code: error.code, details: error.details, ...why };
+  return { code: error.code, details: onOneLine(error.details), ...why };
 }
 
 function explained(decode: () => DecodedStatus): Pick<Answer<never>, "reason" | "field" | "retryAfterMs"> {

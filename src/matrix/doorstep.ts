@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { TLSSocket } from "node:tls";
 import { logServiceDefinition, offsetsServiceDefinition } from "../wire/definition.js";
+import { onOneLine } from "./answer.js";
 import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
 import { type Request, askForPage, callOver } from "./knocking.js";
 import { type LiveServer, wordsOf } from "./live-server.js";
@@ -79,7 +80,7 @@ async function doubt(
 function impostor(socket: unknown): string | undefined {
   // Its type says that there always is one.
   const error = socket instanceof TLSSocket ? (socket.authorizationError as Error | string | null) : null;
-  return error ? `whoever answers does not prove to be the server: ${String(error)}` : undefined;
+  return error ? `whoever answers does not prove to be the server: ${onOneLine(String(error))}` : undefined;
 }
 
 function codeOf(error: Error): string {

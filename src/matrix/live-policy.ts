@@ -4,7 +4,7 @@ import { type StatedCase, type StatedMatrix, policyTopic } from "../authz/index.
 import { systemTenant } from "../names.js";
 import type { StatusResponseOutput } from "../wire/generated/policy/v1/StatusResponse.js";
 import type { WhyResponseOutput } from "../wire/generated/policy/v1/WhyResponse.js";
-import { type Answer, once } from "./answer.js";
+import { type Answer, onOneLine, once } from "./answer.js";
 import type { Callers } from "./callers.js";
 import type { Patience } from "./probe-cell.js";
 import { soon } from "./probes.js";
@@ -45,7 +45,7 @@ export class LivePolicy {
         this.#patience.ask(() => once<StatusResponseOutput>((done) => policy.status({}, soon(), done))),
       ))!;
       const version = answer.messages[0]?.active?.version;
-      if (version !== undefined) return { version, askedBy };
+      if (version !== undefined) return { version: onOneLine(version), askedBy };
       problem ??= `which policy is in force could not be asked: ${told(askedBy, answer)}`;
     }
     return { version: undefined, problem };

@@ -13,6 +13,7 @@ import {
 } from "@grpc/grpc-js";
 import { type Address, formatAddress } from "../address.js";
 import { CallError } from "../client/index.js";
+import { onOneLine } from "./answer.js";
 import type { CalledServer } from "./callers.js";
 import type { Door } from "./disguises.js";
 import { patienceMs } from "./knocking.js";
@@ -107,5 +108,6 @@ export class LiveServer implements CalledServer, Door {
 /** Of several addresses that all failed Node tells no more than a code. */
 export function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.message === "" && "code" in error ? String(error.code) : error.message;
+  // It may name what is in somebody else's certificate.
+  return onOneLine(error.message === "" && "code" in error ? String(error.code) : error.message);
 }

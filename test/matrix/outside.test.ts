@@ -332,7 +332,14 @@ describe("a server that does not", () => {
     const server = createSecureServer({ cert, key });
     server.on("stream", (stream) => {
       stream.on("error", () => undefined);
-      const headers = { ":status": 200, "content-type": "application/grpc", "grpc-status": "7", "grpc-message": "no" };
+      // To clear a terminal's screen, to begin a line, and to turn round what follows.
+      const message = "%1B[2Jno%0A%E2%80%AE";
+      const headers = {
+        ":status": 200,
+        "content-type": "application/grpc",
+        "grpc-status": "7",
+        "grpc-message": message,
+      };
       stream.respond(headers, { endStream: true });
     });
     await once(server.listen(0), "listening");
@@ -355,12 +362,9 @@ describe("a server that does not", () => {
         "a certificate of another authority",
         "a certificate of a same-named authority",
       ]);
-      expect(told(report)).toContain(
-        "10: ops/root produce acme/orders: expected deny, got Produce: PERMISSION_DENIED: no",
-      );
-      expect(told(report)).toContain(
-        "-: which policy is in force could not be asked: ops/root was told PERMISSION_DENIED: no",
-      );
+      const no = String.raw`PERMISSION_DENIED: \u{1b}[2Jno\u{a}\u{202e}`;
+      expect(told(report)).toContain(`10: ops/root produce acme/orders: expected deny, got Produce: ${no}`);
+      expect(told(report)).toContain(`-: which policy is in force could not be asked: ops/root was told ${no}`);
     } finally {
       server.close();
     }

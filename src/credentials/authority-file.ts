@@ -1,4 +1,4 @@
-import { Authority } from "../identity/index.js";
+import { Authority, findCircle } from "../identity/index.js";
 import { Stretches } from "../stretches.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
@@ -18,7 +18,20 @@ export async function readAuthorities(source: string, pem: Buffer): Promise<read
     const which = authorities.length === 1 ? "this authority" : "the last of these authorities";
     throw new Unusable([{ source, problem: `${which} expired on ${new Date(last).toISOString()}` }]);
   }
+  const problem = problemOfCircle(authorities);
+  if (problem !== undefined) throw new Unusable([{ source, problem }]);
   return authorities;
+}
+
+/**
+ * Why these authorities cannot be trusted together; undefined if they can. Node goes from the certificate that somebody shows to the
+ * authority above it, and on from there until it comes to one that has signed itself. In a circle it would never come back.
+ */
+export function problemOfCircle(authorities: readonly Authority[]): string | undefined {
+  const circle = findCircle(authorities);
+  if (circle.length === 0) return undefined;
+  const each = circle.map(({ subject, issuer }) => `${subject} by ${issuer}`).join(", ");
+  return `these authorities have certified one another in a circle: ${each}; leave one of these certificates out`;
 }
 
 async function blocksOf(source: string, pem: Buffer): Promise<readonly Buffer[]> {

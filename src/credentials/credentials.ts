@@ -4,6 +4,7 @@ import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { certificatePem } from "../x509.js";
 import { readAuthorities } from "./authority-file.js";
+import { gather } from "./gather.js";
 import { type FoundList, ListFiles } from "./list-files.js";
 import { type Beside, Part } from "./part.js";
 import { readRules } from "./rules-file.js";
@@ -76,6 +77,8 @@ export class Credentials implements AsyncDisposable {
   readonly #lists: ListFiles;
   readonly #rules: Part<IdentityRules> | undefined;
   readonly #tenants = new Map<string, Part<readonly Authority[]>>();
+  /** Of tenants' files that are good by themselves, and not beside the others. */
+  #circles: readonly Finding[] = [];
   readonly #listeners: ((change: CredentialsChange) => void)[] = [];
   #inForce: CredentialsInForce | undefined;
   #findings: readonly Finding[] = [];
@@ -195,8 +198,8 @@ export class Credentials implements AsyncDisposable {
   async #read(isAsked: boolean, isOther = false): Promise<void> {
     if (!(await this.#take(isAsked)) && !isOther) return;
     const [server, own] = [this.#server.value, this.#ca.value];
-    const named = [...this.#tenants.values()].flatMap(({ value }) => value ?? []);
-    const authorities = unique([...(own ?? []), ...named]);
+    const { authorities, ofTenants, findings } = gather(own ?? [], this.#tenants);
+    this.#circles = findings;
     await this.#lists.judge(authorities);
     const rules = this.#rules === undefined ? IdentityRules.builtIn : this.#rules.value;
     if (server === undefined || own === undefined || rules === undefined) return;
@@ -205,7 +208,7 @@ export class Credentials implements AsyncDisposable {
       server,
       ca: pemOf(authorities),
       lists,
-      tenantFiles: new Map([...this.#tenants].map(([name, { value }]) => [name, fingerprintsOf(value ?? [])])),
+      tenantFiles: new Map([...ofTenants].map(([name, each]) => [name, fingerprintsOf(each)])),
       trust: new Trust({
         authorities,
         lists: lists.map(({ list }) => list),
@@ -231,7 +234,7 @@ export class Credentials implements AsyncDisposable {
 
   #tell(isAsked: boolean): void {
     const tenants = [...this.#tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []);
-    const findings = [...this.#ownFindings(), ...tenants];
+    const findings = [...this.#ownFindings(), ...tenants, ...this.#circles];
     const isKnown = JSON.stringify(findings) === JSON.stringify(this.#findings);
     const hadSome = this.#findings.length > 0;
     this.#findings = findings;
@@ -269,10 +272,6 @@ export class Credentials implements AsyncDisposable {
 
 function authoritiesIn(path: string): Part<readonly Authority[]> {
   return new Part([path], { maxBytes: maxPemBytes, make: ([pem]) => readAuthorities(path, pem!) });
-}
-
-function unique(authorities: readonly Authority[]): readonly Authority[] {
-  return [...new Map(authorities.toReversed().map((each) => [each.fingerprint256, each])).values()].toReversed();
 }
 
 function fingerprintsOf(authorities: readonly Authority[]): readonly string[] {

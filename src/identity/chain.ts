@@ -169,6 +169,28 @@ export class Authorities implements Iterable<Authority> {
 }
 
 /**
+ * Those that have certified one another in a circle, and what stands between two circles; empty if there is none. By names, as
+ * OpenSSL goes from one to the next where a certificate says no more; certificates of one name are told apart by their keys.
+ */
+export function findCircle(authorities: readonly Authority[]): readonly Authority[] {
+  let left = authorities.filter((authority) => !authority.isIssuedBy(authority));
+  for (;;) {
+    const byName = new Authorities(left);
+    const led = new Set<Authority>();
+    const leading = left.filter((authority) => {
+      const { issuerName, subjectName } = authority;
+      const isOfOneName = issuerName === subjectName;
+      const above = byName.named(issuerName).filter((other) => !isOfOneName || authority.isIssuedBy(other));
+      for (const other of above) led.add(other);
+      return above.length > 0;
+    });
+    const inside = leading.filter((authority) => led.has(authority));
+    if (inside.length === left.length) return left;
+    left = inside;
+  }
+}
+
+/**
  * Every way from the leaf to an authority of ours by certificates that were shown, shortest first at each step. An authority
  * need not be its own issuer: whoever puts an intermediate among ours trusts it by itself. But where the one above is among
  * ours too, a chain goes on to that: what it may not, or has revoked, counts whether or not the one below is beside it.

@@ -17,7 +17,7 @@ export {
 export { remedies } from "./remedies.js";
 export { type FingerprintsIn, maxRulesBytes, parseIdentityRules } from "./rules-yaml.js";
 export { type IdentityRule, IdentityRules, type Named, type RuleStep } from "./rules.js";
-export { Authority } from "./chain.js";
+export { Authority, findCircle } from "./chain.js";
 export { type RevocationList, RevocationListError, readRevocationList } from "./revocation-list.js";
 export { checkSignedBy, maySignLists } from "./revocation-lists.js";
 export { type JudgeOptions, type TenantGate, Trust, type TrustParts } from "./trust.js";

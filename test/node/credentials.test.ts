@@ -9,6 +9,10 @@ import { type Minted, MintedAuthority, listPem } from "../support/minted.js";
 import { consumeBytes } from "../support/raw-client.js";
 import { type LogLine, type TestNode, smallStorage, startTestNode } from "../support/test-node.js";
 
+/** The same authority, as another one has certified it. */
+const certifiedBy = (by: MintedAuthority, authority: MintedAuthority, name: string): MintedAuthority =>
+  new MintedAuthority({ name, keys: authority.keys, by });
+
 /** Replaced at once, as every tool does that is worth its name. */
 async function put(path: string, text: string | Buffer): Promise<void> {
   await writeFile(`${path}.new`, text);
@@ -366,6 +370,11 @@ describe("the server's certificate and the authorities", () => {
       (node) => put(node.config.tls.ca, pemOf(new MintedAuthority({ notAfter: past }))),
       /ca\.crt/,
     ],
+    [
+      "authorities in a circle",
+      (node) => put(node.config.tls.ca, pemOf(certifiedBy(young, old, "root"), certifiedBy(old, young, "root"))),
+      /ca\.crt/,
+    ],
   ])("%s is refused, visibly, and the last good one stays", async (what, spoil, file) => {
     const { node } = shared();
     const minted = old.client("acme/root");
@@ -470,6 +479,19 @@ describe("tenants that are bound to an authority", () => {
     expect(await isIn(node, ca, globex)).toBe(true);
     await clientOf(node, ca, acme).produce(["two"], { topic: "orders" });
     expect((await next).done).toBe(false);
+  });
+
+  test("by a file that closes a circle of authorities: loudly nobody, and nobody else is touched", async () => {
+    const { node } = await start([ours, certifiedBy(theirs, ours, "ours")]);
+    await put(join(node.directory, "theirs.crt"), pemOf(certifiedBy(ours, theirs, "theirs")));
+    await node.writePolicy(tenants("{ ca: theirs.crt }"));
+    await node.reloadPolicy();
+    await refused(node, 1);
+    expect(await isIn(node, ca, theirs.client("globex/root"))).toBe(false);
+    expect(await isIn(node, ca, ours.client("acme/root"))).toBe(true);
+    await put(join(node.directory, "theirs.crt"), pemOf(theirs));
+    await refused(node, 0);
+    expect(await isIn(node, ca, theirs.client("globex/root"))).toBe(true);
   });
 
   test("to one that is not here: loudly nobody, and nobody else is touched", async () => {

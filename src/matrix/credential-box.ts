@@ -31,11 +31,11 @@ export class CredentialBox {
   /** Makes what is to be turned away, and lets in once what has to have been in before. */
   static async fill(stage: AxesStage): Promise<CredentialBox> {
     const made = new Map<Credential, Held>();
-    const ends = endOfLife(shortLifeMs);
+    let ends = new Date(0);
     for (const credential of credentials.filter(({ entrance }) => entrance !== "in")) {
-      const who = credential.spoiledBy === "expiry" ? { ...victim, notAfter: ends } : victim;
-      const held = makeHeld(credential, stage.signers, who);
-      made.set(credential, credential.resumes ? await resumable(stage, held) : held);
+      const { held, notAfter = ends } = await makeUnwelcome(credential, stage);
+      made.set(credential, held);
+      ends = notAfter;
     }
     const revoked = [...made].filter(([{ spoiledBy }]) => spoiledBy === "revocation");
     await stage.revoke(revoked.map(([, { certificate }]) => certificate!));
@@ -64,6 +64,22 @@ export function successorOf(credential: Credential, stage: AxesStage, who: Who):
   return makeHeld(credential, { ...signers, authority: successor, intermediate: successor }, who);
 }
 
+/** Also when it expires, if it has to have been good until then. */
+async function makeUnwelcome(
+  credential: Credential,
+  stage: AxesStage,
+  lifeMs = shortLifeMs,
+): Promise<{ readonly held: Held; readonly notAfter?: Date }> {
+  const end = credential.spoiledBy === "expiry" ? { notAfter: endOfLife(lifeMs) } : {};
+  const made = makeHeld(credential, stage.signers, { ...victim, ...end });
+  const held = credential.resumes ? await resumable(stage, made) : made;
+  if (held !== undefined) return { held, ...end };
+  const isExpired = end.notAfter !== undefined && Date.now() >= end.notAfter.getTime();
+  if (!isExpired) throw new Error("a certificate was turned away while it was good");
+  // On a slow machine it takes longer to be let in than it was good.
+  return makeUnwelcome(credential, stage, 2 * lifeMs);
+}
+
 function makeHeld(credential: Credential, signers: Signers, who: Who): Held {
   const shown = credential.make?.(signers, who);
   return { knock: knockWith(credential, shown), certificate: shown?.certificate };
@@ -83,12 +99,11 @@ function pemOf(shown: Shown | undefined): SecureContextOptions {
   return { cert: [certificate.certificatePem, ...chain].join(""), key: certificate.keyPem };
 }
 
-/** Is let in with it, and keeps what a client keeps to be let in faster the next time. */
-async function resumable(stage: AxesStage, { knock, certificate }: Held): Promise<Held> {
+/** Is let in with it, and keeps what a client keeps to be let in faster the next time; undefined when turned away. */
+async function resumable(stage: AxesStage, { knock, certificate }: Held): Promise<Held | undefined> {
   if (knock.speaks !== "TLS") throw new TypeError("only TLS has sessions");
   using connection = new WireConnection(stage.port, knock);
-  const isIn = await connection.entered;
-  if (!isIn) throw new Error("a certificate was turned away while it was good");
+  if (!(await connection.entered)) return undefined;
   // A ticket comes behind the handshake, so with what the server says first, or never.
   await connection.answersPing();
   const session = connection.tlsSession;

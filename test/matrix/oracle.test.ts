@@ -30,6 +30,8 @@ const cutOff = (layer: string) => ({ layer, status: "cut off", reason: "" });
 const calls = [
   ["valid", "Log/Produce", "own topic, by its exact name", "at the call", "done"],
   ["valid", "Log/Produce", "denied inside what is allowed", "at the call", denied],
+  ["valid", "Log/Produce", "beside his prefix", "at the call", denied],
+  ["valid", "Log/Consume", "missing, longer than his exact name", "at the call", denied],
   ["valid", "Log/Produce", "missing, and he may create it", "at the call", "done"],
   ["valid", "Log/Produce", "missing, and he may not create it", "at the call", missing],
   ["valid", "Log/Produce", "system topic that a line names", "at the call", invalid],

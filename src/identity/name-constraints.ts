@@ -76,7 +76,7 @@ function namesOf({ subject, alternativeNames }: CertificateFacts, isLeaf: boolea
       names.push({ tag: emailTag, content: tag === tags.ia5String ? bytes : Buffer.alloc(0) });
     }
     if (oid !== attributeOids.CN || !isLeaf || alternativeNames.dnsNames.length > 0) continue;
-    const host = textOf(tag, bytes)?.replace(/\0+$/, "") ?? "";
+    const host = textOf(tag, bytes)?.replaceAll("\0", "") ?? "";
     if (hostName.test(host)) names.push({ tag: dnsTag, content: Buffer.from(host) });
   }
   return names;

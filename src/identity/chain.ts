@@ -13,6 +13,8 @@ export class Certificate {
   /** By the key of an issuer: whether it has signed this. That never changes. */
   readonly #signedBy = new Map<string, boolean>();
   #fingerprint256: string | undefined;
+  #subject: string | undefined;
+  #issuer: string | undefined;
   #keyId: string | undefined;
   #subjectName: string | undefined;
   #issuerName: string | undefined;
@@ -30,11 +32,11 @@ export class Certificate {
 
   /** As RFC 4514 writes it. */
   get subject(): string {
-    return formatName(this.facts.subject);
+    return (this.#subject ??= formatName(this.facts.subject));
   }
 
   get issuer(): string {
-    return formatName(this.facts.issuer);
+    return (this.#issuer ??= formatName(this.facts.issuer));
   }
 
   /** The same for all certificates of this subject, however they spell it: see `comparableName`. */

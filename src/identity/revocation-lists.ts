@@ -6,6 +6,8 @@ export class RevocationLists {
   readonly #byIssuer = new Map<string, RevocationList[]>();
   /** By the issuer's key and name. */
   readonly #found = new Map<string, readonly RevocationList[]>();
+  /** The same by the certificate that was read of it: an authority of ours is asked about with each connection. */
+  readonly #known = new WeakMap<Certificate, readonly RevocationList[]>();
 
   constructor(lists: readonly RevocationList[]) {
     for (const list of lists) {
@@ -21,6 +23,14 @@ export class RevocationLists {
    * others. Nor by what the certificate says of signing lists: which of several is looked at is the choice of whoever shows it.
    */
   of(issuer: Certificate): readonly RevocationList[] {
+    const known = this.#known.get(issuer);
+    if (known !== undefined) return known;
+    const found = this.#find(issuer);
+    this.#known.set(issuer, found);
+    return found;
+  }
+
+  #find(issuer: Certificate): readonly RevocationList[] {
     const named = this.#byIssuer.get(issuer.subjectName);
     if (named === undefined) return [];
     const id = `${issuer.keyId} ${issuer.subjectName}`;

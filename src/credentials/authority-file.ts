@@ -1,16 +1,21 @@
-import { Authority, findCircle } from "../identity/index.js";
+import { Authority } from "../identity/index.js";
 import { Stretches } from "../stretches.js";
+import { whyNotTogether, whyTooMany } from "./authorities-together.js";
 import { Unusable } from "./part.js";
 import { PemError, pemBlocks } from "./pem.js";
 
-/** All authorities of a file. @throws Unusable when one of them is none, or all have expired */
+/** All authorities of a file. @throws Unusable when one of them is none, all have expired, or they are too many */
 export async function readAuthorities(source: string, pem: Buffer): Promise<readonly Authority[]> {
   const authorities: Authority[] = [];
   const stretches = new Stretches();
-  for (const der of await blocksOf(source, pem)) {
+  const blocks = await blocksOf(source, pem);
+  // Before they are read, which is what takes long.
+  refuse(source, whyTooMany(blocks.length));
+  for (const der of blocks) {
     authorities.push(authorityOf(source, der));
     await stretches.step();
   }
+  refuse(source, whyNotTogether(authorities));
   // One of several may have ended: beside its successor it does no harm.
   const now = Date.now();
   if (authorities.every(({ facts }) => facts.notAfterMs <= now)) {
@@ -18,20 +23,12 @@ export async function readAuthorities(source: string, pem: Buffer): Promise<read
     const which = authorities.length === 1 ? "this authority" : "the last of these authorities";
     throw new Unusable([{ source, problem: `${which} expired on ${new Date(last).toISOString()}` }]);
   }
-  const problem = problemOfCircle(authorities);
-  if (problem !== undefined) throw new Unusable([{ source, problem }]);
   return authorities;
 }
 
-/**
- * Why these authorities cannot be trusted together; undefined if they can. Node goes from the certificate that somebody shows to the
- * authority above it, and on from there until it comes to one that has signed itself. In a circle it would never come back.
- */
-export function problemOfCircle(authorities: readonly Authority[]): string | undefined {
-  const circle = findCircle(authorities);
-  if (circle.length === 0) return undefined;
-  const each = circle.map(({ subject, issuer }) => `${subject} by ${issuer}`).join(", ");
-  return `these authorities have certified one another in a circle: ${each}; leave one of these certificates out`;
+/** @throws Unusable unless there is no problem */
+function refuse(source: string, problem: string | undefined): void {
+  if (problem !== undefined) throw new Unusable([{ source, problem }]);
 }
 
 async function blocksOf(source: string, pem: Buffer): Promise<readonly Buffer[]> {

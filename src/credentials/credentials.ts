@@ -4,7 +4,7 @@ import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { certificatePem } from "../x509.js";
 import { readAuthorities } from "./authority-file.js";
-import { gather } from "./gather.js";
+import { fitAuthorities } from "./authorities-together.js";
 import { type FoundList, ListFiles } from "./list-files.js";
 import { type Beside, Part } from "./part.js";
 import { readRules } from "./rules-file.js";
@@ -77,10 +77,10 @@ export class Credentials implements AsyncDisposable {
   readonly #lists: ListFiles;
   readonly #rules: Part<IdentityRules> | undefined;
   readonly #tenants = new Map<string, Part<readonly Authority[]>>();
-  /** Of tenants' files that are good by themselves, and not beside the others. */
-  #circles: readonly Finding[] = [];
   readonly #listeners: ((change: CredentialsChange) => void)[] = [];
   #inForce: CredentialsInForce | undefined;
+  /** About tenants' files that are good by themselves, and not beside the others. */
+  #leftOut: readonly Finding[] = [];
   #findings: readonly Finding[] = [];
   #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -198,8 +198,8 @@ export class Credentials implements AsyncDisposable {
   async #read(isAsked: boolean, isOther = false): Promise<void> {
     if (!(await this.#take(isAsked)) && !isOther) return;
     const [server, own] = [this.#server.value, this.#ca.value];
-    const { authorities, ofTenants, findings } = gather(own ?? [], this.#tenants);
-    this.#circles = findings;
+    const { authorities, tenantFiles, findings } = fitAuthorities(own ?? [], this.#tenants);
+    this.#leftOut = findings;
     await this.#lists.judge(authorities);
     const rules = this.#rules === undefined ? IdentityRules.builtIn : this.#rules.value;
     if (server === undefined || own === undefined || rules === undefined) return;
@@ -208,7 +208,7 @@ export class Credentials implements AsyncDisposable {
       server,
       ca: pemOf(authorities),
       lists,
-      tenantFiles: new Map([...ofTenants].map(([name, each]) => [name, fingerprintsOf(each)])),
+      tenantFiles,
       trust: new Trust({
         authorities,
         lists: lists.map(({ list }) => list),
@@ -234,7 +234,7 @@ export class Credentials implements AsyncDisposable {
 
   #tell(isAsked: boolean): void {
     const tenants = [...this.#tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []);
-    const findings = [...this.#ownFindings(), ...tenants, ...this.#circles];
+    const findings = [...this.#ownFindings(), ...tenants, ...this.#leftOut];
     const isKnown = JSON.stringify(findings) === JSON.stringify(this.#findings);
     const hadSome = this.#findings.length > 0;
     this.#findings = findings;
@@ -272,10 +272,6 @@ export class Credentials implements AsyncDisposable {
 
 function authoritiesIn(path: string): Part<readonly Authority[]> {
   return new Part([path], { maxBytes: maxPemBytes, make: ([pem]) => readAuthorities(path, pem!) });
-}
-
-function fingerprintsOf(authorities: readonly Authority[]): readonly string[] {
-  return authorities.map(({ fingerprint256 }) => fingerprint256);
 }
 
 function pemOf(authorities: readonly Authority[]): Buffer {

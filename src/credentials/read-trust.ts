@@ -2,6 +2,7 @@ import { basename, dirname, join } from "node:path";
 import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { readAuthorities } from "./authority-file.js";
+import { fitAuthorities } from "./authorities-together.js";
 import type { CredentialFiles } from "./credentials.js";
 import { ListFiles } from "./list-files.js";
 import { Part } from "./part.js";
@@ -34,7 +35,7 @@ export async function readTrust(
   const lists = new ListFiles(crl);
   await lists.look();
   for (const each of [own, ...tenants.values(), ...(rules === undefined ? [] : [rules]), lists]) await each.take(true);
-  const authorities = [own, ...tenants.values()].flatMap(({ value }) => value ?? []);
+  const { authorities, tenantFiles, findings } = fitAuthorities(own.value ?? [], tenants);
   await lists.judge(authorities);
   const fatal = [...(own.unusable?.findings ?? []), ...(rules?.unusable?.findings ?? []), ...lists.findings];
   if (fatal.length > 0) throw new OperatorError("nobody can be judged by these files:", fatal);
@@ -45,8 +46,8 @@ export async function readTrust(
       rules: rules?.value ?? IdentityRules.builtIn,
       expiredLists: crlExpired,
     }),
-    tenantFiles: new Map([...tenants].map(([name, { value = [] }]) => [name, value.map((one) => one.fingerprint256)])),
-    findings: [...tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []),
+    tenantFiles,
+    findings: [...[...tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []), ...findings],
   };
 }
 

@@ -26,6 +26,8 @@ export interface CertificateFacts {
   readonly signature: SignatureFacts;
   readonly issuer: DistinguishedName;
   readonly subject: DistinguishedName;
+  /** The whole element. */
+  readonly subjectBytes: Buffer;
   /** First and last moment in which it is valid, in milliseconds since 1970. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
@@ -100,7 +102,8 @@ export function readCertificate(der: Buffer): CertificateFacts {
   const notBeforeMs = decodeTime(validity.next());
   const notAfterMs = decodeTime(validity.next());
   validity.end("the validity");
-  const subject = readName(signed.whole(tags.sequence, "the subject"), "the subject");
+  const subjectBytes = signed.whole(tags.sequence, "the subject");
+  const subject = readName(subjectBytes, "the subject");
   const key = readKey(signed.whole(tags.sequence, "the public key"));
   signed.optional(issuerUniqueIdTag);
   signed.optional(subjectUniqueIdTag);
@@ -119,6 +122,7 @@ export function readCertificate(der: Buffer): CertificateFacts {
     signature: readSignatureAlgorithm(algorithm),
     issuer,
     subject,
+    subjectBytes,
     notBeforeMs,
     notAfterMs,
     key,

@@ -73,13 +73,14 @@ const revoking = [
 ];
 const listed = { trusted: [lists, ours], lists: revoking };
 
+const text = (value: string): Buffer => Buffer.from(value);
 const kinds = {
   directory: [0xa4, (value: string) => nameOf({ O: value })],
-  email: [0x81, Buffer.from],
-  DNS: [0x82, Buffer.from],
-  URI: [0x86, Buffer.from],
+  email: [0x81, text],
+  DNS: [0x82, text],
+  URI: [0x86, text],
   address: [0x87, (value: string) => Buffer.from(value.split(/[./]/).map(Number))],
-  registered: [0x88, Buffer.from],
+  registered: [0x88, text],
 } as const;
 
 type Constrained = readonly [

@@ -120,6 +120,9 @@ test("an authority on the way that may be none, has ended, or vouches for others
     "error: CN=below vouches for serverAuth alone, and this needs clientAuth",
   );
   expect(await found({ isCa: true, usages: ["serverAuth", "clientAuth"] })).toBe("");
+  expect(await found({ isCa: true, extensions: [extension("2.5.29.30", derSequence(), true)] })).toBe(
+    "warning: CN=below may vouch for certain names alone, and at those this does not look",
+  );
   expect(await found({ isCa: true, notAfter: inDays(6.5) })).toMatch(/^warning: CN=below ends in 6 days/);
 });
 

@@ -1,10 +1,10 @@
 /** Which server, and under which certificate: what every client command needs first. */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
-import type { CallError, Client } from "../client/index.js";
+import type { CallError, CertificateFiles as FilesToWatch, Client } from "../client/index.js";
 import { parseAddress } from "../address.js";
 import { clientVariables, unknownVariables } from "../config/settings.js";
 import { whyUnreadable } from "../read-file.js";
@@ -25,6 +25,7 @@ export interface ConnectionFlags {
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
+  readonly json?: true;
 }
 
 export function addConnectionOptions(command: Command): Command {
@@ -57,11 +58,13 @@ export async function withClient(
   const [ca, cert, key] = await Promise.all([read(files, "ca"), read(files, "cert"), read(files, "key")]);
   refuseMistaken(files, { ca, cert, key });
   // grpc-js takes a while to load; a wrong flag should not have to wait for it.
-  const { CallError, Client } = await import("../client/index.js");
-  await using client = connect(() => Client.connect({ address: addresses, ca, cert, key }), files);
+  const { CallError, Client, CredentialsError } = await import("../client/index.js");
+  const source = (await areFiles(files)) ? { files: watched(files, flags.json === true) } : { ca, cert, key };
+  await using client = connect(() => Client.connect({ address: addresses, ...source }), files);
   try {
     await use(client, address);
   } catch (error) {
+    if (error instanceof CredentialsError) throw unusable(error.cause, files);
     throw error instanceof CallError ? new CallFailure(error, address, aftermath(error), files) : error;
   }
 }
@@ -174,12 +177,33 @@ function refuseMistaken(files: CertificateFiles, { ca, cert, key }: Readonly<Rec
   if (findings.length > 0) throw new OperatorError("cannot call the server with these certificates:", findings);
 }
 
-function connect(open: () => Client, { cert, key }: CertificateFiles): Client {
+/** What came through a pipe, as of a shell's <(…), is not there a second time. */
+async function areFiles({ ca, cert, key }: CertificateFiles): Promise<boolean> {
+  const found = await Promise.all([ca, cert, key].map((path) => stat(path)));
+  return found.every((each) => each.isFile());
+}
+
+/** A command may go on for months, and its certificate be renewed meanwhile. */
+function watched({ ca, cert, key }: CertificateFiles, asJson: boolean): FilesToWatch {
+  const onUnusable = (error: Error): void => {
+    const reason = shortened(error.message);
+    const message = `what is in ${cert}, ${key} and ${ca} now cannot be used: ${reason}; going on with what was there before`;
+    const event = { event: "CERTIFICATE_KEPT", message, reason };
+    process.stderr.write(asJson ? `${JSON.stringify(event)}\n` : `aclog: ${message}\n`);
+  };
+  return { ca, cert, key, onUnusable };
+}
+
+function connect(open: () => Client, files: CertificateFiles): Client {
   try {
     return open();
   } catch (error) {
-    const why = shortened(error instanceof Error ? error.message : String(error));
-    const problem = `cannot be used with ${key}: ${why}; \`aclog certs check ${cert}\` says what to have issued instead`;
-    throw new OperatorError("the certificate does not work:", [{ source: cert, problem }], { cause: error });
+    throw unusable(error, files);
   }
+}
+
+function unusable(error: unknown, { cert, key }: CertificateFiles): OperatorError {
+  const why = shortened(error instanceof Error ? error.message : String(error));
+  const problem = `cannot be used with ${key}: ${why}; \`aclog certs check ${cert}\` says what to have issued instead`;
+  return new OperatorError("the certificate does not work:", [{ source: cert, problem }], { cause: error });
 }

@@ -62,7 +62,7 @@ function sourceOf(options: ConnectOptions): CredentialSource {
     requireOptions(files, optionNames.files, "files");
     const paths = { ca: files.ca, cert: files.cert, key: files.key };
     for (const [name, path] of Object.entries(paths)) requireText(`files.${name}`, path);
-    return credentialsFromFiles(paths);
+    return credentialsFromFiles({ ...paths, onUnusable: files.onUnusable });
   }
   if (credentials !== undefined) {
     if (typeof credentials !== "function") throw expected("credentials", "a function", credentials);

@@ -19,6 +19,8 @@ export interface CertificateFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** Told why the files cannot be used that are there now, once: calls go on with what was read before. What it throws fails the call. */
+  readonly onUnusable?: ((reason: Error) => void) | undefined;
 }
 
 /** There are no certificates to call with: files that cannot be read, a function that failed, or what came does not fit. */
@@ -55,7 +57,8 @@ export function identityOf(pem: Pem): Identity {
   const { ca, cert, key } = pem;
   for (const [name, content] of Object.entries({ ca, cert, key })) {
     // Without an authority Node would trust everyone that browsers trust.
-    if (!isContent(content) || content.length === 0) throw expected(name, "PEM as text or bytes", content);
+    if (!isContent(content)) throw expected(name, "PEM as text or bytes", content);
+    if (content.length === 0) throw new TypeError(`${name}: expected PEM as text or bytes, got nothing`);
   }
   // Of an authority that is none OpenSSL says nothing, and of the others not which one it is.
   parsed("ca", "a certificate", ca, (pem) => new X509Certificate(pem));
@@ -98,6 +101,7 @@ export function credentialsFromFiles(files: CertificateFiles): CredentialSource 
       readStamp = stamp;
       return identity;
     },
+    files.onUnusable,
   );
 }
 
@@ -124,6 +128,9 @@ const atMostEveryMs = 2_000;
 class RenewedCredentials implements CredentialSource {
   readonly #isDue: (known: Identity, hasFailed: boolean) => boolean;
   readonly #renew: (known: Identity | undefined) => Promise<Identity>;
+  readonly #onUnusable: (reason: Error) => void;
+  /** What was told last of what cannot be used. */
+  #told: string | undefined;
   #identity: Identity | undefined;
   #renewedAt = -Infinity;
   #hasFailed = false;
@@ -133,9 +140,11 @@ class RenewedCredentials implements CredentialSource {
   constructor(
     isDue: (known: Identity, hasFailed: boolean) => boolean,
     renew: (known: Identity | undefined) => Promise<Identity>,
+    onUnusable: (reason: Error) => void = () => undefined,
   ) {
     this.#isDue = isDue;
     this.#renew = renew;
+    this.#onUnusable = onUnusable;
   }
 
   current(): Identity | Promise<Identity> {
@@ -157,12 +166,20 @@ class RenewedCredentials implements CredentialSource {
     try {
       const renewed = await this.#renew(known);
       this.#identity = known !== undefined && isSame(known.pem, renewed.pem) ? known : renewed;
+      this.#told = undefined;
     } catch (error) {
       if (known === undefined || Date.now() >= known.validToMs) throw new CredentialsError(error);
+      this.#tell(error as Error);
     } finally {
       this.#renewedAt = performance.now();
     }
     return this.#identity ?? known!;
+  }
+
+  #tell(reason: Error): void {
+    if (this.#told === reason.message) return;
+    this.#told = reason.message;
+    this.#onUnusable(reason);
   }
 }
 

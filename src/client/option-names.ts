@@ -58,7 +58,7 @@ export const optionNames = {
     files: true,
     credentials: true,
   }),
-  files: setOf<CertificateFiles>({ ca: true, cert: true, key: true }),
+  files: setOf<CertificateFiles>({ ca: true, cert: true, key: true, onUnusable: true }),
   produce: setOf<ProduceOptions>(ofProduce),
   produceMany: setOf<ProduceManyOptions>({ ...ofProduce, onWaiting: true }),
   import: setOf<ImportOptions>({ ...ofProduce, onProgress: true }),

@@ -1,13 +1,14 @@
 /** `aclog consume --follow` and a server that is killed and started again, both as they are built. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "vitest";
 import { Client } from "../../src/client/index.js";
-import { outcomeOf, start } from "./command.js";
+import { outcomeOf, run, start } from "./command.js";
 import { Served, examplePlace } from "./served.js";
 
-test("who follows a topic goes on past a server that is killed, says so, and prints each record once", async () => {
+test("who follows a topic goes on past a server that is killed, says so, and prints each record once; as whom its files say then", async () => {
   await using place = await examplePlace();
   const within = (...names: string[]): string => join(place.path, ...names);
   let server = await Served.start(place.path);
@@ -23,6 +24,11 @@ test("who follows a topic goes on past a server that is killed, says so, and pri
 
     await server.stop("SIGKILL");
     await once(child.stderr, "data");
+    const kept = once(child.stderr, "data");
+    await writeFile(within("certs", "clients", "acme", "reports.key"), "");
+    await kept;
+    const renewed = await run(["certs", "renew", "acme/reports", "--revoke-old"], { cwd: place.path });
+    assert.equal(renewed.code, 0);
     const printed = once(child.stdout, "data");
     server = await Served.start(place.path, ["--listen", `127.0.0.1:${port}`]);
     await producer.produce("second", { topic: "orders" });
@@ -31,11 +37,12 @@ test("who follows a topic goes on past a server that is killed, says so, and pri
     child.kill("SIGINT");
     const { stdout, stderr } = await ended;
     assert.equal(stdout, "first\nsecond\n");
-    const [gone, back] = stderr.split("\n");
+    const [gone, before, back] = stderr.split("\n");
     assert.match(
       gone!,
       /^aclog: the server at localhost:\d+ is gone; trying again until it is back \(UNAVAILABLE: .*\)$/,
     );
+    assert.match(before!, /reports\.crt, .* cannot be used: key: .*; going on with what was there before$/);
     assert.equal(back, "aclog: the server is back; going on");
   } finally {
     await server[Symbol.asyncDispose]();

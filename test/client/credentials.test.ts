@@ -181,6 +181,36 @@ test("no call overtakes those that were made before, under the certificate that 
   assert.deepEqual(received, ["zero", "one", "two", "three", "four"]);
 });
 
+test("files that cannot be used are told of once, and again when they are others that cannot", async () => {
+  await using server = await BareServer.start(new Witness().handlers);
+  await using files = await Files.create(pemOf(server.authority));
+  const told: string[] = [];
+  const onUnusable = ({ message }: Error): number => told.push(message);
+  await using client = Client.connect({
+    address: `localhost:${server.port}`,
+    files: { ...files.paths, onUnusable },
+  });
+  const good = pemOf(server.authority, { principal: "acme/reports" });
+  const [empty, bad] = [
+    "key: expected PEM as text or bytes, got nothing",
+    "key: this is not a private key without a passphrase in PEM",
+  ];
+  const steps = [
+    [{}, "billing", []],
+    [{ key: "" }, "billing", [empty]],
+    [{ cert: good.cert }, "billing", [empty]],
+    [{ key: "x" }, "billing", [empty, bad]],
+    [{ key: good.key }, "reports", [empty, bad]],
+    [{ key: "x" }, "reports", [empty, bad, bad]],
+  ] as const;
+  for (const [pem, who, messages] of steps) {
+    await files.replace(pem);
+    passSeconds(2);
+    assert.equal(await whoCalls(client), who);
+    assert.deepEqual(told, messages);
+  }
+});
+
 test("files are looked at again after two seconds, and as long as they stay the same so does the connection", async () => {
   const witness = new Witness();
   await using server = await BareServer.start(witness.handlers);

@@ -42,6 +42,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 };
 const open = [
   "errors",
+  "policy-errors",
+  "producer-errors",
   "names",
   "key-usages",
   "same-name",

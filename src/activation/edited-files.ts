@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { type PolicyFiles, policyFileNames } from "../authz/index.js";
-import { PolicyFilesEdited } from "../errors.js";
+import { PolicyFilesEdited } from "../policy-errors.js";
 import { type FoundFiles, hasSameBytes } from "./policy-folder.js";
 import type { PolicyStore } from "./policy-store.js";
 

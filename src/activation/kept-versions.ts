@@ -1,7 +1,7 @@
 import { open, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
-import { PolicyVersionDamaged } from "../errors.js";
+import { PolicyVersionDamaged } from "../policy-errors.js";
 import { isMissing, syncDirectory } from "../log/durable-files.js";
 import { makeDirectory } from "../make-directory.js";
 import type { HistoryEntry } from "./history.js";

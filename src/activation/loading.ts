@@ -1,6 +1,7 @@
 /** How files become a policy that can come into force, and what is said where they cannot. */
 import { loadPolicy, type PolicyFiles } from "../authz/index.js";
-import { type Finding, OperatorError, PolicyVersionDamaged } from "../errors.js";
+import { type Finding, OperatorError } from "../errors.js";
+import { PolicyVersionDamaged } from "../policy-errors.js";
 import { type Endings, endingsOf, refuseCutFiles } from "./endings.js";
 import type { HistoryEntry, PolicyVersion } from "./history.js";
 

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { type PolicyFileName, PolicyFiles, policyFileNames } from "../authz/index.js";
-import { type Finding, PolicyFilesUnwritable, PolicyVersionDamaged } from "../errors.js";
+import { type Finding } from "../errors.js";
+import { PolicyFilesUnwritable, PolicyVersionDamaged } from "../policy-errors.js";
 import { syncDirectory } from "../log/durable-files.js";
 import { EditLocks } from "./edit-locks.js";
 import type { PendingChange } from "./history.js";

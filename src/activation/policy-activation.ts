@@ -7,7 +7,8 @@ import {
   type PolicyReport,
   loadPolicy,
 } from "../authz/index.js";
-import { OperatorError, PolicyFilesEdited, PolicyMoved, PolicyRefused } from "../errors.js";
+import { OperatorError } from "../errors.js";
+import { PolicyFilesEdited, PolicyMoved, PolicyRefused } from "../policy-errors.js";
 import { isSystemError } from "../log/durable-files.js";
 import { Changes } from "./changes.js";
 import { EditLocks } from "./edit-locks.js";

@@ -1,7 +1,8 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { PolicyFiles } from "../authz/index.js";
-import { OperatorError, PolicyVersionUnknown } from "../errors.js";
+import { OperatorError } from "../errors.js";
+import { PolicyVersionUnknown } from "../policy-errors.js";
 import { layout } from "../log/data-directory.js";
 import { syncDirectory } from "../log/durable-files.js";
 import { makeDirectory } from "../make-directory.js";

@@ -1,7 +1,7 @@
 import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type PolicyFileName, type PolicyFiles, policyFileNames } from "../authz/index.js";
-import { PolicyFilesUnwritable } from "../errors.js";
+import { PolicyFilesUnwritable } from "../policy-errors.js";
 import { hasCode, isMissing, syncDirectory } from "../log/durable-files.js";
 import { hasSameBytes } from "./policy-folder.js";
 

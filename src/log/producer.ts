@@ -1,4 +1,9 @@
-import { ProducerFenced, ProducerSequenceForgotten, ProducerSequenceGap, ProducerSequenceReused } from "../errors.js";
+import {
+  ProducerFenced,
+  ProducerSequenceForgotten,
+  ProducerSequenceGap,
+  ProducerSequenceReused,
+} from "../producer-errors.js";
 import { type BatchProducer, producerLimits } from "./port.js";
 
 /** One batch of a producer, as far as it must be known to be recognised. */

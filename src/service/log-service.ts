@@ -1,4 +1,5 @@
-import { Cancelled, OffsetOutOfRange, ProducerSequenceGap, UnexpectedOffset } from "../errors.js";
+import { Cancelled, OffsetOutOfRange, UnexpectedOffset } from "../errors.js";
+import { ProducerSequenceGap } from "../producer-errors.js";
 import type { Appended, BatchProducer, CommitLog, ReadLimits, RecordBatch, RecordFrames } from "../log/index.js";
 import type { TenantLogs, TopicTarget } from "../tenancy/tenant-logs.js";
 import { type Traffic, noTraffic } from "./traffic.js";

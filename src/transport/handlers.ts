@@ -9,7 +9,8 @@ import {
   type handleServerStreamingCall,
   type handleUnaryCall,
 } from "@grpc/grpc-js";
-import { Cancelled, ShuttingDown, UploadIdle } from "../errors.js";
+import { Cancelled, ShuttingDown } from "../errors.js";
+import { UploadIdle } from "../policy-errors.js";
 import { type Admitted, type Listing, Refusal } from "./admission.js";
 import type { OpenCalls } from "./open-calls.js";
 import { requestIdOf } from "./request-id.js";

@@ -9,7 +9,8 @@ import {
   type Refusal,
   type Refusals,
 } from "../authz/index.js";
-import { DecisionUnknown, InvalidField, PolicyRefused } from "../errors.js";
+import { InvalidField } from "../errors.js";
+import { DecisionUnknown, PolicyRefused } from "../policy-errors.js";
 import { systemTenant } from "../names.js";
 import {
   diffPolicies,

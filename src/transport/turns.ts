@@ -1,4 +1,4 @@
-import { PolicyBusy } from "../errors.js";
+import { PolicyBusy } from "../policy-errors.js";
 
 /** Work that takes seconds: so much of it at a time, and one for each of those who ask. */
 export class Turns {

@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, open, readFile, rename, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { PolicyRefused } from "../../src/errors.js";
+import type { PolicyRefused } from "../../src/policy-errors.js";
 import { ActivationPlace, allowed, bytesOf, policyOf } from "./activation-place.js";
 
 const [a, b, c] = [policyOf("orders"), policyOf("returns"), policyOf("orders", "returns")];

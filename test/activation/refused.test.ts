@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { status } from "@grpc/grpc-js";
-import { type Finding, PolicyRefused } from "../../src/errors.js";
+import { type Finding } from "../../src/errors.js";
+import { PolicyRefused } from "../../src/policy-errors.js";
 import { toStatus } from "../../src/transport/status.js";
 import { decodeStatus, statusDetailsKey } from "../../src/wire/definition.js";
 

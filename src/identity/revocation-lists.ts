@@ -73,21 +73,23 @@ function knownOf(list: RevocationList): Map<string, boolean> {
 }
 
 /**
- * RFC 5280, 5.2.3: the greater number is the newer list; without numbers, the time decides. Two spellings of one name could be
- * two authorities that share a key, each counting for itself: what either has revoked stays revoked.
+ * Those that no other one replaces. RFC 5280, 5.2.3: the greater number is the newer list; without numbers, the time decides.
+ * Where the two disagree, as where an authority's numbers began anew, nobody knows, and both count. So do two spellings of one
+ * name, which could be two authorities that share a key: what either has revoked stays revoked.
  */
 function newest(lists: readonly RevocationList[]): readonly RevocationList[] {
-  const found = new Map<string, RevocationList>();
+  const found = new Map<string, RevocationList[]>();
   for (const list of lists) {
     const kind = `${list.issuerBytes.toString("latin1")} ${list.scope.toString("latin1")}`;
-    const other = found.get(kind);
-    if (other === undefined || isNewer(list, other)) found.set(kind, list);
+    const others = found.get(kind) ?? [];
+    if (others.some((other) => replaces(other, list))) continue;
+    found.set(kind, [...others.filter((other) => !replaces(list, other)), list]);
   }
-  return [...found.values()];
+  return [...found.values()].flat();
 }
 
-function isNewer(list: RevocationList, other: RevocationList): boolean {
-  if (list.number !== undefined && other.number !== undefined && list.number !== other.number)
-    return list.number > other.number;
-  return list.thisUpdateMs > other.thisUpdateMs;
+function replaces(list: RevocationList, other: RevocationList): boolean {
+  if (list.thisUpdateMs < other.thisUpdateMs) return false;
+  if (list.number === undefined || other.number === undefined) return list.thisUpdateMs > other.thisUpdateMs;
+  return list.number === other.number ? list.thisUpdateMs > other.thisUpdateMs : list.number > other.number;
 }

@@ -355,6 +355,18 @@ describe("revocation", () => {
       presented,
       "revoked",
     ],
+    [
+      "on the later of two lists, whose number is less",
+      [root.list({ number: 9, thisUpdate: yesterday }), root.list({ ...revoked, number: 1 })],
+      presented,
+      "revoked",
+    ],
+    [
+      "on the earlier of two lists, whose number is greater",
+      [root.list({ number: 1 }), root.list({ ...revoked, number: 9, thisUpdate: yesterday })],
+      presented,
+      "revoked",
+    ],
     ["not on a list that has expired", [root.list(expired)], presented, "revocation_unknown"],
     ["on a list that has expired", [root.list({ ...expired, ...revoked })], presented, "revoked"],
     ["another authority's list has expired", [other.list(expired)], presented, "none"],

@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { defineConfig } from "vitest/config";
 
 /** They judge how long something takes, or what memory it holds: nothing else runs beside them. */
@@ -19,6 +20,26 @@ const together = ["authoring", "authz", "config", "identity", "review", "wire"].
   (folder) => `test/${folder}/*.test.ts`,
 );
 
+/** What a disk does with a sync they ask a model of one, if at all: most of their time they waited for real syncs. */
+const inMemory = ["activation", "cli", "conformance", "log", "repair"].map((folder) => `test/${folder}/*.test.ts`);
+
+/** Here processes write for as long as the test takes, and the disk is what keeps them to a pace. */
+const atTheDisksPace = ["backup", "compaction-store", "crash", "limits"].map((name) => `test/log/${name}.test.ts`);
+
+const memory = "/dev/shm";
+const memoryBytes = 2 * 1024 ** 3;
+
+/** Undefined, and so the disk's, where there is no such directory or little room in it. */
+function memoryDirectory(): string | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    return bavail * bsize < memoryBytes ? undefined : memory;
+  } catch {
+    return undefined;
+  }
+}
+const directory = process.env["TMPDIR"] ?? memoryDirectory();
+
 export default defineConfig({
   test: {
     // Real servers, certificates and disks: slow is not the same as stuck.
@@ -31,10 +52,25 @@ export default defineConfig({
         test: {
           name: "side by side",
           include: ["test/**/*.test.ts"],
-          exclude: [...measuring, ...together],
+          exclude: [...measuring, ...together, ...inMemory],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
+      },
+      {
+        extends: true,
+        test: {
+          name: "in memory",
+          include: inMemory,
+          exclude: atTheDisksPace,
+          ...(directory === undefined ? {} : { env: { TMPDIR: directory } }),
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: { name: "at the disk's pace", include: atTheDisksPace, maxWorkers: 2, sequence: { groupOrder: 0 } },
       },
       {
         extends: true,

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, lstatSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
+import { lstatSync, readFileSync, readdirSync, readlinkSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,9 +8,6 @@ import type { FileStoreOptions } from "../../src/log/file-store-options.js";
 import type { CommitLog } from "../../src/log/port.js";
 import { type CrashState, materialise } from "./crash-disk.js";
 import { consumeResponseType, openStore } from "./log-harness.js";
-
-/** In memory where that can be: what a disk does with a sync is not asked here. */
-export const quickDirectory = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** Every topic's values, by tenant and name. */
 export type Contents = ReadonlyMap<string, readonly string[]>;
@@ -47,7 +44,7 @@ export async function outcomeOf(
   options: Partial<FileStoreOptions>,
   damage: (directory: string) => void = () => undefined,
 ): Promise<Outcome> {
-  const path = join(quickDirectory, `aclog-damaged-${process.pid}-${counter++}`);
+  const path = join(tmpdir(), `aclog-damaged-${process.pid}-${counter++}`);
   materialise(state, path);
   try {
     damage(path);

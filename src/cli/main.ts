@@ -1,43 +1,42 @@
 /** The command line: which commands there are, and how every one of them ends. */
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
-import { addBackup } from "./backup.js";
-import { addCerts } from "./certs.js";
 import { addCompletion } from "./completion.js";
-import { addConnections } from "./connections.js";
-import { addConsume } from "./consume.js";
 import { OperatorError } from "../errors.js";
 import { inWords, reportFailure } from "./failure.js";
 import { refuseRepeated } from "./given-once.js";
 import { addHelp } from "./help.js";
-import { addIdentity } from "./identity.js";
-import { addImport } from "./import.js";
-import { addOffsets } from "./offsets.js";
-import { addLog } from "./log.js";
-import { addMatrix } from "./matrix.js";
 import { watchOutput } from "./output.js";
-import { addPolicy } from "./policy.js";
-import { addProduce } from "./produce.js";
-import { addServe } from "./serve.js";
-import { addTopics } from "./topics.js";
 import { whyUnwritable } from "./unwritable.js";
 
-const commands = [
-  addServe,
-  addProduce,
-  addConsume,
-  addImport,
-  addTopics,
-  addOffsets,
-  addConnections,
-  addCerts,
-  addIdentity,
-  addPolicy,
-  addMatrix,
-  addLog,
-  addBackup,
-  addCompletion,
-] as const;
+type Add = (program: Command) => void;
+
+const addBackup = (): Promise<Add> => import("./backup.js").then((module) => module.addBackup);
+
+/** In the order of the help. Loading all of them takes longer than most commands do. */
+const commands = new Map<string | undefined, () => Promise<Add>>([
+  ["serve", () => import("./serve.js").then((module) => module.addServe)],
+  ["produce", () => import("./produce.js").then((module) => module.addProduce)],
+  ["consume", () => import("./consume.js").then((module) => module.addConsume)],
+  ["import", () => import("./import.js").then((module) => module.addImport)],
+  ["topics", () => import("./topics.js").then((module) => module.addTopics)],
+  ["offsets", () => import("./offsets.js").then((module) => module.addOffsets)],
+  ["connections", () => import("./connections.js").then((module) => module.addConnections)],
+  ["certs", () => import("./certs.js").then((module) => module.addCerts)],
+  ["identity", () => import("./identity.js").then((module) => module.addIdentity)],
+  ["policy", () => import("./policy.js").then((module) => module.addPolicy)],
+  ["matrix", () => import("./matrix.js").then((module) => module.addMatrix)],
+  ["log", () => import("./log.js").then((module) => module.addLog)],
+  ["backup", addBackup],
+  ["restore", addBackup],
+]);
+
+/** What adds the command that is named first; everything where none is, as for help, completion and a name that is mistyped. */
+async function addersFor(name: string | undefined): Promise<Iterable<Add>> {
+  const load = commands.get(name);
+  if (load !== undefined) return [await load()];
+  return new Set([...(await Promise.all([...commands.values()].map((each) => each()))), addCompletion]);
+}
 
 /**
  * Runs one command; `argv` is as in `process.argv`. The process exits, once everything is written, with 0 for success, 1 for
@@ -49,7 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.exitCode = reportFailure(new OperatorError(`cannot write to stdout: ${whyUnwritable(error)}`), json);
   });
   try {
-    await program(json).parseAsync(argv);
+    await program(json, await addersFor(argv[2])).parseAsync(argv);
   } catch (error) {
     if (isUnloaded(error)) throw error;
     const code = reportFailure(error, json);
@@ -64,7 +63,7 @@ function isUnloaded(error: unknown): boolean {
   return (code === "EMFILE" || code === "ENFILE") && path !== undefined && /\.[cm]?js$/.test(path);
 }
 
-function program(json: boolean): Command {
+function program(json: boolean, adders: Iterable<Add>): Command {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
     version: string;
   };
@@ -82,7 +81,7 @@ function program(json: boolean): Command {
   if (json) aclog.configureOutput({ writeErr: () => undefined });
   // What commander refuses begins like every other failure.
   aclog.configureOutput({ outputError: (text, write) => write(`aclog: ${inWords(text)}`) });
-  for (const add of commands) add(aclog);
+  for (const add of adders) add(aclog);
   for (const each of [aclog, ...aclog.commands]) if (each.commands.length > 0) addHelp(each);
   refuseRepeated(aclog);
   return aclog;

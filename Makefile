@@ -46,7 +46,7 @@ certs-list: build ## what was issued, until when, and what is revoked (CERTS="--
 	@./aclog certs list $(CERTS)
 
 certs-check: build ## whether a certificate will be of use here (FILE=certs/server.crt CERTS="--host log.example")
-	@./aclog certs check $(or $(FILE),certs/server.crt) --ca certs/ca.crt $(CERTS)
+	@./aclog certs check $(or $(FILE),certs/server.crt) --ca certs/ca.crt --crl certs $(CERTS)
 
 generate: .make/installed ## write the types of proto/ to src/wire/generated
 	@scripts/generate.sh

@@ -45,8 +45,8 @@ export function addCheckCertificate(certs: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n" +
-        "  aclog certs check billing.crt --ca certs/ca.crt\n" +
-        "  aclog certs check server.crt --for server --host log.example --ca certs/ca.crt --key server.key",
+        "  aclog certs check billing.crt --ca certs/ca.crt --crl certs\n" +
+        "  aclog certs check server.crt --for server --host log.example --ca certs/ca.crt --crl certs --key server.key",
     )
     .action(run);
 }

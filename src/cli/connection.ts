@@ -73,6 +73,8 @@ interface CertificateFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** The folder that they are in, where `aclog certs` puts revocation lists, too. */
+  readonly lists?: string;
   /** What each of them is called when it is the one to mend. */
   readonly roles: Readonly<Record<Role, string>>;
   /** What to do when it is not there. */
@@ -123,7 +125,7 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   const stem = join(directory, "clients", principal.tenant, principal.name);
   const client = formatPrincipal(principal);
   const elsewhere = existsSync(directory) ? "" : "--certs names the folder if it is elsewhere; ";
-  const files = { ca: join(directory, "ca.crt"), cert: `${stem}.crt`, key: `${stem}.key` };
+  const files = { ca: join(directory, "ca.crt"), cert: `${stem}.crt`, key: `${stem}.key`, lists: directory };
   const remedy =
     elsewhere +
     (directory === defaultCertificates

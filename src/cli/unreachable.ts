@@ -23,6 +23,8 @@ export function shortened(message: string): string {
 interface Files {
   readonly cert: string;
   readonly ca: string;
+  /** The folder that may have revocation lists; undefined where none is known. */
+  readonly lists?: string | undefined;
 }
 
 /** What may be the matter, for a call that no server answered. */
@@ -54,8 +56,8 @@ const causes: readonly (readonly [pattern: RegExp, advice: (address: string, fil
   [
     // "Failed to connect" is a session that ended, without an error, before HTTP/2 had begun on it.
     /ECONNRESET|EPIPE|socket hang up|Connection dropped|Failed to connect|\balert\b/,
-    (address, { cert, ca }) =>
+    (address, { cert, ca, lists }) =>
       `The server at ${address} closed the connection: most likely it does not accept this certificate. Its log says why, ` +
-      `and \`aclog certs check ${cert} --for client --ca ${ca}\` what can be seen from here.`,
+      `and \`aclog certs check ${cert} --for client --ca ${ca}${lists === undefined ? "" : ` --crl ${lists}`}\` what can be seen from here.`,
   ],
 ];

@@ -37,7 +37,7 @@ export function checkChain(
       ...(authorities === undefined ? [untried(top)] : isTrusted ? [] : [untrusted(top, trusted)]),
       ...checkLength(chain),
       ...chain.slice(1).flatMap((authority, below) => checkAuthority(authority, { below, usages, expiringWithin })),
-      ...(revoked === undefined ? [] : checkRevocation(chain, revoked)),
+      ...(revoked === undefined ? [unlisted] : checkRevocation(chain, revoked)),
     ];
   };
   // Clients look at all that a server shows.
@@ -226,6 +226,11 @@ function untried(top: X509Certificate): CheckFinding {
     "name the authorities of the other side with --ca",
   );
 }
+
+const unlisted = warning(
+  "whether it was revoked was not looked at",
+  "give the revocation lists of those who issued it with --crl",
+);
 
 function readAuthorities(bytes: Buffer): X509Certificate[] {
   try {

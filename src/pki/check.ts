@@ -27,9 +27,9 @@ export interface CheckOptions {
   readonly host?: string | undefined;
   /** Days: to end so soon is an error, also for an authority on the way. Undefined: 30 days, and a warning. */
   readonly expiringWithin?: number | undefined;
-  /** PEM of those who are trusted; undefined: whether somebody trusts it is not looked at. */
+  /** PEM of those who are trusted; undefined: whether somebody trusts it is not looked at, which is a warning. */
   readonly authorities?: Buffer | undefined;
-  /** Undefined: whether it was revoked is not looked at. */
+  /** Undefined: whether it was revoked is not looked at, which is a warning. */
   readonly lists?: readonly ListFile[] | undefined;
   /** PEM. */
   readonly key?: Buffer | undefined;

@@ -104,7 +104,7 @@ test("a client of a tenant that is not declared gets no answer, and is told what
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /^aclog: UNAVAILABLE: .*\n {2}.*closed the connection: .*does not accept this certificate\. Its log says why, and `aclog certs check /,
+    /^aclog: UNAVAILABLE: .*\n {2}.*closed the connection: .*does not accept this certificate\. Its log says why, and `aclog certs check \S+ --for client --ca \S+ --crl \S*certs` what/,
   );
 });
 

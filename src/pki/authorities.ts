@@ -2,6 +2,7 @@ import { type KeyObject, X509Certificate, createPrivateKey } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
+import { isTenantName } from "../names.js";
 import { exists } from "./files.js";
 import { distinguishedName } from "./inspect.js";
 import { weaknessOf } from "./keys.js";
@@ -26,10 +27,32 @@ export interface Signer extends Authority {
 /** The authority that `aclog certs init` makes first. */
 export const firstAuthority = "ca";
 const belowSuffix = "-issuing";
+const tenantSuffix = "-ca";
 
 /** The authority of a tenant. */
 export function tenantAuthority(tenant: string): string {
-  return `${tenant}-ca`;
+  return tenant + tenantSuffix;
+}
+
+/** Whose authority it is, or the one below it, by the name of its files; undefined where it is no tenant's. */
+export function tenantOfAuthority(stem: string): string | undefined {
+  const above = stem.endsWith(belowSuffix) ? stem.slice(0, -belowSuffix.length) : stem;
+  const tenant = above.endsWith(tenantSuffix) ? above.slice(0, -tenantSuffix.length) : "";
+  return isTenantName(tenant) ? tenant : undefined;
+}
+
+/**
+ * A server that trusts a tenant's authority beside its own takes whomever that vouches for.
+ * @param tenant undefined: of a server, or of somebody who is no principal
+ * @throws OperatorError unless this authority may sign for principals of that tenant
+ */
+export function refuseOtherTenant(stem: string, tenant: string | undefined): void {
+  const owner = tenantOfAuthority(stem);
+  if (owner === undefined || owner === tenant) return;
+  throw new OperatorError(
+    `${stem}.crt is the authority of tenant ${owner} and signs for its principals alone: name another with --ca, or, ` +
+      `if it is no tenant's, give its files (.crt, .key, .crl) a name that does not end in ${tenantSuffix}`,
+  );
 }
 
 /** The authority below another, which signs in its place. */

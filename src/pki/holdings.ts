@@ -67,9 +67,17 @@ export function isOf(entry: IndexEntry, principal: Principal): boolean {
   );
 }
 
+/** Of a client, as certificates are issued here. */
+const subjectHere = /^CN=([a-z0-9._-]+),O=([a-z0-9._-]+)$/;
+
+/** Whose principal it is for: by its subject, as they are issued here, or else by where it lies. Undefined for a server's. */
+export function tenantOf({ subject, file }: Pick<IndexEntry, "subject" | "file">): string | undefined {
+  return subjectHere.exec(subject)?.[2] ?? /^clients\/([^/]+)\//.exec(file ?? "")?.[1];
+}
+
 /** `acme/billing` where a certificate is for a client as they are issued here; else its subject. */
 export function whoIs({ subject }: IndexEntry): string {
-  const [, name, tenant] = /^CN=([a-z0-9._-]+),O=([a-z0-9._-]+)$/.exec(subject) ?? [];
+  const [, name, tenant] = subjectHere.exec(subject) ?? [];
   return name === undefined || tenant === undefined ? subject : formatPrincipal({ tenant, name });
 }
 

@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import { OperatorError } from "../errors.js";
 import { makeDirectory } from "../make-directory.js";
 import { formatPrincipal, isTenantName, nameRules, type Principal } from "../names.js";
-import { firstAuthority, issuingBelow, listFileOf, type Signer, tenantAuthority } from "./authorities.js";
+import {
+  firstAuthority,
+  issuingBelow,
+  listFileOf,
+  type Signer,
+  tenantAuthority,
+  tenantOfAuthority,
+} from "./authorities.js";
 import { makeCertificate, nameOf, partsOf } from "./certificate.js";
 import { type IndexEntry, indexFile, readIndex } from "./certificate-index.js";
 import { authorityExtensions } from "./extensions.js";
@@ -107,6 +114,12 @@ function stemOf(whose: Whose): string {
   }
   const stem = "tenant" in whose ? tenantAuthority(whose.tenant) : whose.ca;
   checkAuthorityName(stem);
+  const owner = tenantOfAuthority(stem);
+  if ("ca" in whose && owner !== undefined) {
+    throw new OperatorError(
+      `${stem} is what the authority of tenant ${owner} is called: --tenant ${owner}, or another name`,
+    );
+  }
   return stem;
 }
 

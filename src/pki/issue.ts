@@ -3,7 +3,15 @@ import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
 import { checkAlternativeNames } from "./alternative-names.js";
-import { authoritiesIn, chainAbove, firstAuthority, issuerOf, type Signer, tenantAuthority } from "./authorities.js";
+import {
+  authoritiesIn,
+  chainAbove,
+  firstAuthority,
+  issuerOf,
+  refuseOtherTenant,
+  type Signer,
+  tenantAuthority,
+} from "./authorities.js";
 import { indexFile, readIndex } from "./certificate-index.js";
 import type { AlternativeNames } from "./extensions.js";
 import { exists, refuseExisting, writeSet } from "./files.js";
@@ -74,10 +82,14 @@ export async function issueCertificate(
   });
 }
 
-/** The authority that signs for somebody, unless another is named. */
+/**
+ * The authority that signs for somebody, unless another is named.
+ * @throws OperatorError also when that is another tenant's
+ */
 export async function signerFor(directory: string, whom: Principal | "server", ca?: string): Promise<Signer> {
   if (ca !== undefined) {
     checkAuthorityName(ca);
+    refuseOtherTenant(ca, whom === "server" ? undefined : whom.tenant);
     return issuerOf(directory, ca);
   }
   const own = whom === "server" ? undefined : tenantAuthority(whom.tenant);

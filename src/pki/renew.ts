@@ -2,12 +2,20 @@ import type { KeyObject, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { OperatorError } from "../errors.js";
 import { formatPrincipal, type Principal } from "../names.js";
-import { authoritiesIn, isIssuedBy, issuerOf, issuingBelow, type Signer, signersIn } from "./authorities.js";
+import {
+  authoritiesIn,
+  isIssuedBy,
+  issuerOf,
+  issuingBelow,
+  refuseOtherTenant,
+  type Signer,
+  signersIn,
+} from "./authorities.js";
 import { partsOf } from "./certificate.js";
 import { readIndex } from "./certificate-index.js";
 import { renewedExtensions } from "./extensions.js";
 import { exists } from "./files.js";
-import { certificateAt, type Holding, holdingsAt, holdingsIn, isOf } from "./holdings.js";
+import { certificateAt, type Holding, holdingsAt, holdingsIn, isOf, tenantOf } from "./holdings.js";
 import { holding } from "./hold.js";
 import { type Issuance, put } from "./issue.js";
 import { makeKeyLike, makeRsaKey, type RsaBits, weaknessOf } from "./keys.js";
@@ -110,6 +118,7 @@ async function renewAt(directory: string, stem: string, options: RenewOptions, i
       `${path} is the certificate of an authority: docs/certificates.md says how one follows another`,
     );
   const signer = await signerOf(directory, old, path, options.ca);
+  refuseOtherTenant(signer.stem, tenantOf(entryOf(old, `${stem}.crt`)));
   if (isForTime) refuseNoLonger(old, signer);
   const { publicKey, privateKey } = await keyFor(directory, stem, old, options);
   const parts = partsOf(old);

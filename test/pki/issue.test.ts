@@ -10,6 +10,7 @@ import {
   initCertificates,
   inspectCertificate,
   issueCertificate,
+  renewCertificate,
   revokeCertificates,
 } from "../../src/pki/index.js";
 import { certificatesOf } from "../../src/pki/pem.js";
@@ -167,6 +168,15 @@ test("a tenant's own authority signs for its principals, and for nobody else", a
   expect((await folder.issue("acme/other", { ca: "ca" })).checkIssued(own)).toBe(false);
   const lists = await folder.lists("acme-ca.crl", "acme-ca.crt");
   expect(lists.map(({ revoked }) => revoked)).toEqual([[]]);
+  const itsOwn =
+    "acme-ca.crt is the authority of tenant acme and signs for its principals alone: name another with --ca";
+  await expect(folder.issue("globex/third", { ca: "acme-ca" })).rejects.toThrow(itsOwn);
+  const forServer = { force: false, names: { dns: ["a.b"] }, ca: "acme-ca" };
+  await expect(issueCertificate(folder.path, "server", forServer)).rejects.toThrow(itsOwn);
+  await expect(renewCertificate(folder.path, { tenant: "globex", name: "shop" }, { ca: "acme-ca" })).rejects.toThrow(
+    itsOwn,
+  );
+  await expect(initAuthority(folder.path, { ca: "globex-ca" }, { force: false })).rejects.toThrow("--tenant globex");
   for (const ca of ["../ca", "", ".x", "a/b", "nosuch"]) {
     await expect(folder.issue("acme/third", { ca })).rejects.toBeInstanceOf(OperatorError);
   }

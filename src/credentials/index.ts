@@ -8,5 +8,6 @@ export {
   type CredentialsInForce,
   type CredentialsObserver,
 } from "./credentials.js";
+export type { FoundList } from "./list-files.js";
 export { pemBlocks, PemError } from "./pem.js";
 export { type ReadTrust, readTrust } from "./read-trust.js";

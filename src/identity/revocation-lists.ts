@@ -3,6 +3,7 @@ import type { RevocationList } from "./revocation-list.js";
 
 /** Which list says what about an issuer's certificates. */
 export class RevocationLists {
+  readonly #all: readonly RevocationList[];
   readonly #byIssuer = new Map<string, RevocationList[]>();
   /** By the issuer's key and name. */
   readonly #found = new Map<string, readonly RevocationList[]>();
@@ -10,6 +11,7 @@ export class RevocationLists {
   readonly #known = new WeakMap<Certificate, readonly RevocationList[]>();
 
   constructor(lists: readonly RevocationList[]) {
+    this.#all = lists;
     for (const list of lists) {
       const named = this.#byIssuer.get(list.issuerName);
       if (named === undefined) this.#byIssuer.set(list.issuerName, [list]);
@@ -39,6 +41,16 @@ export class RevocationLists {
     const found = newest(named.filter((list) => isSignedBy(list, issuer)));
     this.#found.set(id, found);
     return found;
+  }
+
+  /**
+   * Without those in whose place a newer one counts. Whose key a list of an intermediate is signed with, nobody knows before it
+   * is shown: of these, the newest of each name.
+   */
+  inUse(authorities: readonly Certificate[]): ReadonlySet<RevocationList> {
+    const names = new Set(authorities.map(({ subjectName }) => subjectName));
+    const ofOthers = this.#all.filter(({ issuerName }) => !names.has(issuerName));
+    return new Set([...authorities.flatMap((authority) => this.of(authority)), ...newest(ofOthers)]);
   }
 }
 

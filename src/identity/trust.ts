@@ -56,6 +56,11 @@ export class Trust {
     this.#expiredLists = expiredLists;
   }
 
+  /** Without those in whose place a newer one counts. */
+  get listsInUse(): ReadonlySet<RevocationList> {
+    return this.#lists.inUse(this.authorities);
+  }
+
   /**
    * Who it is. Beside what OpenSSL has verified, not in its place: both have to agree.
    * @throws IdentityRefused

@@ -16,6 +16,7 @@ export interface Asked {
   /** By what it is for: `server`, `ca`, and `crl:NAME` for each file of revocation lists; in milliseconds since 1970. */
   certificatesEndMs(): ReadonlyMap<string, number>;
   credentialsRefused(): boolean;
+  revocationListsExpired(): number;
   connections(): number;
   openConsumes(): number;
   waitingReaders(): number;
@@ -82,6 +83,11 @@ export class Metrics {
       "aclog_credentials_refused",
       "1 if a certificate, key, authority, revocation list or rule in the files is not what is in force, because of a mistake; else 0.",
       () => (asked.credentialsRefused() ? 1 : 0),
+    );
+    number(
+      "aclog_revocation_lists_expired",
+      "Revocation lists that have expired and have no newer one in their place: unless crl-expired is accept, new connections of their authorities are refused.",
+      () => asked.revocationListsExpired(),
     );
     instruments.asked(
       "aclog_certificate_remaining_seconds",

@@ -2,12 +2,12 @@ import { setMaxListeners } from "node:events";
 import { basename } from "node:path";
 import type { TLSSocket } from "node:tls";
 import type { Logger } from "pino";
-import { PolicyActivation, type PolicyStatus } from "../activation/index.js";
+import { PolicyActivation } from "../activation/index.js";
 import { BreakGlass } from "../authz/index.js";
 import { type Address, formatAddress } from "../address.js";
 import type { Config } from "../config/index.js";
 import { Credentials, type CredentialsInForce } from "../credentials/index.js";
-import { type Finding, OperatorError, ShuttingDown } from "../errors.js";
+import { OperatorError, ShuttingDown } from "../errors.js";
 import { Connections } from "../identity/index.js";
 import { Closers } from "../lifecycle.js";
 import {
@@ -37,6 +37,7 @@ import { AdminServer } from "./admin-server.js";
 import type { ExpiryWarnings } from "./expiry-warnings.js";
 import { Maintenance } from "./maintenance.js";
 import { Observation } from "./observation.js";
+import { expiredLists, expiredOf, refusedCredentials, refusedFiles } from "./remarks.js";
 import { Health, Reflection } from "./standard-services.js";
 import { PolicyGate } from "./tenant-gate.js";
 import { aclogVersion } from "./version.js";
@@ -68,6 +69,7 @@ export async function startNode(
       version: aclogVersion(),
       certificatesEndMs: () => endsOf(credentials.inForce),
       credentialsRefused: () => credentials.findings.length > 0,
+      revocationListsExpired: () => expiredOf(credentials.inForce).length,
       connections: () => connections.size,
       openConsumes: () => openCalls.consumes,
       waitingReaders: () => store.waiting.readers,
@@ -150,7 +152,11 @@ export async function startNode(
       return store.isFull ? "the disk is full: nothing is stored until there is room; reading goes on" : undefined;
     };
     const remark = (): string | undefined => {
-      const remarks = [refusedFiles(activation.status()), refusedCredentials(credentials.findings)];
+      const remarks = [
+        refusedFiles(activation.status()),
+        refusedCredentials(credentials.findings),
+        expiredLists(credentials.inForce, config.tls.crlExpired),
+      ];
       const there = remarks.filter((text) => text !== undefined);
       return there.length === 0 ? undefined : there.join("; ");
     };
@@ -237,21 +243,6 @@ function needOfRoom({ message }: Error, { journalFileBytes, journalFiles }: File
   return `its disk is full (${message}). ${need}. Make room and start again; nothing that was stored is lost`;
 }
 
-/** For whoever may ask a probe, so without what the files say; undefined if they are in force. */
-function refusedFiles({ active, refused }: PolicyStatus): string | undefined {
-  if (refused.length === 0) return undefined;
-  const files = [...new Set(refused.map(({ source }) => source))].join(", ");
-  const count = refused.length === 1 ? "1 finding" : `${refused.length} findings`;
-  return `policy files refused: ${count} in ${files}; version ${active.version} in force`;
-}
-
-/** The same for certificates and revocation lists. */
-function refusedCredentials(findings: readonly Finding[]): string | undefined {
-  if (findings.length === 0) return undefined;
-  const files = [...new Set(findings.map(({ source }) => basename(source)))].join(", ");
-  return `certificates or revocation lists refused: ${files}; the last good ones are in force`;
-}
-
 function tlsOf({ ca, server }: CredentialsInForce): TlsMaterial {
   return { ca, cert: server.cert, key: server.key };
 }
@@ -263,7 +254,9 @@ function endsOf({ server, trust, lists }: CredentialsInForce): ReadonlyMap<strin
     ["server", server.endMs],
     ["ca", authorities],
   ]);
+  const { listsInUse } = trust;
   for (const { source, list } of lists) {
+    if (!listsInUse.has(list)) continue;
     const name = `crl:${basename(source)}`;
     if (list.nextUpdateMs !== undefined) ends.set(name, Math.min(ends.get(name) ?? Infinity, list.nextUpdateMs));
   }

@@ -240,6 +240,24 @@ describe("revocation lists", () => {
     await node.log.until(({ kind, level }) => kind === "revocation list" && level === 50);
     const lenient = await start([ours], { lists: { "ours.crl": ours.list({ nextUpdate }) }, crlExpired: "accept" });
     expect(await isIn(lenient.node, ca, minted)).toBe(true);
+    const remark = "ready; revocation lists expired: ours.crl; new connections of their authorities are";
+    expect(await node.probe("/readyz")).toEqual({ status: 200, body: `${remark} refused\n` });
+    expect((await lenient.node.probe("/readyz")).body).toBe(`${remark} let in all the same\n`);
+  });
+
+  test("expired ones are counted until a newer one has their place, also in another file", async () => {
+    const nextUpdate = new Date(Date.now() - 1000);
+    const lists = {
+      "ours.crl": ours.list({ number: 1, nextUpdate }),
+      "middle-1.crl": middle.list({ number: 1, nextUpdate }),
+      "middle-2.crl": middle.list({ number: 2 }),
+    };
+    const { node, listAt } = await start([ours], { lists });
+    expect(await node.metric("aclog_revocation_lists_expired")).toBe(1);
+    await put(listAt("ours-2.crl"), ours.list({ number: 2 }));
+    await taken(node, 1);
+    expect(await node.metric("aclog_revocation_lists_expired")).toBe(0);
+    expect((await node.probe("/readyz")).body).toBe("ready\n");
   });
 
   const unknown = new MintedAuthority({ name: "ours" });

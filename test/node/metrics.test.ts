@@ -44,6 +44,7 @@ const families: Readonly<Record<string, readonly [Family["type"], ...labels: str
   aclog_refused_requests_total: ["COUNTER", "code"],
   aclog_replay_duration_seconds: ["GAUGE"],
   aclog_replay_groups: ["GAUGE"],
+  aclog_revocation_lists_expired: ["GAUGE"],
   aclog_stray_requests_total: ["COUNTER", "code"],
   aclog_topic_failures_total: ["COUNTER"],
   aclog_waiting_readers: ["GAUGE"],

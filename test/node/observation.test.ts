@@ -14,6 +14,7 @@ function observed(): { log: LogLines; observation: Observation; metric: (name: s
     version: "0",
     certificatesEndMs: () => new Map(),
     credentialsRefused: () => false,
+    revocationListsExpired: () => 0,
     connections: none,
     openConsumes: none,
     waitingReaders: none,

@@ -1,6 +1,6 @@
 /** The YAML file: one mapping from settings to single values. */
 import { isUtf8 } from "node:buffer";
-import { isMap, isScalar, LineCounter, parseDocument, type Node } from "yaml";
+import { isCollection, isMap, isScalar, LineCounter, parseDocument, type Node } from "yaml";
 import type { Finding } from "../errors.js";
 import { readFileWithin, whyUnreadable } from "../read-file.js";
 import { settingNames, type SettingName } from "./settings.js";
@@ -38,6 +38,11 @@ export async function readConfigFile(path: string): Promise<{ values: GivenValue
   return { values, findings: [...findings.slice(0, maxFindings), more] };
 }
 
+/** Rules are YAML themselves, and so easily taken for a part of this file. */
+function hint(name: SettingName, value: Node | null): string {
+  return name === "identity" && isCollection(value) ? ": the name of a file that has the rules in it" : "";
+}
+
 function parseConfigFile(source: string, text: string): { values: GivenValue[]; findings: Finding[] } {
   const hazard = findYamlHazard(text);
   if (hazard !== undefined) return { values: [], findings: [{ source, ...hazard }] };
@@ -71,7 +76,7 @@ function parseConfigFile(source: string, text: string): { values: GivenValue[]; 
       const problem = `unknown setting ${JSON.stringify(word)}${didYouMean(word, settingNames)}`;
       findings.push({ ...keyPlace, problem });
     } else if (!isScalar(value) || value.value === null) {
-      findings.push({ ...keyPlace, problem: `${name} needs a single value` });
+      findings.push({ ...keyPlace, problem: `${name} needs a single value${hint(name, value)}` });
     } else {
       values.push({ name, text: value.source ?? "", place: value.range ? place(value.range[0]) : keyPlace });
     }

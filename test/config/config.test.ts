@@ -209,6 +209,13 @@ const wrongFiles = [
   ["a setting without a value", "data:\n", 1, 1, /^data needs a single value$/],
   ["a setting with null", "policy: p\ndata: ~\n", 2, 1, /^data needs a single value$/],
   ["a setting with a list", "data: [a, b]\n", 1, 1, /^data needs a single value$/],
+  [
+    "rules in the place of their file",
+    "identity:\n  rules: []\n",
+    1,
+    1,
+    /^identity needs a single value: the name of a file that has the rules in it$/,
+  ],
   ["a setting by reference", "policy: &p x\ndata: *p\n", 2, 1, /^data needs a single value$/],
   ["an empty path", 'data: ""\n', 1, 7, /must not be empty/],
   ["a setting that is there twice", "data: a\npolicy: p\ndata: b\n", 3, 1, /unique/],

@@ -144,10 +144,13 @@ export function logCredentials(
     isOfAuthority: signer !== undefined,
   }));
   const { length } = trust.authorities;
-  const line = { certificate: server.fingerprint256, authorities: length, revocationLists, isTls, isTrust };
+  // What an operator sees of the change, in his words.
+  const outcome = { newHandshakesDiffer: isTls, connectionsJudgedAgain: isTrust };
+  const line = { certificate: server.fingerprint256, authorities: length, revocationLists, ...outcome };
   logger.info(line, "new certificates or revocation lists are in force");
   for (const { source, issuer } of revocationLists.filter(({ isOfAuthority }) => !isOfAuthority)) {
-    logger.warn(
+    // As in any company whose root alone is given: nothing is wrong.
+    logger.info(
       { source, issuer },
       "a revocation list is of none of the authorities: it counts for intermediates of its name",
     );

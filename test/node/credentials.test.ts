@@ -257,6 +257,8 @@ describe("revocation lists", () => {
     await put(listAt("ours-2.crl"), ours.list({ number: 2 }));
     await taken(node, 1);
     expect(await node.metric("aclog_revocation_lists_expired")).toBe(0);
+    const strange = await node.log.until(({ msg }) => /is of none of the authorities/.test(msg));
+    expect(strange.level).toBe(30);
     expect((await node.probe("/readyz")).body).toBe("ready\n");
   });
 

@@ -28,7 +28,6 @@ export function asRefusal(error: unknown): never {
   throw new OperatorError(`${error.location}: ${error.message}`, [], { cause: error });
 }
 
-export function unusable(directory: string, findings: readonly Finding[], inForce?: string): OperatorError {
-  const stays = inForce === undefined ? "" : `; version ${inForce} stays in force`;
-  return new OperatorError(`the policy in ${directory} cannot be used${stays}`, findings);
+export function unusable(directory: string, findings: readonly Finding[], inForce: string): OperatorError {
+  return new OperatorError(`the policy in ${directory} cannot be used; version ${inForce} stays in force`, findings);
 }

@@ -6,6 +6,7 @@ import {
   PolicyFiles,
   type PolicyReport,
   loadPolicy,
+  whyUnusable,
 } from "../authz/index.js";
 import { OperatorError } from "../errors.js";
 import { PolicyFilesEdited, PolicyMoved, PolicyRefused } from "../policy-errors.js";
@@ -70,8 +71,9 @@ export class PolicyActivation implements AsyncDisposable {
     dataDir,
   }: Pick<ActivationOptions, "policyDir" | "dataDir">): Promise<void> {
     if (await PolicyStore.isThere(dataDir)) return;
-    const loaded = await load((await readFolder(policyDir)).files);
-    if (loaded.policy === undefined) throw unusable(policyDir, loaded.report.findings);
+    const { files } = await readFolder(policyDir);
+    const { policy, report } = await load(files);
+    if (policy === undefined) throw new OperatorError(whyUnusable(files), report.findings);
   }
 
   /**
@@ -93,7 +95,7 @@ export class PolicyActivation implements AsyncDisposable {
         await store.commit(entryOf(policy.files, "start", filesAuthor, inForce));
       return new PolicyActivation(options, store, new CasbinAuthorizer(policy.compiled, observer), found);
     }
-    if (inForce === undefined) throw unusable(policyDir, findings);
+    if (inForce === undefined) throw new OperatorError(whyUnusable(found.files), findings);
     const kept = await load(await store.read(inForce.version, policyDir).catch(asRefusal));
     if (kept.policy === undefined) {
       const problem = `the policy in ${policyDir} cannot be used, nor can version ${inForce.version}, which was in force`;

@@ -25,3 +25,4 @@ export { connectionsTopic, policyTopic } from "./server-topics.js";
 export { readSource, sourceOf } from "./source-file.js";
 export { readMatrix, type StatedCase, type StatedMatrix } from "./stated-matrix.js";
 export { coversPattern, isRequestableTopic, isTopicPattern, topicMatch } from "./topic-pattern.js";
+export { whyUnusable } from "./unusable-policy.js";

@@ -6,6 +6,7 @@ import { loadPolicy } from "./load.js";
 import { type TenantStanding, defaultTenantStanding } from "../tenant-standing.js";
 import { type MatrixCase, spelledOut } from "./matrix-csv.js";
 import { PolicyFiles } from "./policy-files.js";
+import { whyUnusable } from "./unusable-policy.js";
 
 /** One case of a matrix, with every row that states it and what the policy beside it says. */
 export interface StatedCase extends MatrixCase {
@@ -38,7 +39,8 @@ export interface StatedMatrix {
  */
 export async function readMatrix(directory: string): Promise<StatedMatrix> {
   const cases = new Map<string, StatedCase & { readonly rows: StatedCase["rows"][number][] }>();
-  const { report, policy } = await loadPolicy(await PolicyFiles.read(directory), async (matrix, compiled) => {
+  const files = await PolicyFiles.read(directory);
+  const { report, policy } = await loadPolicy(files, async (matrix, compiled) => {
     const casesOf = spelledOut(matrix, compiled);
     for (const row of matrix) {
       for (const asked of casesOf(row)) {
@@ -49,7 +51,7 @@ export async function readMatrix(directory: string): Promise<StatedMatrix> {
       }
     }
   });
-  if (policy === undefined) throw new OperatorError(`the policy in ${directory} cannot be used`, report.findings);
+  if (policy === undefined) throw new OperatorError(whyUnusable(files), report.findings);
   return {
     source: join(directory, "matrix.csv"),
     policyVersion: policy.compiled.version,

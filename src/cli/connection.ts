@@ -129,7 +129,7 @@ function locateCertificates(flags: ConnectionFlags, findings: Finding[]): Certif
   const remedy =
     elsewhere +
     (directory === defaultCertificates
-      ? `\`make certs\` makes the first ones, \`aclog certs issue ${client}\` one more`
+      ? `\`aclog certs init\` makes the first ones, \`aclog certs issue ${client}\` one more`
       : `\`aclog certs init --dir ${directory}\` makes the first ones there, ` +
         `\`aclog certs issue ${client} --dir ${directory}\` one more`);
   // As where it was issued for a request: only its owner has the key.

@@ -46,9 +46,10 @@ export function folderOf(directory: string | undefined, flags: FolderFlags): str
  * @throws UnusablePolicy with every mistake in the files: what they would mean without it nobody can say
  */
 export async function loadFrom(directory: string): Promise<LoadedPolicy> {
-  const { loadPolicy, PolicyFiles } = await import("../authz/index.js");
-  const { policy, report } = await loadPolicy(await PolicyFiles.read(directory));
-  if (policy === undefined) throw new UnusablePolicy(`the policy in ${directory} cannot be used`, report.findings);
+  const { loadPolicy, PolicyFiles, whyUnusable } = await import("../authz/index.js");
+  const files = await PolicyFiles.read(directory);
+  const { policy, report } = await loadPolicy(files);
+  if (policy === undefined) throw new UnusablePolicy(whyUnusable(files), report.findings);
   return policy;
 }
 

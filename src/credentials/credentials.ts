@@ -120,7 +120,8 @@ export class Credentials implements AsyncDisposable {
     const fatal = [...credentials.#ownFindings()];
     if (fatal.length > 0) {
       const isMissing = [credentials.#server, credentials.#ca].some(({ unusable }) => unusable?.isMissing === true);
-      const advice = "; `make certs` makes a set to begin with, and --ca, --cert and --key name one that is elsewhere";
+      const advice =
+        "; `aclog certs init` makes a set to begin with, and --ca, --cert and --key name one that is elsewhere";
       throw new OperatorError(`cannot serve with these certificates${isMissing ? advice : ""}`, fatal);
     }
     credentials.#tell(false);

@@ -1,4 +1,4 @@
-import { type LoadedPolicy, loadPolicy, PolicyFiles } from "../authz/index.js";
+import { type LoadedPolicy, loadPolicy, PolicyFiles, whyUnusable } from "../authz/index.js";
 import { UnusablePolicy } from "../errors.js";
 
 /**
@@ -6,7 +6,8 @@ import { UnusablePolicy } from "../errors.js";
  * @throws UnusablePolicy with every mistake in the files
  */
 export async function readPolicy(directory: string): Promise<LoadedPolicy> {
-  const { policy, report } = await loadPolicy(await PolicyFiles.read(directory), () => Promise.resolve());
+  const files = await PolicyFiles.read(directory);
+  const { policy, report } = await loadPolicy(files, () => Promise.resolve());
   if (policy !== undefined) return policy;
-  throw new UnusablePolicy(`the policy in ${directory} cannot be used`, report.findings);
+  throw new UnusablePolicy(whyUnusable(files), report.findings);
 }

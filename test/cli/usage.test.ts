@@ -211,11 +211,14 @@ test("a certificate that is not there: exit code 1, and what to do about it", as
   assert.equal(code, 1);
   assert.match(
     stderr,
-    /certs\/.*: there is no such file; --certs names the folder .*; `make certs` .* `aclog certs issue/,
+    /certs\/.*: there is no such file; --certs names the folder .*; `aclog certs init` .* `aclog certs issue/,
   );
   await mkdir(join(workplace.path, "certs"));
   const there = await run(["produce", "--as", "acme/shipping", "--value", "a"], { cwd: workplace.path });
-  assert.match(there.stderr, /certs\/.*: there is no such file; `make certs` .* `aclog certs issue acme\/shipping`/);
+  assert.match(
+    there.stderr,
+    /certs\/.*: there is no such file; `aclog certs init` .* `aclog certs issue acme\/shipping`/,
+  );
 });
 
 test.runIf(process.platform === "linux" && process.getuid?.() !== 0)(

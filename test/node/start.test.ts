@@ -54,7 +54,7 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
   const mistakes: Readonly<Record<string, readonly [() => Partial<Config>, RegExp]>> = {
     "a missing authority": [
       () => tls({ ca: file("missing") })(),
-      /`make certs` makes .* --ca, --cert and --key .*\n.*missing: there is no such file/,
+      /`aclog certs init` makes .* --ca, --cert and --key .*\n.*missing: there is no such file/,
     ],
     "an authority that is a folder": [() => tls({ ca: directory })(), /: is a directory, not a file/],
     "an authority that is not PEM": [
@@ -106,7 +106,7 @@ describe("what whoever runs it can mend is an OperatorError that says what, and 
     "a policy that is missing": [
       // Where there has been one before, a server starts with that.
       () => ({ policyDir: file("no-policy"), dataDir: file("no-data") }),
-      /no-policy/,
+      /no-policy cannot be used: there is none; --policy names the folder .* the files in .*\/policy are one to begin with/,
     ],
   };
   test.each(Object.entries(mistakes))("%s", async (_name, [changes, words]) => {

@@ -5,6 +5,7 @@ import { isTenantName, nameRules } from "../names.js";
 import type { Standing } from "../pki/index.js";
 import { addFolder, bitsOf, bitsOption, lookingIn, madeLines, parseDays, writing } from "./certs-flags.js";
 import { confirm } from "./confirm.js";
+import { defaultCertificates } from "./connection.js";
 import { UsageError } from "./failure.js";
 import { print } from "./output.js";
 
@@ -89,8 +90,11 @@ function whatIsLost(dir: string, { names, good }: Standing): string {
 function next(dir: string, stem: string, tenant: string | undefined, intermediate: true | undefined): string {
   const key = intermediate ? `Put ${join(dir, `${stem}.key`)} away: ${stem}-issuing.key issues from now on.\n` : "";
   if (tenant === undefined) return key;
+  const where = dir === defaultCertificates ? "" : ` --dir ${dir}`;
   return (
-    `${key}Certificates of ${tenant} are issued by it from now on. tenants.yaml binds the tenant to it: ca: ${stem}.crt\n` +
+    `${key}What \`aclog certs issue\` makes for ${tenant} from now on is signed by it; what there is already stays with the old one until it is ` +
+    `renewed: \`aclog certs renew --all --tenant ${tenant} --ca ${stem}${where}\`\n` +
+    `After that, tenants.yaml binds the tenant to it: ca: ${stem}.crt\n` +
     `The server knows its revocation list with --crl ${dir}\n`
   );
 }

@@ -1,9 +1,9 @@
 /** `aclog certs renew`: a certificate in the place of one that ends. */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { join } from "node:path";
 import type { Principal } from "../names.js";
 import type { Renewal, RenewalOutcome, Renewed, RenewOptions } from "../pki/index.js";
-import { parseWhom } from "./arguments.js";
+import { parseTenant, parseWhom } from "./arguments.js";
 import { addFolder, bitsOf, bitsOption, parseDays, parseWithin, shownTime, writing } from "./certs-flags.js";
 import { printIssued } from "./certs-issue.js";
 import { printRevocation } from "./certs-revoke.js";
@@ -22,6 +22,7 @@ interface RenewFlags {
   readonly days?: number;
   readonly ca?: string;
   readonly issuedBy?: string;
+  readonly tenant?: string;
   readonly revokeOld?: true;
   readonly json?: true;
 }
@@ -45,6 +46,11 @@ export function addRenew(certs: Command): void {
     .option("--days <N>", "how long it lasts; as long as the one before unless told", parseDays)
     .option("--ca <NAME>", "NAME.crt signs; else the authority that signed before")
     .option("--issued-by <NAME>", "with --all or --expiring-within: only what NAME.crt has issued")
+    .addOption(
+      new Option("--tenant <TENANT>", "with --all or --expiring-within: only what is of its principals").argParser(
+        parseTenant,
+      ),
+    )
     .option("--revoke-old", "revoke at once what was in its place before and is still good")
     .option("--json", "print one object")
     .addHelpText(
@@ -70,10 +76,11 @@ async function run(principal: Principal | undefined, flags: RenewFlags): Promise
   const options: RenewOptions = { sameKey, days, ca, revokeOld, bits: bitsOf(flags.bits) };
   const { renewCertificate, renewExpiring } = await import("../pki/index.js");
   if (within !== undefined) {
-    const { issuedBy } = flags;
-    return printAll(dir, await writing(dir, renewExpiring(dir, within, { ...options, issuedBy })), json);
+    const { issuedBy, tenant } = flags;
+    return printAll(dir, await writing(dir, renewExpiring(dir, within, { ...options, issuedBy, tenant })), json);
   }
   if (flags.issuedBy !== undefined) throw new UsageError("--issued-by goes with --all and --expiring-within");
+  if (flags.tenant !== undefined) throw new UsageError("--tenant goes with --all and --expiring-within");
   const renewal = await writing(dir, renewCertificate(dir, which[0]!, options));
   const { before, revocation } = renewal;
   if (json) return printIssued(dir, renewal, json, { before, revoked: revocation?.revoked ?? [] });

@@ -69,18 +69,22 @@ export async function renewCertificate(directory: string, which: Renewed, option
  * @param days Infinity for everything
  * @param options.issuedBy only what this authority, NAME.crt, or the one below it has issued, and the one that is to follow
  *   has not issued already
+ * @param options.tenant only what is of this tenant's principals
  */
 export async function renewExpiring(
   directory: string,
   days: number,
-  options: RenewOptions & { readonly issuedBy?: string | undefined },
+  options: RenewOptions & { readonly issuedBy?: string | undefined; readonly tenant?: string | undefined },
 ): Promise<RenewalOutcome[]> {
   await refuseMissing(directory);
+  const { ca, tenant } = options;
+  if (ca !== undefined) refuseOtherTenant(ca, tenant);
   const { authorities, certificates } = await holdingsIn(directory);
   const leaves = certificates.filter(
     ({ serial }) => !authorities.some((each) => each.certificate.serialNumber === serial),
   );
-  const chosen = expiring(leaves, days).filter(await isOfAuthority(directory, options));
+  const ofTenant = expiring(leaves, days).filter((each) => tenant === undefined || tenantOf(each) === tenant);
+  const chosen = ofTenant.filter(await isOfAuthority(directory, options));
   const outcomes: RenewalOutcome[] = [];
   for (const each of chosen) {
     try {

@@ -185,6 +185,21 @@ test("all of an authority moves to the one that follows it, and nothing of a ten
   expect((await folder.issue("acme/other")).checkIssued(await folder.certificate("ca.crt"))).toBe(true);
 });
 
+test("all of a tenant moves to its own authority with the names that it has, and nobody else's", async () => {
+  await using folder = await CertificateFolder.make();
+  const before = await folder.issue("globex/root", { days: 90, names: { dns: ["root.globex.example"] } });
+  const other = await folder.issue("acme/billing");
+  await initAuthority(folder.path, { tenant: "globex" }, { force: false });
+  const move = (tenant?: string) => renewExpiring(folder.path, Infinity, { ca: "globex-ca", tenant });
+  for (const tenant of [undefined, "acme"])
+    await expect(move(tenant)).rejects.toThrow("the authority of tenant globex");
+  expect((await move("globex")).map(({ holding }) => holding.file)).toEqual(["clients/globex/root.crt"]);
+  const after = await folder.certificate("clients/globex/root.crt");
+  expect(after.checkIssued(await folder.certificate("globex-ca.crt"))).toBe(true);
+  expect([after.subjectAltName, lifetimeDays(after)]).toEqual([before.subjectAltName, 90]);
+  expect((await folder.certificate(file)).raw).toEqual(other.raw);
+});
+
 for (const place of ["../x", "clients/../../x", "/etc/x", ".hidden", "a//b", ""]) {
   test(`nothing is renewed at ${JSON.stringify(place)}`, async () => {
     await using folder = await CertificateFolder.make();

@@ -16,6 +16,7 @@ import { indexFile, readIndex } from "./certificate-index.js";
 import type { AlternativeNames } from "./extensions.js";
 import { exists, refuseExisting, writeSet } from "./files.js";
 import { holding } from "./hold.js";
+import { certificateAt, holdingsAt } from "./holdings.js";
 import { makeRsaKey, type RsaBits } from "./keys.js";
 import { clientContent, entryOf, issueLeaf, leafFiles, serverContent } from "./leaf.js";
 import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
@@ -72,7 +73,7 @@ export async function issueCertificate(
     checkPlace(stem, [firstAuthority, ...(await authoritiesIn(directory)).map((each) => each.stem)]);
     if (!force) {
       const paths = requested ? [`${stem}.crt`] : [`${stem}.key`, `${stem}.crt`];
-      await refuseExisting(directory, paths, insteadOf(whom, options));
+      await refuseExisting(directory, paths, await insteadOf(directory, stem, whom, options));
     }
     if (requested) await refuseOtherKey(join(directory, `${stem}.key`), requested);
     const made = requested === undefined ? await makeRsaKey(options.bits ?? 2048) : undefined;
@@ -123,10 +124,24 @@ export async function put(
 }
 
 /** What to do where a certificate is there already, the mildest first. */
-function insteadOf(whom: Principal | "server", { place, request }: IssueOptions): string {
+async function insteadOf(
+  directory: string,
+  stem: string,
+  whom: Principal | "server",
+  { place, request }: IssueOptions,
+): Promise<string> {
+  const there = await certificateAt(join(directory, `${stem}.crt`));
+  if (there !== undefined && (await isRevoked(directory, `${stem}.crt`, there))) {
+    return "the certificate there is revoked, --force puts this one in its place";
+  }
   const which = place !== undefined ? `--out ${place}` : whom === "server" ? "--server" : formatPrincipal(whom);
   const anew = request === undefined ? `, make them anew with \`aclog certs renew ${which}\`` : "";
   return `use them as they are${anew}, or replace them with --force`;
+}
+
+async function isRevoked(directory: string, file: string, { serialNumber }: X509Certificate): Promise<boolean> {
+  const held = await holdingsAt(directory, file);
+  return held.some(({ serial, state }) => serial === serialNumber && state === "revoked");
 }
 
 /** A certificate beside a key that is not its own is of no use to anybody. */

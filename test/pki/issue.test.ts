@@ -77,6 +77,14 @@ test("a certificate is not put beside a key that is not its own", async () => {
   expect(await folder.fits("clients/acme/shop")).toBe(true);
 });
 
+test("of a certificate that is revoked nobody is told to use it as it is", async () => {
+  await using folder = await CertificateFolder.make();
+  const { serialNumber: serial } = await folder.issue("acme/shop");
+  await expect(folder.issue("acme/shop")).rejects.toThrow("already, and nothing was made: use them as they are");
+  await revokeCertificates(folder.path, { serial }, { reason: "keyCompromise" });
+  await expect(folder.issue("acme/shop")).rejects.toThrow("the certificate there is revoked, --force puts this one");
+});
+
 test("names of every kind are in it, and a server's first name is its common name", async () => {
   await using folder = await CertificateFolder.make();
   const names = { dns: ["log.example", "*.log.example"], ip: ["10.0.0.7", "fd00::1"] };

@@ -15,7 +15,10 @@ export interface ReadTrust {
   readonly trust: Trust;
   /** By the name of a file that a tenant is bound to: fingerprints of the authorities in it. */
   readonly tenantFiles: ReadonlyMap<string, readonly string[]>;
-  /** About files that tenants are bound to and that cannot be used: these tenants' principals are refused. */
+  /**
+   * About files that tenants are bound to and that cannot be used: these tenants' principals are refused. And about lists that
+   * have expired and are to be accepted.
+   */
   readonly findings: readonly Finding[];
 }
 
@@ -47,8 +50,26 @@ export async function readTrust(
       expiredLists: crlExpired,
     }),
     tenantFiles,
-    findings: [...[...tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []), ...findings],
+    findings: [
+      ...[...tenants.values()].flatMap(({ unusable }) => unusable?.findings ?? []),
+      ...findings,
+      ...(crlExpired === "accept" ? expiredAmong(lists.found) : []),
+    ],
   };
+}
+
+/** Where they are refused, whoever needs one is told so. */
+function expiredAmong(found: ListFiles["found"]): Finding[] {
+  return found.flatMap(({ source, list: { issuer, nextUpdateMs = Infinity } }) => {
+    if (nextUpdateMs > Date.now()) return [];
+    const when = new Date(nextUpdateMs).toISOString();
+    return [
+      {
+        source,
+        problem: `the revocation list of ${issuer} expired on ${when}: nobody knows what it has revoked since`,
+      },
+    ];
+  });
 }
 
 function authoritiesIn(path: string): Part<readonly Authority[]> {

@@ -15,7 +15,7 @@ export interface ExplainedIdentity {
   readonly steps: readonly Step[];
   /** What to do where he is nobody, if there is something. */
   readonly remedy: string | undefined;
-  /** What is wrong with files that only tenants name. */
+  /** What is wrong with files that only tenants name, and which revocation lists have expired and are accepted. */
   readonly findings: readonly Finding[];
 }
 
@@ -44,9 +44,17 @@ export async function explainIdentity(config: Config, bytes: Buffer): Promise<Ex
     return { identity: trust.judge(presented, gate, options), steps, remedy: undefined, findings };
   } catch (error) {
     if (!(error instanceof IdentityRefused)) throw error;
-    return { identity: error, steps, remedy: remedies[error.problem], findings };
+    return { identity: error, steps, remedy: remediesHere[error.problem], findings };
   }
 }
+
+/** What to do about a refusal, for whoever has this before him: that it says how far the file leads is no news to him. */
+const remediesHere: typeof remedies = {
+  ...remedies,
+  untrusted:
+    "if it is to be trusted, put the authority at which it ends into the file of --ca, or whatever leads from there to one of --ca " +
+    "behind the certificate in its file, each behind what it has signed",
+};
 
 /** As a server would see them. */
 function seenOf(leaf: Buffer, others: readonly Buffer[]): readonly Buffer[] {

@@ -105,7 +105,33 @@ test("intermediates stand in the file behind the certificate, and without them t
   const { code, stdout } = await aclog("chain.pem", "--ca", "root.crt");
   assert.equal(code, 0);
   assert.match(stdout, /^the chain to an authority +ok +\S*CN=middle\S* ← \S*CN=root/m);
-  assert.match((await aclog("alone.pem", "--ca", "root.crt")).stdout, /\nnobody \(untrusted\): /);
+  const alone = (await aclog("alone.pem", "--ca", "root.crt")).stdout;
+  assert.match(
+    alone,
+    /\nnobody \(untrusted\): .*\n {2}if it is to be trusted, put the authority .* behind the certificate/,
+  );
+  assert.doesNotMatch(alone, /aclog identity/);
+});
+
+test("a revocation list that has expired is warned of where it is accepted", async () => {
+  const root = new MintedAuthority({ name: "root" });
+  await write("root.crt", root.certPem);
+  await write("listed.pem", root.client("acme/billing").certPem);
+  await write(
+    "root.crl",
+    root.list({ thisUpdate: new Date(Date.now() - 2000), nextUpdate: new Date(Date.now() - 1000) }),
+  );
+  const { code, stdout } = await aclog(
+    "listed.pem",
+    "--ca",
+    "root.crt",
+    "--crl",
+    "root.crl",
+    "--crl-expired",
+    "accept",
+  );
+  assert.equal(code, 0);
+  assert.match(stdout, /\nwarning: root\.crl: the revocation list of CN=root expired on .*: nobody knows what/);
 });
 
 test("the settings may stand in the server's file", async () => {

@@ -47,7 +47,7 @@ export function addMatrix(program: Command): void {
         "also as callers who must not get in at all. With --pairs or --full also try who gets in with what, who may do what, " +
         "and what ends when, such as streams whose certificate is revoked. A server that is running and its data are not " +
         "touched. With --address, try instead a server that is running, from outside, by calls that come to nothing: nothing is " +
-        "stored, changed, removed or read there. Exits with 1 if anything is not as it must be, or cannot be tried.",
+        "stored, changed or removed there, and no record is read. Exits with 1 if anything is not as it must be, or cannot be tried.",
     )
     .option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
     .addOption(

@@ -2,9 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
-import { type Principal, parsePrincipal } from "../names.js";
+import { parsePrincipal } from "../names.js";
 import { ShortLivedAuthority, type TrialAuthority, certificatesIn, issueSelfSigned } from "../pki/index.js";
-import { credentials } from "./axes/credentials.js";
 import type { ClientKeys } from "./stage.js";
 
 /** Whose place an outsider tries to take: somebody who would get what he asks for. */
@@ -18,9 +17,7 @@ export interface Victim {
 export interface OutsiderOptions {
   readonly victim: Victim;
   /** What signs as the real authority; without it, those are left out who have its signature and still must not get in. */
-  readonly authority: ShortLivedAuthority | undefined;
-  /** The same, for what no authority signs. */
-  readonly trial?: TrialAuthority | undefined;
+  readonly authority: TrialAuthority | undefined;
   /** A tenant that the policy does not know. */
   readonly undeclaredTenant: string;
 }
@@ -37,31 +34,32 @@ export interface Door {
 /** What an outsider does. */
 export interface Disguise {
   readonly who: string;
-  /** The word by which his refusal has to be counted, where only one will do. */
-  readonly due?: string;
+  /** The word by which his refusal has to be counted. */
+  readonly due: string;
+  /** What the refusal has to say, where many things share the word. */
+  readonly says?: RegExp;
   readonly speaks: "HTTP/1.1" | "gRPC";
   /** Begins to connect. */
   readonly knock: () => Socket;
 }
 
-export function disguises(
-  door: Door,
-  { victim, authority, trial, undeclaredTenant }: OutsiderOptions,
-): readonly Disguise[] {
+/** Somebody who has no authority's signature, or has the right one and shows it in the wrong way. */
+export function disguises(door: Door, { victim }: OutsiderOptions): readonly Disguise[] {
   const principal = parsePrincipal(victim.principal)!;
-  const overTls = (who: string, options: ConnectionOptions): Disguise => ({
+  const overTls = (who: string, due: string, options: ConnectionOptions): Disguise => ({
     who,
+    due,
     speaks: "gRPC",
     knock: () => door.overTls(options),
   });
   const bearing = (who: string, { certificatePem, keyPem }: ReturnType<typeof issueSelfSigned>): Disguise =>
-    overTls(who, { cert: certificatePem, key: keyPem });
+    overTls(who, "untrusted", { cert: certificatePem, key: keyPem });
   const authorities = certificatesIn(door.ca);
-  const anyone = [
-    { who: "plain text, HTTP/1.1", speaks: "HTTP/1.1", knock: door.inPlainText } as const,
-    { who: "plain text, HTTP/2", speaks: "gRPC", knock: door.inPlainText } as const,
-    overTls("TLS without a certificate", {}),
-    overTls("TLS 1.2, with the right certificate", {
+  return [
+    { who: "plain text, HTTP/1.1", due: "protocol", speaks: "HTTP/1.1", knock: door.inPlainText },
+    { who: "plain text, HTTP/2", due: "protocol", speaks: "gRPC", knock: door.inPlainText },
+    overTls("TLS without a certificate", "no_certificate", {}),
+    overTls("TLS 1.2, with the right certificate", "protocol", {
       ...victim.keys,
       minVersion: "TLSv1.2",
       maxVersion: "TLSv1.2",
@@ -75,21 +73,6 @@ export function disguises(
       ),
     ),
   ];
-  if (authority === undefined) return anyone;
-  const expired = { notBefore: hoursAgo(2), notAfter: hoursAgo(1) };
-  return [
-    ...anyone,
-    bearing("a certificate that has expired", authority.issue(principal, expired)),
-    bearing("a certificate for servers", authority.issue(principal, { usage: "serverAuth" })),
-    bearing(
-      "a certificate of a tenant that is not declared",
-      authority.issue({ ...principal, tenant: undeclaredTenant }),
-    ),
-    ...(trial === undefined ? [] : misfits(trial, principal)).map(({ who, due, options }) => ({
-      ...overTls(who, options),
-      due,
-    })),
-  ];
 }
 
 /** A name that no tenant has. */
@@ -99,34 +82,6 @@ export function undeclaredAmong(tenants: readonly string[]): string {
   return name;
 }
 
-/** Certificates of the real authority that make nobody a principal, whatever the policy says. */
-function misfits(authority: TrialAuthority, who: Principal): readonly Misfit[] {
-  return credentials.flatMap(({ name, entrance, isBadAnywhere, make }) => {
-    if (!isBadAnywhere || make === undefined || entrance === "in") return [];
-    // None of these is signed by another one.
-    const signers = {
-      authority,
-      intermediate: authority,
-      ofGlobex: authority,
-      unknown: authority,
-      namesake: authority,
-    };
-    const { certificate } = make(signers, who);
-    const options = { cert: certificate.certificatePem, key: certificate.keyPem };
-    return [{ who: `a certificate: ${name}`, due: entrance.word, options }];
-  });
-}
-
-interface Misfit {
-  readonly who: string;
-  readonly due: string;
-  readonly options: ConnectionOptions;
-}
-
 function subjectOf(pem: string): string {
   return new X509Certificate(pem).subject.replaceAll("\n", ",");
-}
-
-function hoursAgo(hours: number): Date {
-  return new Date(Date.now() - hours * 3_600_000);
 }

@@ -6,16 +6,30 @@ import { onOneLine } from "./answer.js";
 import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
 import { type Request, askForPage, callOver } from "./knocking.js";
 import { type LiveServer, wordsOf } from "./live-server.js";
-import type { Outsider } from "./outsiders.js";
+import { type Outsider, notTried } from "./outsiders.js";
 import { idleGroup, vain } from "./probes.js";
+import { type Untried, likeOf, noneOf, signedDisguises } from "./signed-disguises.js";
 
 /** Tries one after the other. Nothing comes of what they ask for, even if one of them is let in. */
 export async function knockFromOutside(server: LiveServer, options: OutsiderOptions): Promise<readonly Outsider[]> {
   const outsiders: Outsider[] = [];
-  for (const disguise of disguises(server, options)) {
-    outsiders.push({ who: disguise.who, kind: undefined, ...(await tryOne(server, options.victim, disguise)) });
+  for (const disguise of [...disguises(server, options), ...(await signed(server, options))]) {
+    outsiders.push(
+      "untried" in disguise
+        ? notTried(disguise)
+        : { who: disguise.who, kind: undefined, ...(await tryOne(server, options.victim, disguise)) },
+    );
   }
   return outsiders;
+}
+
+async function signed(
+  server: LiveServer,
+  { victim, authority, undeclaredTenant }: OutsiderOptions,
+): Promise<readonly (Disguise | Untried)[]> {
+  if (authority === undefined) return [];
+  const why = await server.whyNotIn(likeOf(victim, authority)).catch(wordsOf);
+  return why === undefined ? signedDisguises(server, victim, authority, undeclaredTenant) : [noneOf(victim, why)];
 }
 
 async function tryOne(

@@ -60,7 +60,8 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
   const before = await inForce(policy);
   const victim = victimAmong(matrix, present, found);
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
-  const outsiders = victim === undefined ? [] : await knockFromOutside(server, { victim, ...found, undeclaredTenant });
+  const outsiders =
+    victim === undefined ? [] : await knockFromOutside(server, { victim, authority: found.trial, undeclaredTenant });
   const cells = await tryCells({ matrix, absent, callers, policy, patience }, options);
   const after = await inForce(policy);
 

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { logServiceDefinition } from "../wire/definition.js";
 import { counterName, miscounted, readCounters, refusedConnections } from "./counters.js";
-import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
+import { type Disguise, type Door, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
 import { type Request, askForPage, callOver } from "./knocking.js";
+import { type Untried, likeOf, noneOf, signedDisguises } from "./signed-disguises.js";
 import { connectTls, localAddressOf } from "./sockets.js";
 import type { Stage } from "./stage.js";
 
@@ -27,16 +28,43 @@ export async function tryOutsiders(stage: Stage, options: OutsiderOptions): Prom
     inPlainText: () => connect(stage.port, "127.0.0.1"),
   };
   const outsiders: Outsider[] = [];
-  for (const disguise of disguises(door, options)) {
-    outsiders.push({ who: disguise.who, ...(await tryOne(stage, options.victim, disguise)) });
+  for (const disguise of [...disguises(door, options), ...(await signed(stage, door, options))]) {
+    outsiders.push(
+      "untried" in disguise
+        ? notTried(disguise)
+        : { who: disguise.who, ...(await tryOne(stage, options.victim, disguise)) },
+    );
   }
   return outsiders;
+}
+
+/** Nobody may take him for somebody who was kept out. */
+export function notTried({ who, untried }: Untried): Outsider {
+  return { who, refusal: undefined, kind: undefined, problem: `not tried: ${untried}` };
+}
+
+async function signed(
+  { log }: Stage,
+  door: Door,
+  { victim, authority, undeclaredTenant }: OutsiderOptions,
+): Promise<readonly (Disguise | Untried)[]> {
+  if (authority === undefined) return [];
+  const socket = door.overTls({ ...likeOf(victim, authority) });
+  socket.on("error", () => undefined);
+  try {
+    await once(socket, "connect");
+    const { refusal, principal } = await log.entranceOf(localAddressOf(socket));
+    const why = refusal ?? (principal === victim.principal ? undefined : `its bearer is ${principal}`);
+    return why === undefined ? signedDisguises(door, victim, authority, undeclaredTenant) : [noneOf(victim, why)];
+  } finally {
+    socket.destroy();
+  }
 }
 
 async function tryOne(
   { log, store, adminAddress }: Stage,
   victim: Victim,
-  { knock, speaks, due: word }: Disguise,
+  { knock, speaks, due: word, says }: Disguise,
 ): Promise<Omit<Outsider, "who">> {
   const stored = (): bigint | undefined => store.find(victim.tenant, victim.topic)?.range().next;
   const before = { calls: log.calls, stored: stored(), counters: await readCounters(adminAddress) };
@@ -54,9 +82,10 @@ async function tryOne(
   const problems = [
     served,
     refusal === undefined ? `the server takes him for ${principal}` : undefined,
-    kind === undefined || word === undefined || kind === word
+    kind === undefined || kind === word ? undefined : `he is counted as ${kind}, and not as ${word}`,
+    refusal === undefined || says === undefined || says.test(refusal)
       ? undefined
-      : `he is counted as ${kind}, and not as ${word}`,
+      : `he is refused for something else: ${refusal}`,
     log.calls === before.calls ? undefined : "it counts his calls",
     stored() === before.stored ? undefined : "something was stored",
     ...miscounted(before.counters, await readCounters(adminAddress), due),

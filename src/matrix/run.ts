@@ -76,13 +76,13 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const principals = [...new Set(matrix.cases.map(({ principal }) => principal))];
   const { keysOf, issued, authority, trial } = await findCertificates(principals, options.certificates);
   await using stage = await Stage.open(options.servedPolicyDir ?? options.policyDir, options.server);
-  await checkEntrances(stage, keysOf);
+  await checkEntrances(stage, keysOf, { issued, clients: options.certificates.clients });
 
   const whom = matrix.cases.find(({ action, decision }) => action === "produce" && decision === "allow") ?? anyone;
   const victim: Victim = { ...whom, keys: keysOf.get(whom.principal)! };
   await new TopicView(stage.store, victim.tenant, victim.topic).prepare();
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
-  const outsiders = await tryOutsiders(stage, { victim, authority, trial, undeclaredTenant });
+  const outsiders = await tryOutsiders(stage, { victim, authority: trial, undeclaredTenant });
 
   using callers = new Callers(stage, keysOf);
   const { cells, strays } = await tryCells(matrix, stage, callers, options);

@@ -17,6 +17,7 @@ export {
   initCertificates,
 } from "./init.js";
 export { type Issuance, type IssueOptions, issueCertificate } from "./issue.js";
+export { Likeness, type NamePlace, type Rewrite } from "./likeness.js";
 export { certificatesIn } from "./pem.js";
 export {
   type Renewal,

@@ -6,11 +6,13 @@ import { signed } from "./signing.js";
 
 /** What a certificate is to say that is only there to be tried. Nothing is checked: most are to be refused. */
 export interface TrialContent {
-  /** In this order, each a part of the name by itself. */
-  readonly subject: readonly (readonly [type: "CN" | "O", value: string])[];
+  /** In this order, each a part of the name by itself; or DER of a name. */
+  readonly subject: readonly (readonly [type: "CN" | "O", value: string])[] | Buffer;
   /** `clientAuth` unless told; `none` leaves the extension out. */
   readonly usage?: keyof typeof usageOids | "none";
   readonly uris?: readonly string[];
+  /** The whole extension, in the place of `uris`. */
+  readonly alternativeNames?: Buffer | undefined;
   /** Whether it says that it is an authority's; left out unless told. */
   readonly isCa?: boolean;
   /** P-256 unless told; `weak` is RSA with 1,024 bits. */
@@ -85,7 +87,7 @@ export class TrialAuthority {
 
   issue(content: TrialContent): TrialCertificate {
     const key = content.key === "weak" ? (weakKey ??= makeWeakKey()) : makeKey();
-    return pairOf(make(content, nameOf(...content.subject), key, this.#name, this.#key), key);
+    return pairOf(make(content, subjectOf(content), key, this.#name, this.#key), key);
   }
 
   /** A revocation list, newer than every one before it, with these serial numbers. */
@@ -111,12 +113,16 @@ export class TrialAuthority {
 /** A certificate that is vouched for by nobody but itself. */
 export function issueAlone(content: TrialContent): TrialCertificate {
   const key = makeKey();
-  const name = nameOf(...content.subject);
+  const name = subjectOf(content);
   return pairOf(make(content, name, key, name, key), key);
 }
 
+function subjectOf({ subject }: TrialContent): Buffer {
+  return Buffer.isBuffer(subject) ? subject : nameOf(...subject);
+}
+
 function make(
-  { usage = "clientAuth", uris = [], isCa, notBefore, notAfter }: TrialContent,
+  { usage = "clientAuth", uris = [], alternativeNames, isCa, notBefore, notAfter }: TrialContent,
   subject: Buffer,
   key: KeyObject,
   issuer: Buffer,
@@ -127,6 +133,7 @@ function make(
     // digitalSignature, keyCertSign and cRLSign are bits 0, 5 and 6: OpenSSL takes it for a client's too.
     ...(isCa === true ? [extension("2.5.29.15", der(tags.bitString, Buffer.from([1, 0x86])), true)] : []),
     ...(usage === "none" ? [] : [extension("2.5.29.37", sequence(oidOf(usageOids[usage])))]),
+    ...(alternativeNames === undefined ? [] : [alternativeNames]),
     ...(uris.length === 0
       ? []
       : [extension("2.5.29.17", sequence(...uris.map((uri) => der(uriTag, Buffer.from(uri)))))]),

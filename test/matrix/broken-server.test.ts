@@ -8,7 +8,7 @@ import { Stage } from "../../src/matrix/stage.js";
 import { Marks } from "../../src/matrix/sweep.js";
 import { TopicView } from "../../src/matrix/topic-view.js";
 import { tryOnce } from "../../src/matrix/try-cell.js";
-import { ShortLivedAuthority } from "../../src/pki/index.js";
+import { TrialAuthority } from "../../src/pki/index.js";
 import { Places } from "./places.js";
 
 /** What a server would do that is not as it should be, done here beside a call to a real one. */
@@ -126,7 +126,7 @@ describe("a server that does not do as it says", () => {
     await scene.topic.prepare();
     const outsiders = await tryOutsiders(stage, {
       victim: { principal: "acme/root", keys: keys(), tenant: "acme", topic: "orders" },
-      authority: ShortLivedAuthority.of(places.authority.caPem, places.authority.caKeyPem),
+      authority: TrialAuthority.of(places.authority.caPem, places.authority.caKeyPem),
       // The server does know it.
       undeclaredTenant: "acme",
     });

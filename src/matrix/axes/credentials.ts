@@ -22,8 +22,6 @@ export interface Credential {
   readonly make?: (signers: Signers, who: Who) => Shown;
   /** What is done with it before it is tried: it is a good one until then. */
   readonly spoiledBy?: "revocation" | "expiry";
-  /** It is refused under every policy and all rules for names, so it can be tried in anybody's place. */
-  readonly isBadAnywhere?: true;
   /** It is let in once, while it is good, and tries to go on with the session of then. */
   readonly resumes?: true;
 }
@@ -149,7 +147,6 @@ const untrusted: readonly Credential[] = [
   },
   {
     name: "not yet valid",
-    isBadAnywhere: true,
     entrance: atTls("not_yet_valid"),
     needsAuthority: false,
     make: bySigner(() => ({ notBefore: fromNow(1), notAfter: fromNow(2) })),
@@ -166,21 +163,18 @@ const untrusted: readonly Credential[] = [
 const unfit: readonly Credential[] = [
   {
     name: "no usage",
-    isBadAnywhere: true,
     entrance: atIdentity("wrong_usage"),
     needsAuthority: true,
     make: bySigner(() => ({ usage: "none" })),
   },
   {
     name: "an authority's, as a client's",
-    isBadAnywhere: true,
     entrance: atIdentity("authority_as_client"),
     needsAuthority: true,
     make: bySigner(() => ({ isCa: true })),
   },
   {
     name: "weak key, RSA with 1,024 bits",
-    isBadAnywhere: true,
     entrance: atIdentity("weak"),
     needsAuthority: false,
     make: bySigner(() => ({ key: "weak" })),
@@ -216,31 +210,28 @@ const unfit: readonly Credential[] = [
   },
 ];
 
-/** One that is signed properly and has no name that is one here. */
-function nameless(name: string, content: (who: Who) => Partial<TrialContent>): Credential {
-  return { name, entrance: atIdentity("no_name"), needsAuthority: true, isBadAnywhere: true, make: bySigner(content) };
-}
-
-/** With this in the place of its name. */
-function called(name: string, commonName: (name: string) => string): Credential {
-  return nameless(name, (who) => ({
-    subject: [
-      ["O", who.tenant],
-      ["CN", commonName(who.name)],
-    ],
-  }));
-}
+/** What may stand in the place of a CN and is no name here: any of it makes nobody of whoever is signed so. */
+export const misnomers: readonly { readonly name: string; readonly values: (name: string) => readonly string[] }[] = [
+  { name: "empty CN", values: () => [""] },
+  { name: "two CNs", values: (name) => [name, name] },
+  { name: "separators in the CN", values: (name) => [`${name},O=globex`] },
+  { name: "a path in the CN", values: (name) => [`../acme/${name}`] },
+  { name: "NUL in the CN", values: (name) => [`${name}\0.globex`] },
+  { name: "newline in the CN", values: (name) => [`${name}\nCN=root`] },
+  // The first letter is a Cyrillic one.
+  { name: "non-ASCII in the CN", values: (name) => [`\u0430${name.slice(1)}`] },
+  { name: "a wildcard as the CN", values: () => ["*"] },
+];
 
 const misnamed: readonly Credential[] = [
-  called("empty CN", () => ""),
-  nameless("two CNs", (who) => ({ subject: [...subjectOf(who), ["CN", who.name]] })),
-  called("separators in the CN", (name) => `${name},O=globex`),
-  called("a path in the CN", (name) => `../acme/${name}`),
-  called("NUL in the CN", (name) => `${name}\0.globex`),
-  called("newline in the CN", (name) => `${name}\nCN=root`),
-  // The first letter is a Cyrillic one.
-  called("non-ASCII in the CN", (name) => `\u0430${name.slice(1)}`),
-  called("a wildcard as the CN", () => "*"),
+  ...misnomers.map(({ name, values }): Credential => ({
+    name,
+    entrance: atIdentity("no_name"),
+    needsAuthority: true,
+    make: bySigner((who) => ({
+      subject: [["O", who.tenant], ...values(who.name).map((value) => ["CN", value] as const)],
+    })),
+  })),
   {
     name: "SPIFFE, of another trust domain",
     entrance: atIdentity("no_name"),

@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
+import type { StatedCase, StatedMatrix } from "../authz/index.js";
 import { parsePrincipal } from "../names.js";
 import { ShortLivedAuthority, type TrialAuthority, certificatesIn, issueSelfSigned } from "../pki/index.js";
 import type { ClientKeys } from "./stage.js";
@@ -73,6 +74,23 @@ export function disguises(door: Door, { victim }: OutsiderOptions): readonly Dis
       ),
     ),
   ];
+}
+
+/**
+ * Who gets most of what he asks for; undefined when nobody is present. Rather of a tenant that is not bound to an authority of
+ * its own: in the place of one that is, the common one's signature is refused before any fault.
+ */
+export function victimAmong(
+  { cases, standingOf }: StatedMatrix,
+  present: readonly string[],
+  keysOf: ReadonlyMap<string, ClientKeys>,
+): Victim | undefined {
+  const theirs = cases.filter(({ principal }) => present.includes(principal));
+  const writers = theirs.filter(({ action, decision }) => action === "produce" && decision === "allow");
+  const isFree = ({ principal }: StatedCase): boolean =>
+    standingOf(parsePrincipal(principal)!.tenant).authorities === undefined;
+  const whom = writers.find(isFree) ?? writers[0] ?? theirs[0];
+  return whom && { ...whom, keys: keysOf.get(whom.principal)! };
 }
 
 /** A name that no tenant has. */

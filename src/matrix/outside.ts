@@ -7,7 +7,7 @@ import { whyUnreadable } from "../read-file.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, type Certificates, lackOf, lookForCertificates } from "./certificates.js";
 import { type Difference, differencesIn } from "./differences.js";
-import { type Victim, undeclaredAmong } from "./disguises.js";
+import { undeclaredAmong, victimAmong } from "./disguises.js";
 import { knockFromOutside } from "./doorstep.js";
 import { inLanes } from "./lanes.js";
 import { type InForce, LivePolicy } from "./live-policy.js";
@@ -58,7 +58,7 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
   const patience = new Patience(signal);
   const policy = new LivePolicy(matrix, present, callers, patience);
   const before = await inForce(policy);
-  const victim = victimAmong(matrix, present, found);
+  const victim = victimAmong(matrix, present, found.keysOf);
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
   const outsiders =
     victim === undefined ? [] : await knockFromOutside(server, { victim, authority: found.trial, undeclaredTenant });
@@ -118,16 +118,6 @@ async function turnedAway(server: LiveServer, { keysOf }: Certificates): Promise
     width,
   );
   return away;
-}
-
-function victimAmong(
-  { cases }: StatedMatrix,
-  present: readonly string[],
-  { keysOf }: Certificates,
-): Victim | undefined {
-  const theirs = cases.filter(({ principal }) => present.includes(principal));
-  const whom = theirs.find(({ action, decision }) => action === "produce" && decision === "allow") ?? theirs[0];
-  return whom && { ...whom, keys: keysOf.get(whom.principal)! };
 }
 
 async function inForce(policy: LivePolicy): Promise<InForce> {

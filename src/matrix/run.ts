@@ -9,7 +9,7 @@ import { tryAxes } from "./axes-threads.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, findCertificates } from "./certificates.js";
 import { type Difference, differencesIn } from "./differences.js";
-import { type Victim, undeclaredAmong } from "./disguises.js";
+import { undeclaredAmong, victimAmong } from "./disguises.js";
 import { checkEntrances } from "./entrances.js";
 import { inLanes } from "./lanes.js";
 import type { Outside } from "./outside-text.js";
@@ -71,15 +71,13 @@ export interface MatrixReport {
 export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const started = performance.now();
   const matrix = await readMatrix(options.policyDir);
-  const [anyone] = matrix.cases;
-  if (anyone === undefined) throw new OperatorError(`${matrix.source} states nothing: there is nothing to try`);
+  if (matrix.cases.length === 0) throw new OperatorError(`${matrix.source} states nothing: there is nothing to try`);
   const principals = [...new Set(matrix.cases.map(({ principal }) => principal))];
   const { keysOf, issued, authority, trial } = await findCertificates(principals, options.certificates);
   await using stage = await Stage.open(options.servedPolicyDir ?? options.policyDir, options.server);
   await checkEntrances(stage, keysOf, { issued, clients: options.certificates.clients });
 
-  const whom = matrix.cases.find(({ action, decision }) => action === "produce" && decision === "allow") ?? anyone;
-  const victim: Victim = { ...whom, keys: keysOf.get(whom.principal)! };
+  const victim = victimAmong(matrix, principals, keysOf)!;
   await new TopicView(stage.store, victim.tenant, victim.topic).prepare();
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
   const outsiders = await tryOutsiders(stage, { victim, authority: trial, undeclaredTenant });

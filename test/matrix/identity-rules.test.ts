@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { MatrixReport } from "../../src/matrix/index.js";
 import { TrialAuthority, type TrialContent } from "../../src/pki/index.js";
+import { TestAuthority } from "../support/certificates.js";
 import { Places, told } from "./places.js";
 
 const policy = {
@@ -85,4 +86,20 @@ test("a certificate that the matrix made and the rules refuse is told as such, w
   await expect(runWith(places, ofMap, undefined)).rejects.toMatchObject({
     findings: [{ source: "acme/billing", problem }],
   });
+});
+
+test("faults are tried in the place of somebody whom the authority may sign for", async () => {
+  await using places = await Places.make(["initech/peter"]);
+  const bound = await TestAuthority.create({ commonName: "Acme CA" });
+  await places.policy("rules", {
+    "tenants.yaml": "tenants:\n  acme: { ca: acme.pem }\n  initech: {}\n",
+    "policy.csv": `${policy["policy.csv"]}p, initech/peter, initech, tps, produce, allow\n`,
+    "matrix.csv": `${policy["matrix.csv"]}initech/peter, initech, tps, produce, allow\n`,
+  });
+  await places.write("pki/acme.pem", bound.caPem);
+  await places.write("pki/root.key", places.authority.caKeyPem);
+  await places.client("acme/billing", bound.issue({ principal: "acme/billing" }));
+  const report = await places.run("rules");
+  expect(told(places, report)).toEqual([]);
+  expect(report.outsiders).toHaveLength(22);
 });

@@ -80,8 +80,10 @@ async function run(principal: Principal | undefined, flags: IssueFlags): Promise
   const request = csr === undefined ? undefined : await readCertificateFile(csr, "cannot issue");
   const options = { force, days: flags.days, bits: bitsOf(flags.bits), names, ca: flags.ca, request, place: flags.out };
   const issued = await writing(dir, issueCertificate(dir, principal ?? "server", options));
-  await printIssued(dir, issued, json);
+  await printIssued(dir, issued, json, { dropped: issued.dropped });
   if (json) return;
+  if (issued.dropped.length > 0)
+    await print(`The one before was also for ${issued.dropped.join(", ")}, this one is not.\n`);
   const [first] = issued.made;
   if (csr !== undefined) {
     const key = join(dir, first!.replace(/crt$/, "key"));

@@ -17,6 +17,7 @@ import type { AlternativeNames } from "./extensions.js";
 import { exists, refuseExisting, writeSet } from "./files.js";
 import { holding } from "./hold.js";
 import { certificateAt, holdingsAt } from "./holdings.js";
+import { inspectCertificate } from "./inspect.js";
 import { makeRsaKey, type RsaBits } from "./keys.js";
 import { clientContent, entryOf, issueLeaf, leafFiles, serverContent } from "./leaf.js";
 import { checkAuthorityName, checkNames, checkPlace, clientStem, serverStem } from "./places.js";
@@ -49,6 +50,11 @@ export interface Issuance {
   readonly isCut: boolean;
 }
 
+export interface Issued extends Issuance {
+  /** Names that the one before in its place had, and this one has not. */
+  readonly dropped: readonly string[];
+}
+
 /**
  * One more certificate of an authority in `directory`: that of a client, `clients/TENANT/NAME.crt`, or of a server. Its key
  * is made beside it, unless it was requested by somebody who has one. Runs may overlap.
@@ -60,7 +66,7 @@ export async function issueCertificate(
   directory: string,
   whom: Principal | "server",
   options: IssueOptions,
-): Promise<Issuance> {
+): Promise<Issued> {
   const { names = {}, request, days = defaultDays.leaf, force } = options;
   if (whom !== "server") checkNames(whom);
   checkAlternativeNames(names);
@@ -79,7 +85,10 @@ export async function issueCertificate(
     const made = requested === undefined ? await makeRsaKey(options.bits ?? 2048) : undefined;
     const content = whom === "server" ? serverContent(names) : clientContent(whom, names);
     const certificate = issueLeaf(signer, content, requested ?? made!.publicKey, days);
-    return put(directory, { stem, signer, certificate, key: made?.privateKey, force }, days);
+    const before = await certificateAt(join(directory, `${stem}.crt`));
+    const issuance = await put(directory, { stem, signer, certificate, key: made?.privateKey, force }, days);
+    const has = namesOf(certificate);
+    return { ...issuance, dropped: before === undefined ? [] : namesOf(before).filter((name) => !has.includes(name)) };
   });
 }
 
@@ -142,6 +151,10 @@ async function insteadOf(
 async function isRevoked(directory: string, file: string, { serialNumber }: X509Certificate): Promise<boolean> {
   const held = await holdingsAt(directory, file);
   return held.some(({ serial, state }) => serial === serialNumber && state === "revoked");
+}
+
+function namesOf(certificate: X509Certificate): readonly string[] {
+  return inspectCertificate(certificate.raw).subjectAltNames;
 }
 
 /** A certificate beside a key that is not its own is of no use to anybody. */

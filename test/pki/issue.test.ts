@@ -85,6 +85,14 @@ test("of a certificate that is revoked nobody is told to use it as it is", async
   await expect(folder.issue("acme/shop")).rejects.toThrow("the certificate there is revoked, --force puts this one");
 });
 
+test("names that the one before had and the new one has not are told", async () => {
+  await using folder = await CertificateFolder.make();
+  const issue = (dns: string[]) =>
+    issueCertificate(folder.path, "server", { force: true, names: { dns }, request: requestFor(ecKey()) });
+  expect((await issue(["a.example", "b.example"])).dropped).toEqual([]);
+  expect((await issue(["b.example", "c.example"])).dropped).toEqual(["DNS:a.example"]);
+});
+
 test("names of every kind are in it, and a server's first name is its common name", async () => {
   await using folder = await CertificateFolder.make();
   const names = { dns: ["log.example", "*.log.example"], ip: ["10.0.0.7", "fd00::1"] };

@@ -59,8 +59,9 @@ export class GroupPosition {
       committing = committing
         .then(() => this.#commit())
         .catch((error: unknown) => {
-          // Whoever follows waits for a server that is gone; what is printed can be committed when it is back.
-          if (!isGone(error)) failing.abort(error);
+          // Whoever follows waits for a server that is gone, and looks for a renewed certificate; what is printed can be
+          // committed then. Where it does not go on, it fails itself.
+          if (!mayGoOn(error)) failing.abort(error);
         });
     }, commitIntervalMs);
     const signal = AbortSignal.any([stopped, failing.signal]);
@@ -91,6 +92,7 @@ export class GroupPosition {
   }
 }
 
-function isGone(error: unknown): boolean {
-  return error instanceof Error && "codeName" in error && error.codeName === "UNAVAILABLE";
+function mayGoOn(error: unknown): boolean {
+  if (!(error instanceof Error && "codeName" in error)) return false;
+  return error.codeName === "UNAVAILABLE" || error.codeName === "UNAUTHENTICATED";
 }

@@ -2,6 +2,7 @@
 import { status, type CallOptions as GrpcCallOptions, type requestCallback } from "@grpc/grpc-js";
 import { CallError, ClientClosed } from "./call-error.js";
 import type { Connection, Link, Stubs } from "./connection.js";
+import { isSameCertificate, type Identity } from "./credentials.js";
 import { duration, requireSignal } from "./misuse.js";
 
 /** How a call may end early. */
@@ -159,14 +160,25 @@ export class Call implements UnderWay, Disposable {
    * asked for again when that is over.
    */
   async dial(): Promise<Stubs> {
+    const link = this.#connection.enter(await this.#identity());
+    this.#link?.leave();
+    this.#link = link;
+    return link.stubs;
+  }
+
+  /** A server has refused the certificate that it was made with: whether there is another one by now. */
+  async hasOtherCertificate(): Promise<boolean> {
+    const { identity: refused } = this.#link!;
+    this.#connection.noteRefused(refused);
+    return !isSameCertificate(await this.#identity(), refused);
+  }
+
+  async #identity(): Promise<Identity> {
     this.ended.throwIfAborted();
     const identity = this.#connection.identity();
     const known = identity instanceof Promise ? await before(identity, this.ended, this.#deadline) : identity;
     this.ended.throwIfAborted();
-    const link = this.#connection.enter(known);
-    this.#link?.leave();
-    this.#link = link;
-    return link.stubs;
+    return known;
   }
 
   /** From here on, whatever ends this call ends `started` too. */

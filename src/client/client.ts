@@ -199,7 +199,8 @@ export class Client implements AsyncDisposable {
    * Yields record after record and waits at the end of the topic for more, for ever. A slow reader slows the server down
    * instead of filling memory. Leaving the iteration ends the call; aborting, and `close`, end the iteration. Over a lost
    * connection, and past a server that stops, it goes on with another one behind the last record, without losing or repeating
-   * any; once a server has answered, it waits for one for ever, or until `timeoutMs`. Whatever else is refused throws.
+   * any; once a server has answered, it waits for one for ever, or until `timeoutMs`. So it does when its certificate is refused
+   * and there is another one by now. Whatever else is refused throws.
    */
   follow(options: FollowOptions = {}): AsyncGenerator<ConsumedRecord, void, undefined> {
     return new Following(this.#calls, this.#sending, options, ({ records }) => records);

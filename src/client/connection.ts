@@ -48,6 +48,11 @@ export class Connection {
     return this.#link;
   }
 
+  /** Notes whom a server takes for nobody: others are looked for at once. */
+  noteRefused(identity: Identity): void {
+    this.#source.wasRefused(identity);
+  }
+
   /** What to throw for what grpc-js reports of a call. */
   failureOf(error: unknown): Error {
     const failure = toCallError(error) as Error;

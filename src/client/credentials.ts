@@ -48,6 +48,8 @@ export interface CredentialSource {
   current(): Identity | Promise<Identity>;
   /** Somebody could not connect. */
   connectionFailed(): void;
+  /** A server takes whoever has these for nobody: the next call looks again, however soon that is. */
+  wasRefused(identity: Identity): void;
 }
 
 /**
@@ -83,7 +85,7 @@ function parsed<T>(name: string, what: string, content: string | Buffer, parse: 
 
 /** Certificates that stay the same. */
 export function fixedCredentials(identity: Identity): CredentialSource {
-  return { current: () => identity, connectionFailed: () => undefined };
+  return { current: () => identity, connectionFailed: () => undefined, wasRefused: () => undefined };
 }
 
 /** Looks when a call starts, at most every two seconds, whether the files changed. No watcher keeps the process alive. */
@@ -161,6 +163,13 @@ class RenewedCredentials implements CredentialSource {
     this.#hasFailed = true;
   }
 
+  wasRefused(identity: Identity): void {
+    // Others have come since, which may be good.
+    if (identity !== this.#identity) return;
+    this.#hasFailed = true;
+    this.#renewedAt = -Infinity;
+  }
+
   async #renewed(known: Identity | undefined): Promise<Identity> {
     this.#hasFailed = false;
     try {
@@ -188,6 +197,15 @@ async function stampOf({ ca, cert, key }: CertificateFiles): Promise<string> {
   return stats.map(({ ino, size, mtimeNs, ctimeNs }) => [ino, size, mtimeNs, ctimeNs].join()).join(" ");
 }
 
+/** The certificate is the same, whomever the client trusts. */
+export function isSameCertificate(a: Identity, b: Identity): boolean {
+  return isSameContent("cert", a.pem, b.pem);
+}
+
 function isSame(a: Pem, b: Pem): boolean {
-  return (["ca", "cert", "key"] as const).every((name) => Buffer.from(a[name]).equals(Buffer.from(b[name])));
+  return (["ca", "cert", "key"] as const).every((name) => isSameContent(name, a, b));
+}
+
+function isSameContent(name: keyof Pem, a: Pem, b: Pem): boolean {
+  return Buffer.from(a[name]).equals(Buffer.from(b[name]));
 }

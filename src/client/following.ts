@@ -15,7 +15,7 @@ import { MessageStream } from "./message-stream.js";
 import { requireOptions } from "./misuse.js";
 import { optionNames } from "./option-names.js";
 import { Outage } from "./outage.js";
-import { isPassing, isTemporary } from "./refusals.js";
+import { isPassing, isRefusedAsNobody, isTemporary } from "./refusals.js";
 import { consumeRequest } from "./requests.js";
 
 /** Messages are asked for until so many bytes wait here: beside what is being read, and the window of the connection. */
@@ -37,7 +37,8 @@ interface End {
  * order. `return` and `throw` end the call at once, also one that waits at the end of the topic; whoever waits in `next` is
  * told that it is over. An error goes to the first who asks, and then it is over as well.
  *
- * A server that goes is no error: once everything that it sent was taken, the call is opened again behind it.
+ * A server that goes is no error, nor is the end of a certificate that was renewed: once everything that was sent was taken,
+ * the call is opened again behind it.
  */
 export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
   readonly #calls: Calls;
@@ -50,6 +51,8 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
   #outage: Outage | undefined;
   /** It is not the first call. */
   #isAgain = false;
+  /** It is the first one under another certificate, behind one that was refused. */
+  #isAsAnother = false;
   /** A server has taken the one that is open. */
   #isAccepted = false;
   /** Whoever follows was told that the server is gone, and not yet that it is back. */
@@ -169,6 +172,7 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
 
   #accepted(): void {
     this.#isAccepted = true;
+    this.#isAsAnother = false;
     this.#sending.wasAnswered = true;
     if (!this.#isToldGone) return;
     this.#isToldGone = false;
@@ -250,18 +254,23 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
     const failure = error && (this.#call?.failure(error) ?? error);
     const wasUnreached = failure instanceof CallError && isUnreached(failure.details);
     if (!wasUnreached) this.#outage?.noteHeld(heldMs);
-    if (failure === undefined || !this.#mayPass(failure)) {
+    // One is tried, not one after the other for as long as new ones are given.
+    const isNobody = failure !== undefined && isRefusedAsNobody(failure) && !this.#isAsAnother;
+    if (failure === undefined || !(isNobody || this.#mayPass(failure))) {
       this.#fail(failure);
       return;
     }
     this.#end = undefined;
     this.#stream = undefined;
     this.#isAgain = true;
-    void this.#startAgain(this.#call!, this.#outage!, failure);
+    if (isNobody) void this.#startAsAnother(this.#call!, failure);
+    else void this.#startAgain(this.#call!, this.#outage!, failure);
   }
 
   #mayPass(failure: Error): boolean {
     if (this.#outage === undefined || this.#outage.isTooLong) return false;
+    // The server was just there to refuse the one before: that it does not let this one in is likelier than that it is gone.
+    if (this.#isAsAnother && failure instanceof CallError && failure.reason === undefined) return false;
     // That call has been tried again already.
     if (this.#asksForEnd && !this.#sending.wasAnswered) return false;
     // Right after it was gone, a server may still count what was open before.
@@ -272,6 +281,20 @@ export class Following<Item> implements AsyncGenerator<Item, void, undefined> {
     try {
       await outage.pause(failure);
       await this.#start(call);
+    } catch (error) {
+      this.#close(error as Error);
+    }
+  }
+
+  /** A certificate that was renewed in time takes the place of one that is good no more; the same one is not tried again. */
+  async #startAsAnother(call: Call, refusal: Error): Promise<void> {
+    try {
+      if (await call.hasOtherCertificate()) {
+        this.#isAsAnother = true;
+        await this.#start(call);
+      } else {
+        this.#fail(refusal);
+      }
     } catch (error) {
       this.#close(error as Error);
     }

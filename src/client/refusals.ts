@@ -72,6 +72,11 @@ export function resendDelayMs(times: number, failure: Error): number {
   return Math.max(atLeastMs, resendAfterMs[Math.min(times, maxVainResends - 1)]!);
 }
 
+/** Whoever calls is nobody to the server, or not any more: a certificate that is revoked, has expired, or is not trusted. */
+export function isRefusedAsNobody(error: Error): boolean {
+  return error instanceof CallError && error.reason === "UNAUTHENTICATED";
+}
+
 /** It goes by itself after a while. */
 export function isTemporary(error: Error): error is CallError {
   return error instanceof CallError && error.retryAfterMs !== undefined;

@@ -1,4 +1,4 @@
-/** `aclog consume --follow` and a server that is killed and started again, both as they are built. */
+/** `aclog consume --follow` and a server that is killed and started again, or lets a certificate in no more, as they are built. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -8,7 +8,7 @@ import { Client } from "../../src/client/index.js";
 import { outcomeOf, run, start } from "./command.js";
 import { Served, examplePlace } from "./served.js";
 
-test("who follows a topic goes on past a server that is killed, says so, and prints each record once; as whom its files say then", async () => {
+test("who follows a topic goes on past a server that is killed, says so, and past the end of its certificate, as whom its files say then; each record is printed once", async () => {
   await using place = await examplePlace();
   const within = (...names: string[]): string => join(place.path, ...names);
   let server = await Served.start(place.path);
@@ -34,16 +34,24 @@ test("who follows a topic goes on past a server that is killed, says so, and pri
     await producer.produce("second", { topic: "orders" });
     await printed;
 
+    const again = await run(["certs", "renew", "acme/reports", "--revoke-old"], { cwd: place.path });
+    assert.equal(again.code, 0);
+    await server.logged(/new certificates or revocation lists are in force/);
+    const third = once(child.stdout, "data");
+    await producer.produce("third", { topic: "orders" });
+    await third;
+
     child.kill("SIGINT");
     const { stdout, stderr } = await ended;
-    assert.equal(stdout, "first\nsecond\n");
-    const [gone, before, back] = stderr.split("\n");
+    assert.equal(stdout, "first\nsecond\nthird\n");
+    const [gone, before, back, ...more] = stderr.split("\n");
     assert.match(
       gone!,
       /^aclog: the server at localhost:\d+ is gone; trying again until it is back \(UNAVAILABLE: .*\)$/,
     );
     assert.match(before!, /reports\.crt, .* cannot be used: key: .*; going on with what was there before$/);
     assert.equal(back, "aclog: the server is back; going on");
+    assert.deepEqual(more, [""]);
   } finally {
     await server[Symbol.asyncDispose]();
   }

@@ -89,14 +89,16 @@ export class LineSource implements Disposable {
   readonly name: string;
   /** In bytes; undefined where nobody knows, as in a pipe. */
   readonly size: number | undefined;
-  readonly #input: Readable;
+  readonly #open: () => Readable;
+  #input: Readable | undefined;
   #bytesRead = 0;
 
   /** A file that is not there shows when its lines are asked for. No file: stdin. */
   constructor(file: string | undefined) {
     this.name = file ?? "stdin";
     this.size = sizeOf(() => (file === undefined ? fstatSync(process.stdin.fd) : statSync(file)));
-    this.#input = file === undefined ? process.stdin : createReadStream(file);
+    // Not yet: nobody would hear that it is not there.
+    this.#open = () => (file === undefined ? process.stdin : createReadStream(file));
     if (file === undefined && process.stdin.isTTY) process.stderr.write("Each line is a record; Ctrl-D ends.\n");
   }
 
@@ -121,10 +123,11 @@ export class LineSource implements Disposable {
 
   /** Nobody reads on: an open stdin would keep the process waiting for a line. */
   [Symbol.dispose](): void {
-    this.#input.destroy();
+    this.#input?.destroy();
   }
 
   async *#chunks(): AsyncGenerator<Buffer, void, undefined> {
+    this.#input = this.#open();
     for await (const chunk of this.#input) {
       this.#bytesRead += (chunk as Buffer).length;
       yield chunk as Buffer;

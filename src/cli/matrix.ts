@@ -25,7 +25,7 @@ interface MatrixFlags {
   readonly certs: string;
   readonly clients?: string;
   readonly ca?: string;
-  readonly caKey?: string;
+  readonly caKey?: string | false;
   readonly cert?: string;
   readonly key?: string;
   readonly crl?: string;
@@ -62,7 +62,8 @@ export function addMatrix(program: Command): void {
       "authorities that vouch for clients, and for the server at --address (default: ca.crt in --certs)",
       parsePath,
     )
-    .option("--ca-key <FILE>", "the authority's key, if it is here (default: ca.key in --certs)", parsePath)
+    .option("--ca-key <FILE>", "the authority's key (default: ca.key in --certs)", parsePath)
+    .option("--no-ca-key", "do without it, and leave out whoever it would have to sign for")
     .option("--cert <FILE>", "the server's certificate (default: server.crt in --certs)", parsePath)
     .option("--key <FILE>", "the server's private key (default: server.key in --certs)", parsePath)
     .option(
@@ -96,7 +97,7 @@ async function matrix(flags: MatrixFlags): Promise<void> {
   const certificates = {
     clients: flags.clients ?? join(certs, "clients"),
     ca,
-    caKey: flags.caKey ?? join(certs, "ca.key"),
+    caKey: flags.caKey === false ? undefined : (flags.caKey ?? join(certs, "ca.key")),
   };
   const server = {
     ca,

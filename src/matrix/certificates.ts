@@ -14,8 +14,8 @@ export interface CertificatePlaces {
   readonly clients: string;
   /** The authorities that vouch for clients, PEM. */
   readonly ca: string;
-  /** The key of one of them, which issues what is missing; it need not be there. */
-  readonly caKey: string;
+  /** The key of one of them, which issues what is missing; undefined: do without, and leave out what needs it. */
+  readonly caKey: string | undefined;
 }
 
 export interface Certificates {
@@ -26,6 +26,8 @@ export interface Certificates {
   readonly authority: ShortLivedAuthority | undefined;
   /** The same, for what no authority signs; undefined with it. */
   readonly trial: TrialAuthority | undefined;
+  /** Why it cannot sign; undefined where it can, or is not to. */
+  readonly noAuthority: string | undefined;
 }
 
 /**
@@ -48,7 +50,8 @@ export function lackOf(
   { authority }: Certificates,
   { caKey }: CertificatePlaces,
 ): OperatorError {
-  const instead = authority === undefined ? `; with the authority's key in ${caKey} they would be made` : "";
+  const instead =
+    authority === undefined && caKey !== undefined ? `; with the authority's key in ${caKey} they would be made` : "";
   return new OperatorError(`not every principal of the matrix has its certificate${instead}:`, findings);
 }
 
@@ -61,7 +64,7 @@ export async function lookForCertificates(
   principals: readonly string[],
   places: CertificatePlaces,
 ): Promise<Certificates & { readonly lacking: ReadonlyMap<string, readonly Finding[]> }> {
-  const { authority, trial } = await openAuthority(places);
+  const { authority, trial, noAuthority } = await openAuthority(places);
   const keysOf = new Map<string, ClientKeys>();
   const issued: string[] = [];
   const lacking = new Map<string, readonly Finding[]>();
@@ -88,12 +91,17 @@ export async function lookForCertificates(
       lacking.set(name, problems);
     }
   }
-  return { keysOf, issued, authority, trial, lacking };
+  return { keysOf, issued, authority, trial, noAuthority, lacking };
 }
 
-async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<Pick<Certificates, "authority" | "trial">> {
+async function openAuthority({
+  ca,
+  caKey,
+}: CertificatePlaces): Promise<Pick<Certificates, "authority" | "trial" | "noAuthority">> {
+  const none = { authority: undefined, trial: undefined };
+  if (caKey === undefined) return { ...none, noAuthority: undefined };
   const key = await tryRead(caKey);
-  if (isMissing(key)) return { authority: undefined, trial: undefined };
+  if (isMissing(key)) return { ...none, noAuthority: `the authority's key is not in ${caKey}` };
   if (!Buffer.isBuffer(key)) {
     throw new OperatorError("the authority's key cannot be read:", [{ source: caKey, problem: whyUnreadable(key) }]);
   }
@@ -103,7 +111,8 @@ async function openAuthority({ ca, caKey }: CertificatePlaces): Promise<Pick<Cer
     throw new OperatorError("the authority's certificate cannot be read:", [{ source: ca, problem }]);
   }
   try {
-    return { authority: ShortLivedAuthority.of(certificate, key), trial: TrialAuthority.of(certificate, key) };
+    const [authority, trial] = [ShortLivedAuthority.of(certificate, key), TrialAuthority.of(certificate, key)];
+    return { authority, trial, noAuthority: undefined };
   } catch (error) {
     if (!(error instanceof OperatorError)) throw error;
     throw new OperatorError(`${ca} and ${caKey} cannot issue: ${error.message}`, [], { cause: error });

@@ -17,10 +17,25 @@ export interface Victim {
 
 export interface OutsiderOptions {
   readonly victim: Victim;
-  /** What signs as the real authority; without it, those are left out who have its signature and still must not get in. */
+  /** What signs as the real authority; without it, those cannot be tried who have its signature and still must not get in. */
   readonly authority: TrialAuthority | undefined;
+  /** Why there is none; undefined where there is one, or where they are to be left out. */
+  readonly noAuthority: string | undefined;
+  /** Tenants that an authority is bound to, and who of them could be taken for. */
+  readonly bindings: readonly Binding[];
   /** A tenant that the policy does not know. */
   readonly undeclaredTenant: string;
+}
+
+/** A tenant for which certain authorities alone vouch. */
+export interface Binding {
+  readonly tenant: string;
+  /** Somebody of that tenant; undefined when nobody of them is present. */
+  readonly victim: Victim | undefined;
+  /** PEM of these authorities. */
+  readonly authorities: readonly string[];
+  /** Those of them whose key is here, each with the name of its file. */
+  readonly signers: readonly (readonly [file: string, TrialAuthority])[];
 }
 
 /** Where they knock. */
@@ -40,6 +55,8 @@ export interface Disguise {
   /** What the refusal has to say, where many things share the word. */
   readonly says?: RegExp;
   readonly speaks: "HTTP/1.1" | "gRPC";
+  /** In whose place; that of the victim of all unless told. */
+  readonly victim?: Victim;
   /** Begins to connect. */
   readonly knock: () => Socket;
 }

@@ -3,21 +3,27 @@ import { once } from "node:events";
 import { TLSSocket } from "node:tls";
 import { logServiceDefinition, offsetsServiceDefinition } from "../wire/definition.js";
 import { onOneLine } from "./answer.js";
+import { crossedDisguises } from "./crossed-disguises.js";
 import { type Disguise, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
 import { type Request, askForPage, callOver } from "./knocking.js";
 import { type LiveServer, wordsOf } from "./live-server.js";
 import { type Outsider, notTried } from "./outsiders.js";
 import { idleGroup, vain } from "./probes.js";
-import { type Untried, likeOf, noneOf, signedDisguises } from "./signed-disguises.js";
+import { type Untried, likeOf, noneOf, signedDisguises, unsigned } from "./signed-disguises.js";
 
 /** Tries one after the other. Nothing comes of what they ask for, even if one of them is let in. */
 export async function knockFromOutside(server: LiveServer, options: OutsiderOptions): Promise<readonly Outsider[]> {
   const outsiders: Outsider[] = [];
-  for (const disguise of [...disguises(server, options), ...(await signed(server, options))]) {
+  const crossed = crossedDisguises(server, options);
+  for (const disguise of [...disguises(server, options), ...(await signed(server, options)), ...crossed]) {
     outsiders.push(
       "untried" in disguise
         ? notTried(disguise)
-        : { who: disguise.who, kind: undefined, ...(await tryOne(server, options.victim, disguise)) },
+        : {
+            who: disguise.who,
+            kind: undefined,
+            ...(await tryOne(server, disguise.victim ?? options.victim, disguise)),
+          },
     );
   }
   return outsiders;
@@ -25,9 +31,9 @@ export async function knockFromOutside(server: LiveServer, options: OutsiderOpti
 
 async function signed(
   server: LiveServer,
-  { victim, authority, undeclaredTenant }: OutsiderOptions,
+  { victim, authority, noAuthority, undeclaredTenant }: OutsiderOptions,
 ): Promise<readonly (Disguise | Untried)[]> {
-  if (authority === undefined) return [];
+  if (authority === undefined) return unsigned(noAuthority);
   const why = await server.whyNotIn(likeOf(victim, authority)).catch(wordsOf);
   return why === undefined ? signedDisguises(server, victim, authority, undeclaredTenant) : [noneOf(victim, why)];
 }

@@ -6,6 +6,7 @@ import { OperatorError } from "../errors.js";
 import { whyUnreadable } from "../read-file.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, type Certificates, lackOf, lookForCertificates } from "./certificates.js";
+import { bindingsIn } from "./crossed-disguises.js";
 import { type Difference, differencesIn } from "./differences.js";
 import { undeclaredAmong, victimAmong } from "./disguises.js";
 import { knockFromOutside } from "./doorstep.js";
@@ -60,8 +61,12 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
   const before = await inForce(policy);
   const victim = victimAmong(matrix, present, found.keysOf);
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
+  const bindings = await bindingsIn(matrix, present, found.keysOf, certificates.ca);
+  const { trial: authority, noAuthority } = found;
   const outsiders =
-    victim === undefined ? [] : await knockFromOutside(server, { victim, authority: found.trial, undeclaredTenant });
+    victim === undefined
+      ? []
+      : await knockFromOutside(server, { victim, authority, noAuthority, bindings, undeclaredTenant });
   const cells = await tryCells({ matrix, absent, callers, policy, patience }, options);
   const after = await inForce(policy);
 

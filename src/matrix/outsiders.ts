@@ -2,10 +2,11 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { logServiceDefinition } from "../wire/definition.js";
+import { crossedDisguises } from "./crossed-disguises.js";
 import { counterName, miscounted, readCounters, refusedConnections } from "./counters.js";
 import { type Disguise, type Door, type OutsiderOptions, type Victim, disguises } from "./disguises.js";
 import { type Request, askForPage, callOver } from "./knocking.js";
-import { type Untried, likeOf, noneOf, signedDisguises } from "./signed-disguises.js";
+import { type Untried, likeOf, noneOf, signedDisguises, unsigned } from "./signed-disguises.js";
 import { connectTls, localAddressOf } from "./sockets.js";
 import type { Stage } from "./stage.js";
 
@@ -28,11 +29,12 @@ export async function tryOutsiders(stage: Stage, options: OutsiderOptions): Prom
     inPlainText: () => connect(stage.port, "127.0.0.1"),
   };
   const outsiders: Outsider[] = [];
-  for (const disguise of [...disguises(door, options), ...(await signed(stage, door, options))]) {
+  const crossed = crossedDisguises(door, options);
+  for (const disguise of [...disguises(door, options), ...(await signed(stage, door, options)), ...crossed]) {
     outsiders.push(
       "untried" in disguise
         ? notTried(disguise)
-        : { who: disguise.who, ...(await tryOne(stage, options.victim, disguise)) },
+        : { who: disguise.who, ...(await tryOne(stage, disguise.victim ?? options.victim, disguise)) },
     );
   }
   return outsiders;
@@ -46,9 +48,9 @@ export function notTried({ who, untried }: Untried): Outsider {
 async function signed(
   { log }: Stage,
   door: Door,
-  { victim, authority, undeclaredTenant }: OutsiderOptions,
+  { victim, authority, noAuthority, undeclaredTenant }: OutsiderOptions,
 ): Promise<readonly (Disguise | Untried)[]> {
-  if (authority === undefined) return [];
+  if (authority === undefined) return unsigned(noAuthority);
   const socket = door.overTls({ ...likeOf(victim, authority) });
   socket.on("error", () => undefined);
   try {

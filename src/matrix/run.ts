@@ -8,6 +8,7 @@ import { combinations } from "./axes-plan.js";
 import { tryAxes } from "./axes-threads.js";
 import { Callers } from "./callers.js";
 import { type CertificatePlaces, findCertificates } from "./certificates.js";
+import { bindingsIn } from "./crossed-disguises.js";
 import { type Difference, differencesIn } from "./differences.js";
 import { undeclaredAmong, victimAmong } from "./disguises.js";
 import { checkEntrances } from "./entrances.js";
@@ -73,14 +74,16 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
   const matrix = await readMatrix(options.policyDir);
   if (matrix.cases.length === 0) throw new OperatorError(`${matrix.source} states nothing: there is nothing to try`);
   const principals = [...new Set(matrix.cases.map(({ principal }) => principal))];
-  const { keysOf, issued, authority, trial } = await findCertificates(principals, options.certificates);
+  const { keysOf, issued, authority, trial, noAuthority } = await findCertificates(principals, options.certificates);
   await using stage = await Stage.open(options.servedPolicyDir ?? options.policyDir, options.server);
   await checkEntrances(stage, keysOf, { issued, clients: options.certificates.clients });
 
   const victim = victimAmong(matrix, principals, keysOf)!;
   await new TopicView(stage.store, victim.tenant, victim.topic).prepare();
   const undeclaredTenant = undeclaredAmong(matrix.tenants);
-  const outsiders = await tryOutsiders(stage, { victim, authority: trial, undeclaredTenant });
+  const bindings = await bindingsIn(matrix, principals, keysOf, options.server.ca);
+  const knocking = { victim, authority: trial, noAuthority, bindings, undeclaredTenant };
+  const outsiders = await tryOutsiders(stage, knocking);
 
   using callers = new Callers(stage, keysOf);
   const { cells, strays } = await tryCells(matrix, stage, callers, options);

@@ -20,10 +20,17 @@ export function likeOf({ keys }: Victim, authority: TrialAuthority): ClientKeys 
   return keysOf(authority, Likeness.of(keys.cert));
 }
 
+const who = "a certificate that the authority signed, with a fault";
+
+/** What stands for all of them where nothing can sign them, and they are not to be left out. */
+export function unsigned(noAuthority: string | undefined): readonly Untried[] {
+  return noAuthority === undefined ? [] : [{ who, untried: `${noAuthority}; --no-ca-key leaves out who needs it` }];
+}
+
 /** What stands for all of them where even one without a fault is refused. */
 export function noneOf({ principal }: Victim, refusal: string): Untried {
   const why = `a certificate that has nothing wrong with it, with the names of ${principal} and signed with the authority's key, is refused: ${refusal}`;
-  return { who: "a certificate that the authority signed, with a fault", untried: why };
+  return { who, untried: why };
 }
 
 export function signedDisguises(

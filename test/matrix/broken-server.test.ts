@@ -127,6 +127,8 @@ describe("a server that does not do as it says", () => {
     const outsiders = await tryOutsiders(stage, {
       victim: { principal: "acme/root", keys: keys(), tenant: "acme", topic: "orders" },
       authority: TrialAuthority.of(places.authority.caPem, places.authority.caKeyPem),
+      noAuthority: undefined,
+      bindings: [],
       // The server does know it.
       undeclaredTenant: "acme",
     });

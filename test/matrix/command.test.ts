@@ -20,7 +20,7 @@ async function makePlaces(): Promise<AsyncDisposable & { places: Places; flags: 
   await mkdir(tmp);
   return {
     places,
-    flags: [...flags, "--ca", server.ca, "--ca-key", certificates.caKey, "--cert", server.cert, "--key", server.key],
+    flags: [...flags, "--ca", server.ca, "--no-ca-key", "--cert", server.cert, "--key", server.key],
     env: { TMPDIR: tmp },
     [Symbol.asyncDispose]: () => places[Symbol.asyncDispose](),
   };

@@ -78,6 +78,19 @@ test("whoever has no certificate gets one for the run if the authority's key is 
   expect(report.outsiders.map(({ who }) => who)).toContain("a certificate that has expired");
 });
 
+test("without the authority's key, nobody takes those for kept out whom it would have to sign for", async () => {
+  await using places = await Places.make(principals);
+  await places.policy("rules", policy);
+  const { certificates } = places.options("rules");
+  const caKey = `${places.path}/pki/root.key`;
+  const report = await places.run("rules", { certificates: { ...certificates, caKey } });
+  expect(report.ok).toBe(false);
+  expect(told(places, report)).toEqual([
+    `a certificate that the authority signed, with a fault must not get in: not tried: the authority's key is not in ${caKey}; ` +
+      "--no-ca-key leaves out who needs it",
+  ]);
+});
+
 test("without that key, every file that is missing is named", async () => {
   await using places = await Places.make(["initech/peter", "initech/bill"]);
   await places.policy("rules", policy);

@@ -88,7 +88,7 @@ test("a certificate that the matrix made and the rules refuse is told as such, w
   });
 });
 
-test("faults are tried in the place of somebody whom the authority may sign for", async () => {
+test("faults are tried in the place of somebody whom the authority may sign for, and authorities across their tenants", async () => {
   await using places = await Places.make(["initech/peter"]);
   const bound = await TestAuthority.create({ commonName: "Acme CA" });
   await places.policy("rules", {
@@ -99,7 +99,15 @@ test("faults are tried in the place of somebody whom the authority may sign for"
   await places.write("pki/acme.pem", bound.caPem);
   await places.write("pki/root.key", places.authority.caKeyPem);
   await places.client("acme/billing", bound.issue({ principal: "acme/billing" }));
+  await places.write("pki/acme.key", bound.caKeyPem);
   const report = await places.run("rules");
   expect(told(places, report)).toEqual([]);
-  expect(report.outsiders).toHaveLength(22);
+  expect(Object.fromEntries(report.outsiders.map(({ who, refusal }) => [who, refusal]))).toMatchObject({
+    "a certificate of acme, which is bound to another authority":
+      'tenant "acme" is bound to an authority that is not in the certificate\'s chain',
+    "a certificate of another tenant, signed by acme's own authority (acme.pem)": expect.stringContaining(
+      "vouches for other tenants alone",
+    ) as string,
+  });
+  expect(report.outsiders).toHaveLength(24);
 });

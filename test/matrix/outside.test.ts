@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { createSecureServer } from "node:http2";
 import { type AddressInfo, createServer } from "node:net";
@@ -84,10 +85,11 @@ async function optionsFor(node: TestNode, principals: readonly string[]): Promis
     await writeFile(join(clients, `${principal}.crt`), cert);
     await writeFile(join(clients, `${principal}.key`), key);
   }
+  const caKey = join(node.directory, "ca.key");
   return {
     policyDir: node.config.policyDir,
     address: { host: "localhost", port: node.port },
-    certificates: { clients, ca: node.config.tls.ca, caKey: join(node.directory, "ca.key") },
+    certificates: { clients, ca: node.config.tls.ca, caKey: existsSync(caKey) ? caKey : undefined },
   };
 }
 
@@ -199,7 +201,7 @@ describe("a server that does as its policy says", () => {
   test("the command takes an address, and no flag that is about a server of its own", async () => {
     const { address, certificates } = await optionsFor(node, everyone);
     const flags = ["matrix", "--policy", node.config.policyDir, "--clients", certificates.clients];
-    const at = ["--address", `localhost:${address.port}`, "--ca", certificates.ca, "--ca-key", certificates.caKey];
+    const at = ["--address", `localhost:${address.port}`, "--ca", certificates.ca, "--no-ca-key"];
     const elsewhere = ["--address", `localhost:${await unusedPort()}`, "--ca", certificates.ca];
     const [held, wrong, nobody] = await Promise.all([
       run([...flags, ...at]),
@@ -248,7 +250,7 @@ describe("a server that does not", () => {
     for (const kind of ["crt", "key"]) {
       await cp(join(clients, `acme/billing.${kind}`), join(clients, `acme/other.${kind}`));
     }
-    const certificates = { clients, ca, caKey: join(node.directory, "none.key") };
+    const certificates = { clients, ca, caKey: undefined };
     const report = await runMatrixOutside({ ...options, policyDir, certificates });
     expect(report.ok).toBe(false);
     expect(told(report)).toEqual([
@@ -323,7 +325,7 @@ describe("a server that does not", () => {
     await expect(nobody).rejects.toThrow("ECONNREFUSED");
     const ca = join(node.directory, "other.crt");
     await writeFile(ca, (await TestAuthority.create()).caPem);
-    const stranger = runMatrixOutside({ ...options, certificates: { ...options.certificates, ca, caKey: "none" } });
+    const stranger = runMatrixOutside({ ...options, certificates: { ...options.certificates, ca } });
     await expect(stranger).rejects.toThrow(/unable to|self-signed/);
   });
 
@@ -347,13 +349,9 @@ describe("a server that does not", () => {
       const { port } = server.address() as AddressInfo;
       const policyDir = await otherPolicy(node, policy);
       const options = await optionsFor(node, everyone);
-      const certificates = { ...options.certificates, caKey: "none" };
-      const report = await runMatrixOutside({
-        ...options,
-        policyDir,
-        certificates,
-        address: { host: "localhost", port },
-      });
+      const certificates = { ...options.certificates, caKey: undefined };
+      const at = { address: { host: "localhost", port } };
+      const report = await runMatrixOutside({ ...options, policyDir, certificates, ...at });
       const letIn = report.outsiders.filter(({ problem }) => problem?.endsWith("answered")).map(({ who }) => who);
       expect(letIn).toEqual([
         "TLS without a certificate",
@@ -381,8 +379,8 @@ describe("a server that does not", () => {
       const server = new LiveServer({ host: "localhost", port }, Buffer.from(node.authority.caPem));
       const keys = node.keysOf("acme/root");
       const victim = { principal: "acme/root", tenant: "acme", topic: "orders", keys };
-      const undeclaredTenant = "undeclared";
-      const outsiders = await knockFromOutside(server, { victim, authority: undefined, undeclaredTenant });
+      const without = { authority: undefined, noAuthority: undefined, bindings: [] };
+      const outsiders = await knockFromOutside(server, { victim, ...without, undeclaredTenant: "undeclared" });
       const untold = "whether the server keeps him out cannot be told";
       const problems = outsiders.map(({ who, refusal, problem }) => {
         expect(refusal, who).toBeUndefined();

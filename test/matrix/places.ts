@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -50,13 +51,14 @@ export class Places implements AsyncDisposable {
     return join(this.path, folder);
   }
 
-  /** What `runMatrix` is told about this folder. */
+  /** What `runMatrix` is told about this folder; without the authority's key where it is not there. */
   options(policyFolder: string): MatrixOptions {
     const at = (path: string): string => join(this.path, path);
+    const caKey = existsSync(at("pki/root.key")) ? at("pki/root.key") : undefined;
     return {
       policyDir: at(policyFolder),
       server: { ca: at("pki/root.pem"), cert: at("pki/log.crt"), key: at("pki/log.key") },
-      certificates: { clients: at("people"), ca: at("pki/root.pem"), caKey: at("pki/root.key") },
+      certificates: { clients: at("people"), ca: at("pki/root.pem"), caKey },
     };
   }
 

@@ -134,10 +134,11 @@ async function tryCells(
       signal?.throwIfAborted();
       const mark = marks.of(numbers.get(cell)!);
       const mayProduce = matrix.decide({ ...cell, action: "produce" }) === "allow";
-      const saidDenied = (): string | undefined => stage.log.takeDenial(cell);
+      // Of what should be allowed it is a difference anyway, and may have been denied for another action.
+      const denials = cell.decision === "deny" ? { saidDenied: () => stage.log.takeDenial(cell) } : {};
       const done = isOnTheWire(cell)
         ? await callers.as(cell.principal, (caller) =>
-            tryCell(cell, { caller, topic: view, mark, mayProduce, saidDenied }),
+            tryCell(cell, { caller, topic: view, mark, mayProduce, ...denials }),
           )
         : judgedByPolicy(cell);
       tried.set(cell, done);

@@ -179,7 +179,9 @@ describe("after kill -9 in the midst of creating, trimming, retention, compactio
     await using directory = await temporaryDirectory();
     const churn = new Churn();
     const small = { segmentBytes: 4096, compactedSegmentBytes: 4096, reclaimBytes: 500 };
-    for (let life = 0; life < 24; life++) {
+    // How much is trimmed in a life depends on the disk.
+    const hasSeenEnough = (): boolean => churn.seen.deleted > 20 && churn.seen.trimmed > 500;
+    for (let life = 0; life < 24 || !hasSeenEnough(); life++) {
       const child = startChild("churn", directory.path, small);
       const ended = churn.listen(child);
       await messageFrom(child, ({ kind }) => kind === "open");
@@ -201,8 +203,6 @@ describe("after kill -9 in the midst of creating, trimming, retention, compactio
       }
       expect(found[1]).toEqual(found[0]);
     }
-    expect(churn.seen.deleted).toBeGreaterThan(20);
-    expect(churn.seen.trimmed).toBeGreaterThan(500);
   }, 120_000);
 });
 

@@ -325,7 +325,7 @@ describe("a server that does not", () => {
     await expect(nobody).rejects.toThrow("ECONNREFUSED");
     const ca = join(node.directory, "other.crt");
     await writeFile(ca, (await TestAuthority.create()).caPem);
-    const stranger = runMatrixOutside({ ...options, certificates: { ...options.certificates, ca } });
+    const stranger = runMatrixOutside({ ...options, certificates: { ...options.certificates, ca, caKey: undefined } });
     await expect(stranger).rejects.toThrow(/unable to|self-signed/);
   });
 

@@ -1,6 +1,6 @@
 # aclog. `make` alone lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help build check test run matrix matrix-full certs certs-issue certs-renew certs-revoke certs-list certs-check generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
+.PHONY: help build check check-lint check-rest test run matrix matrix-full certs certs-issue certs-renew certs-revoke certs-list certs-check generate bench bench-peers durability-model disk-faults faults crash powercut crash-states damage clean
 .DELETE_ON_ERROR:
 
 BIN := node_modules/.bin
@@ -19,10 +19,16 @@ build: .make/installed ## install and compile
 	@$(BIN)/tsc -b
 
 check: build ## lint, format, types, and that the generated code is current
+	@$(MAKE) --no-print-directory -j 2 check-lint check-rest
+
+# As long as all the rest together.
+check-lint: build
+	@$(BIN)/eslint .
+
+check-rest: build
 	@rm -rf .make/generated && scripts/generate.sh .make/generated
 	@diff -r .make/generated src/wire/generated || { echo "src/wire/generated is not what proto/ gives: run make generate" >&2; exit 1; }
 	@$(BIN)/tsc -p tsconfig.test.json
-	@$(BIN)/eslint .
 	@$(BIN)/prettier --check --log-level warn .
 	@$(BIN)/buf lint
 

@@ -23,6 +23,9 @@ const together = ["authoring", "authz", "config", "identity", "review", "wire"].
 /** What a disk does with a sync they ask a model of one, if at all: most of their time they waited for real syncs. */
 const inMemory = ["activation", "cli", "conformance", "log", "repair"].map((folder) => `test/${folder}/*.test.ts`);
 
+/** So do these. Their servers and clients are of one kind: what one file has loaded serves the next. */
+const servers = ["client", "node", "service", "tenancy", "transport"].map((folder) => `test/${folder}/*.test.ts`);
+
 /** Here processes write for as long as the test takes, and the disk is what keeps them to a pace. */
 const atTheDisksPace = ["backup", "compaction-store", "crash", "limits"].map((name) => `test/log/${name}.test.ts`);
 
@@ -39,6 +42,7 @@ function memoryDirectory(): string | undefined {
   }
 }
 const directory = process.env["TMPDIR"] ?? memoryDirectory();
+const env = directory === undefined ? {} : { env: { TMPDIR: directory } };
 
 export default defineConfig({
   test: {
@@ -52,7 +56,7 @@ export default defineConfig({
         test: {
           name: "side by side",
           include: ["test/**/*.test.ts"],
-          exclude: [...measuring, ...together, ...inMemory],
+          exclude: [...measuring, ...together, ...inMemory, ...servers],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -63,7 +67,19 @@ export default defineConfig({
           name: "in memory",
           include: inMemory,
           exclude: atTheDisksPace,
-          ...(directory === undefined ? {} : { env: { TMPDIR: directory } }),
+          ...env,
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "servers",
+          include: servers,
+          exclude: measuring,
+          ...env,
+          isolate: false,
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

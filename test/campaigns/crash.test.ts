@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { expectAllKept, runCampaign } from "./run.js";
 
-const cycles = 6;
+const cycles = 4;
 
 test(
   `what was acknowledged or read survives ${cycles} kills on the same data, and SIGTERM ends the process by itself`,

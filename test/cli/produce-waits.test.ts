@@ -28,39 +28,58 @@ class Nobody implements AsyncDisposable {
   }
 }
 
-test("a pipe whose server is killed says once that it waits and once that it is back, and goes on: each line is stored once", async () => {
-  await using place = await examplePlace();
-  let server = await Served.start(place.path);
-  try {
-    const port = Number(server.ready.address.split(":").at(-1));
-    const child = start(["produce", "--topic", "orders"], server.as("acme/billing"));
-    const ended = outcomeOf(child);
-    child.stdin.write("answered\n");
-    await once(child.stdout, "data");
-    await server.stop("SIGKILL");
-    child.stdin.write("while it is gone\n");
-    {
-      await using nobody = new Nobody();
-      const tooSoon = ended.then(({ stderr }) => assert.fail(`it gave up: ${stderr}`));
-      await Promise.race([nobody.turnsAway(attempts, port), tooSoon]);
+test.concurrent(
+  "a pipe whose server is killed says once that it waits and once that it is back, and goes on: each line is stored once",
+  async () => {
+    await using place = await examplePlace();
+    let server = await Served.start(place.path);
+    try {
+      const port = Number(server.ready.address.split(":").at(-1));
+      const child = start(["produce", "--topic", "orders"], server.as("acme/billing"));
+      const ended = outcomeOf(child);
+      child.stdin.write("answered\n");
+      await once(child.stdout, "data");
+      await server.stop("SIGKILL");
+      child.stdin.write("while it is gone\n");
+      {
+        await using nobody = new Nobody();
+        const tooSoon = ended.then(({ stderr }) => assert.fail(`it gave up: ${stderr}`));
+        await Promise.race([nobody.turnsAway(attempts, port), tooSoon]);
+      }
+      server = await Served.start(place.path, ["--listen", `127.0.0.1:${port}`]);
+      child.stdin.end("when it is back\n");
+      const { code, stdout, stderr } = await ended;
+      assert.deepEqual([code, stdout], [0, "0\n1\n2\n"], stderr);
+      assert.equal(
+        stderr,
+        `aclog: the server at localhost:${port} is gone; waiting up to 30 s for it\naclog: the server is back; going on\n`,
+      );
+      const { stdout: stored } = await server.aclog("acme/reports", [
+        "consume",
+        "--topic",
+        "orders",
+        "--from",
+        "earliest",
+      ]);
+      assert.equal(stored, "answered\nwhile it is gone\nwhen it is back\n");
+    } finally {
+      await server[Symbol.asyncDispose]();
     }
-    server = await Served.start(place.path, ["--listen", `127.0.0.1:${port}`]);
-    child.stdin.end("when it is back\n");
-    const { code, stdout, stderr } = await ended;
-    assert.deepEqual([code, stdout], [0, "0\n1\n2\n"], stderr);
-    assert.equal(
-      stderr,
-      `aclog: the server at localhost:${port} is gone; waiting up to 30 s for it\naclog: the server is back; going on\n`,
-    );
-    const { stdout: stored } = await server.aclog("acme/reports", [
-      "consume",
-      "--topic",
-      "orders",
-      "--from",
-      "earliest",
-    ]);
-    assert.equal(stored, "answered\nwhile it is gone\nwhen it is back\n");
-  } finally {
-    await server[Symbol.asyncDispose]();
-  }
-}, 30_000);
+  },
+  30_000,
+);
+
+test.concurrent("a server that stops in the middle of lines invites nobody to send them again", async () => {
+  await using place = await examplePlace();
+  await using server = await Served.start(place.path);
+  const producing = start(["produce", "--topic", "orders"], server.as("acme/billing"));
+  const ended = outcomeOf(producing);
+  producing.stdin.write("first\n");
+  await once(producing.stdout, "data");
+  const stopped = server.stop("SIGTERM");
+  const { code, stdout, stderr } = await ended;
+  assert.equal((await stopped).code, 0);
+  assert.deepEqual([code, stdout], [1, "0\n"]);
+  assert.match(stderr, /UNAVAILABLE.*\n.*up to offset 0; .*--expected-offset 1,/);
+  assert.doesNotMatch(stderr, /Trying again/);
+});

@@ -108,20 +108,6 @@ test("a client of a tenant that is not declared gets no answer, and is told what
   );
 });
 
-test("a server that stops in the middle of lines invites nobody to send them again", async () => {
-  await using server = await Served.start(workplace.path);
-  const producing = start(["produce", "--topic", "orders"], server.as("acme/billing"));
-  const ended = outcomeOf(producing);
-  producing.stdin.write("first\n");
-  await once(producing.stdout, "data");
-  const stopped = server.stop("SIGTERM");
-  const { code, stdout, stderr } = await ended;
-  assert.equal((await stopped).code, 0);
-  assert.deepEqual([code, stdout], [1, "0\n"]);
-  assert.match(stderr, /UNAVAILABLE.*\n.*up to offset 0; .*--expected-offset 1,/);
-  assert.doesNotMatch(stderr, /Trying again/);
-});
-
 test("the printed commands call a server on ::1 there, in words that a shell leaves alone", async () => {
   await using server = await Served.start(workplace.path, ["--listen", "[::1]:0"]);
   const printed = await server.printed(/kill -HUP/);

@@ -110,12 +110,12 @@ describe.each([
     while (!refused.some((error) => error !== undefined)) {
       // It may have struck a file that is only being prepared for the journal: another one takes its place then.
       if ((await server.state()).injected > 0) await server.arm(rule);
-      refused = await told.produce(server, 4_000);
+      refused = await told.produce(server, 1_500);
     }
     await server.arm(calm);
     const known = told.acked.map(({ size }) => size);
     // Within its time, each call is tried many times.
-    for (const error of await told.produce(server, 4_000)) {
+    for (const error of await told.produce(server, 1_500)) {
       expect([error?.codeName, error?.reason]).toEqual(["UNAVAILABLE", "JOURNAL_FAILED"]);
     }
     expect(told.acked.map(({ size }) => size)).toEqual(known);

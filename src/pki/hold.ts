@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { tryLock } from "fs-native-extensions";
 import { OperatorError } from "../errors.js";
-import { finishInterrupted } from "./files.js";
+import { NotAFile, requireFile } from "../read-file.js";
+import { exists, finishInterrupted } from "./files.js";
 
 const lockName = ".lock";
 const patienceMs = 30_000;
@@ -13,16 +14,30 @@ const lookAgainMs = 20;
  * Does `work` while no other run changes what is in the folder; a second one waits for its turn. The kernel frees the
  * folder when the process ends, however it ends, and what a killed one left half done is completed first.
  *
- * @throws OperatorError after half a minute
+ * @throws OperatorError after half a minute, and at once where the lock is no file
  */
 export async function holding<T>(directory: string, work: () => Promise<T>): Promise<T> {
-  const lock = await open(join(directory, lockName), "a", 0o600);
+  const path = join(directory, lockName);
+  await refuseOther(path);
+  const lock = await open(path, "a", 0o600);
   try {
     await locked(lock, directory);
     await finishInterrupted(directory);
     return await work();
   } finally {
     await lock.close();
+  }
+}
+
+/** To open a pipe would keep the run waiting for somebody who reads from it. */
+async function refuseOther(path: string): Promise<void> {
+  try {
+    if (await exists(path)) await requireFile(path);
+  } catch (error) {
+    if (!(error instanceof NotAFile)) throw error;
+    throw new OperatorError(`${path} is no file, and nothing was done: move it away, aclog makes its own`, [], {
+      cause: error,
+    });
   }
 }
 

@@ -101,15 +101,25 @@ async function run(principal: Principal | undefined, flags: IssueFlags): Promise
 /** What was made, and until when it is good. @param more what the object has besides */
 export async function printIssued(
   dir: string,
-  { made, serial, notAfter, isCut }: Issuance,
+  { made, serial, notAfter, isCut, missing }: Issuance,
   json?: true,
   more: object = {},
 ): Promise<void> {
   if (json) {
-    return print(`${JSON.stringify({ made: made.map((path) => join(dir, path)), serial, notAfter, ...more })}\n`);
+    const paths = made.map((path) => join(dir, path));
+    return print(`${JSON.stringify({ made: paths, serial, notAfter, missing, ...more })}\n`);
   }
   const cut = isCut ? ", when its authority ends" : "";
   await print(`${madeLines(dir, made)}serial number ${serial}, good until ${shownTime(notAfter)}${cut}\n`);
+  if (missing !== undefined) warnOfMissing(dir, missing);
+}
+
+/** On stderr: cron throws the rest away. */
+export function warnOfMissing(dir: string, missing: string): void {
+  process.stderr.write(
+    `aclog: the certificate of ${missing}, on the way to the root, is not in ${dir}: whoever does not have it refuses what was ` +
+      "issued; put it there, as NAME.crt, and renew that, which then brings it along\n",
+  );
 }
 
 function namesIn({ dns = [], ip = [], email = [], spiffe }: IssueFlags): Required<AlternativeNames> {

@@ -5,7 +5,7 @@ import type { Principal } from "../names.js";
 import type { Renewal, RenewalOutcome, Renewed, RenewOptions } from "../pki/index.js";
 import { parseTenant, parseWhom } from "./arguments.js";
 import { addFolder, bitsOf, bitsOption, parseDays, parseWithin, shownTime, writing } from "./certs-flags.js";
-import { printIssued } from "./certs-issue.js";
+import { printIssued, warnOfMissing } from "./certs-issue.js";
 import { printRevocation } from "./certs-revoke.js";
 import { defaultCertificates } from "./connection.js";
 import { UsageError } from "./failure.js";
@@ -100,6 +100,7 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
         : {
             serial: outcome.renewal.serial,
             notAfter: outcome.renewal.notAfter,
+            missing: outcome.renewal.missing,
             revoked: outcome.renewal.revocation?.revoked ?? [],
           }),
     }));
@@ -116,6 +117,8 @@ async function printAll(dir: string, outcomes: readonly RenewalOutcome[], json?:
       for (const { serial } of revocation?.revoked ?? []) await print(`  revoked ${serial}, which was there before\n`);
     }
   }
+  const missing = outcomes.flatMap((outcome) => ("renewal" in outcome ? (outcome.renewal.missing ?? []) : []));
+  for (const each of new Set(missing)) warnOfMissing(dir, each);
   if (outcomes.length === 0) await print("nothing to renew\n");
 }
 

@@ -124,15 +124,26 @@ export async function openSigner(directory: string, stem: string): Promise<Signe
   return fitSigner(directory, stem, certificatePem, keyPem);
 }
 
-/** Certificates that lead from what this authority issues to its root, which whoever checks has. The nearest first. */
-export async function chainAbove(directory: string, signer: Authority): Promise<X509Certificate[]> {
+/** What leads from what an authority issues to its root, as far as it is in the folder. */
+export interface Chain {
+  /** The nearest first, and not the root, which whoever checks has. */
+  readonly certificates: readonly X509Certificate[];
+  /** Who has signed the last of them, where neither that one nor a root is in the folder; as RFC 4514 writes it. */
+  readonly missing: string | undefined;
+}
+
+export async function chainAbove(directory: string, signer: Authority): Promise<Chain> {
   const authorities = (await authoritiesIn(directory)).map(({ certificate }) => certificate);
   const chain: X509Certificate[] = [];
   for (let at: X509Certificate | undefined = signer.certificate; at !== undefined && !isRoot(at);) {
     chain.push(at);
     at = authorities.find((above) => !chain.includes(above) && isIssuedBy(chain.at(-1)!, above));
   }
-  return chain;
+  const last = chain.at(-1);
+  // Anywhere on the way: an authority that another one has certified, too, may be a root itself.
+  const roots = authorities.filter(isRoot);
+  const isWhole = last === undefined || chain.some((each) => roots.some((root) => isIssuedBy(each, root)));
+  return { certificates: chain, missing: isWhole ? undefined : distinguishedName(last.issuer) };
 }
 
 /** By name and by signature. */

@@ -48,6 +48,8 @@ export interface Issuance {
   readonly notAfter: Date;
   /** It ends earlier than it was to, since its authority does. */
   readonly isCut: boolean;
+  /** An authority above it whose certificate is not in the folder, and so not in its file: who lacks that one refuses it. */
+  readonly missing: string | undefined;
 }
 
 export interface Issued extends Issuance {
@@ -119,7 +121,8 @@ export async function put(
   }: { stem: string; signer: Signer; certificate: X509Certificate; key: KeyObject | undefined; force: boolean },
   days: number,
 ): Promise<Issuance> {
-  const files = leafFiles(stem, [certificate, ...(await chainAbove(directory, signer))], key, force);
+  const above = await chainAbove(directory, signer);
+  const files = leafFiles(stem, [certificate, ...above.certificates], key, force);
   const index = indexFile([...(await readIndex(directory)), entryOf(certificate, `${stem}.crt`)]);
   // The index first: no certificate is ever out that it does not know.
   await writeSet(directory, [index, ...files]);
@@ -129,6 +132,7 @@ export async function put(
     serial: certificate.serialNumber,
     notAfter,
     isCut: notAfter.getTime() < notBefore.getTime() + days * 86_400_000,
+    missing: above.missing,
   };
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { X509Certificate } from "node:crypto";
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { TestAuthority } from "../support/certificates.js";
@@ -168,6 +168,20 @@ test("who has no key here, as after a request, is told where it is looked for an
   const { code, stderr } = await aclog("produce", "--as", "acme/till", "--topic", "x", "--value", "v");
   assert.equal(code, 1);
   assert.match(stderr, /: --ca certs\/ca\.crt --cert certs\/clients\/acme\/till\.crt --key FILE\n$/);
+});
+
+test("whoever issues below an authority that is not in the folder is told that its certificate has to come along", async () => {
+  const root = await TestAuthority.create({ commonName: "Company Root" });
+  const own = root.issue({ subject: [{ type: "CN", value: "Ours" }], isCa: true, usages: "none" });
+  const folder = join(workplace.path, "company");
+  await mkdir(folder);
+  await Promise.all([writeFile(join(folder, "ca.crt"), own.certPem), writeFile(join(folder, "ca.key"), own.keyPem)]);
+  const issued = await aclog("certs", "issue", "acme/till", "--dir", "company");
+  const renewed = await aclog("certs", "renew", "--all", "--days", "1", "--dir", "company");
+  for (const { code, stderr } of [issued, renewed]) {
+    assert.equal(code, 0);
+    assert.match(stderr, /^aclog: the certificate of CN=Company Root, .* is not in company: .*NAME\.crt.*\n$/);
+  }
 });
 
 test("what names nobody, or two at once, is wrong use", async () => {

@@ -225,3 +225,27 @@ test("below a root whose key is put away, the issuing authority signs and revoke
     ["clients/acme/shop.crt", "revoked"],
   ]);
 });
+
+test("below an authority whose certificate is not in the folder, it is told which, until a root is reached", async () => {
+  const [root, policy, issuing] = await Promise.all([
+    TestAuthority.create({ commonName: "Root" }),
+    TestAuthority.create({ commonName: "Policy" }),
+    TestAuthority.create({ commonName: "Issuing" }),
+  ]);
+  const certified = (by: TestAuthority, { caPem }: TestAuthority, CN: string) =>
+    by.certify(new X509Certificate(caPem).publicKey, {
+      subject: [{ type: "CN", value: CN }],
+      isCa: true,
+      usages: "none",
+    });
+  const [below, lowest] = [certified(root, policy, "Policy"), certified(policy, issuing, "Issuing")];
+  await using folder = await CertificateFolder.make({ certPem: lowest.toString(), keyPem: issuing.caKeyPem });
+  const options = { force: true, request: requestFor(ecKey()) };
+  expect(await issueCertificate(folder.path, shop, options)).toMatchObject({ missing: "CN=Policy" });
+  await folder.write("policy.crt", below.toString());
+  expect(await renewCertificate(folder.path, shop, { sameKey: true })).toMatchObject({ missing: "CN=Root" });
+  await folder.write("root.crt", root.caPem);
+  expect((await renewCertificate(folder.path, shop, { sameKey: true })).missing).toBeUndefined();
+  const [, ...above] = certificatesOf(await folder.read("clients/acme/shop.crt"));
+  expect(above.map(({ raw }) => raw)).toEqual([lowest.raw, below.raw]);
+});

@@ -124,6 +124,14 @@ export async function openSigner(directory: string, stem: string): Promise<Signe
   return fitSigner(directory, stem, certificatePem, keyPem);
 }
 
+/** Whether the key beside the file is that of this certificate, which in a bundle is one of several. */
+export async function hasKey(directory: string, { stem, certificate }: Authority): Promise<boolean> {
+  // Nobody has to be able to read keys in order to look at what was issued.
+  const pem = await readPart(join(directory, `${stem}.key`)).catch(() => Buffer.alloc(0));
+  const key = readableKey(pem);
+  return key !== undefined && certificate.checkPrivateKey(key);
+}
+
 /** What leads from what an authority issues to its root, as far as it is in the folder. */
 export interface Chain {
   /** The nearest first, and not the root, which whoever checks has. */

@@ -3,14 +3,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPrincipal, type Principal } from "../names.js";
 import { x509In } from "../x509.js";
-import { type Authority, authoritiesIn, isIssuedBy } from "./authorities.js";
+import { type Authority, authoritiesIn, hasKey, isIssuedBy } from "./authorities.js";
 import { type IndexEntry, readIndex } from "./certificate-index.js";
 import { distinguishedName } from "./inspect.js";
 import { entryOf } from "./leaf.js";
-import { listOf, listsIn } from "./lists.js";
+import { listOf, listsIn, newestOf } from "./lists.js";
 import { clientStem } from "./places.js";
 import { readPart } from "./read.js";
-import { describeRevoked } from "./revocation-list.js";
+import { describeRevoked, type RevocationList } from "./revocation-list.js";
 
 /** A certificate of an authority of the folder, and how it stands now. */
 export interface Holding extends IndexEntry {
@@ -100,8 +100,8 @@ interface Standing {
 async function standingIn(directory: string): Promise<Standing> {
   const revoked = new Map<string, NonNullable<IndexEntry["revoked"]>>();
   const authorities: AuthorityHolding[] = [];
-  for (const authority of distinct(await authoritiesIn(directory))) {
-    const list = listOf(directory, authority, await listsIn(directory, authority.stem));
+  for (const inFiles of byCertificate(await authoritiesIn(directory))) {
+    const { authority, list } = await ownFile(directory, inFiles);
     for (const each of list?.revoked ?? []) {
       const { revokedAt: at, reason } = describeRevoked(each);
       revoked.set(keyOf({ issuer: authority.name, serial: each.serial }), { at, reason });
@@ -172,11 +172,27 @@ async function readCertificates(
 }
 
 /** One may lie in several files, as in a bundle. */
-function distinct(authorities: readonly Authority[]): Authority[] {
-  const seen = new Set<string>();
-  return authorities.filter(({ certificate: { fingerprint256 } }) => {
-    if (seen.has(fingerprint256)) return false;
-    seen.add(fingerprint256);
-    return true;
-  });
+function byCertificate(authorities: readonly Authority[]): Iterable<readonly Authority[]> {
+  const found = new Map<string, Authority[]>();
+  for (const each of authorities) {
+    const { fingerprint256 } = each.certificate;
+    found.set(fingerprint256, [...(found.get(fingerprint256) ?? []), each]);
+  }
+  return found.values();
+}
+
+/** Of the files that an authority lies in, the one that has its key beside it or, where that was put away, its list. */
+async function ownFile(
+  directory: string,
+  inFiles: readonly Authority[],
+): Promise<{ readonly authority: Authority; readonly list: RevocationList | undefined }> {
+  const lists = new Map<Authority, RevocationList>();
+  let withKey: Authority | undefined;
+  for (const each of inFiles) {
+    const list = listOf(directory, each, await listsIn(directory, each.stem));
+    if (list !== undefined) lists.set(each, list);
+    if (inFiles.length > 1 && (await hasKey(directory, each))) withKey ??= each;
+  }
+  const [withList] = lists.keys();
+  return { authority: withKey ?? withList ?? inFiles[0]!, list: newestOf([...lists.values()]) };
 }

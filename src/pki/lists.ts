@@ -59,7 +59,12 @@ export function listOf(
   if (own.some((list) => !isSignedBy(list, certificate))) {
     throw damaged(join(directory, listFileOf(stem)), `has a list in the name of ${stem}.crt that it did not sign`);
   }
-  return own.reduce<RevocationList | undefined>(
+  return newestOf(own);
+}
+
+/** Of the lists of one authority. */
+export function newestOf(lists: readonly RevocationList[]): RevocationList | undefined {
+  return lists.reduce<RevocationList | undefined>(
     (newest, list) => (newest === undefined || (list.number ?? 0n) > (newest.number ?? 0n) ? list : newest),
     undefined,
   );

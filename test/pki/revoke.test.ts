@@ -112,6 +112,37 @@ test("lists of others in the same file stay as they are", async () => {
   expect(lists.some((list) => list.issuer.equals(theirs.issuer))).toBe(true);
 });
 
+test("an authority that lies in a bundle, too, is known by the file with its key, or else with its list", async () => {
+  await using folder = await CertificateFolder.make();
+  const next = await TestAuthority.create();
+  await folder.write("next.crt", next.caPem);
+  await folder.write("next.key", next.caKeyPem);
+  await folder.write("ca.crt", Buffer.concat([Buffer.from(next.caPem), await folder.read("ca.crt")]));
+  const { serialNumber } = await folder.issue("acme/billing", { ca: "next" });
+  const known = async () => {
+    const { authorities, certificates } = await holdingsIn(folder.path);
+    const states = certificates.map(({ serial, state }) => [serial, state]);
+    return [authorities.map(({ stem, list }) => [stem, list?.revoked]), states];
+  };
+  expect(await known()).toEqual([
+    [
+      ["next", undefined],
+      ["ca", undefined],
+    ],
+    [[serialNumber, "valid"]],
+  ]);
+  await revokeCertificates(folder.path, { principal: billing }, superseded);
+  // The list alone says so.
+  for (const file of ["index.txt", "next.key"]) await rm(join(folder.path, file));
+  expect(await known()).toEqual([
+    [
+      ["next", 1],
+      ["ca", undefined],
+    ],
+    [[serialNumber, "revoked"]],
+  ]);
+});
+
 test("a list in the authority's name that it did not sign, and one that is damaged, are not built upon", async () => {
   await using folder = await CertificateFolder.make();
   const one = await folder.issue("acme/one");

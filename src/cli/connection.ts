@@ -9,7 +9,7 @@ import { parseAddress } from "../address.js";
 import { clientVariables, unknownVariables } from "../config/settings.js";
 import { whyUnreadable } from "../read-file.js";
 import { OperatorError, type Finding } from "../errors.js";
-import { formatPrincipal, parsePrincipal } from "../names.js";
+import { formatPrincipal, parsePrincipal, type Principal } from "../names.js";
 import { collect, notPrincipal } from "./arguments.js";
 import { CallFailure, type Aftermath } from "./failure.js";
 import { shortened } from "./unreachable.js";
@@ -67,6 +67,13 @@ export async function withClient(
     if (error instanceof CredentialsError) throw unusable(error.cause, files);
     throw error instanceof CallError ? new CallFailure(error, address, aftermath(error), files) : error;
   }
+}
+
+/** Who calls, where --as or its variable says so. */
+export function callerOf({ as, cert }: ConnectionFlags): Principal | undefined {
+  if (cert !== undefined) return undefined;
+  const [named] = pick(as, "--as", clientVariables.as) ?? [];
+  return named === undefined ? undefined : parsePrincipal(named);
 }
 
 interface CertificateFiles {

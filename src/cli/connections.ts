@@ -1,9 +1,9 @@
 /** `aclog connections`: who is connected to a server, and with which certificate. */
 import { type Command, Option } from "commander";
-import type { ConnectionInfo } from "../client/index.js";
+import type { CallError, Client, ConnectionInfo } from "../client/index.js";
 import { formatPrincipal, type Principal } from "../names.js";
 import { parseCount, parseTenant, parseWhom } from "./arguments.js";
-import { addConnectionOptions, type ConnectionFlags, withClient } from "./connection.js";
+import { addConnectionOptions, callerOf, type ConnectionFlags, withClient } from "./connection.js";
 import { print } from "./output.js";
 import { table, type Column } from "./table.js";
 import { visibleJson } from "./terminal.js";
@@ -50,14 +50,22 @@ async function showConnections(flags: Flags): Promise<void> {
   const { tenant, expiringWithin: days, json } = flags;
   const principal = flags.principal && formatPrincipal(flags.principal);
   const ending = days === undefined ? {} : ({ endsWithinMs: days * dayMs, order: "endsFirst" } as const);
-  await withClient(flags, async (client) => {
+  const show = async (client: Client): Promise<void> => {
     const found: ConnectionInfo[] = [];
     for await (const each of client.connections.list({ tenant, principal, ...ending, pageSize: 250 })) {
       if (json) await print(`${toJson(each)}\n`);
       else found.push(each);
     }
     if (!json) await print(await table(columns, found, "no such connections"));
-  });
+  };
+  await withClient(flags, show, (call) => ({ hasBegun: false, hint: narrower(call, flags) }));
+}
+
+/** What is open to an administrator of one tenant, who was refused everybody's. */
+function narrower({ codeName }: CallError, flags: Flags): string | undefined {
+  if (codeName !== "PERMISSION_DENIED" || flags.tenant !== undefined || flags.principal !== undefined) return undefined;
+  const tenant = callerOf(flags)?.tenant ?? "TENANT";
+  return `--tenant ${tenant} asks for that tenant's connections alone, for which admin on connections there is enough.`;
 }
 
 const columns: readonly Column<ConnectionInfo>[] = [

@@ -82,10 +82,14 @@ test("a tenant's administrator has to name the tenant, and is refused another on
   const [, ...rows] = stdout.trimEnd().split("\n");
   assert.match(rows[0]!, /^acme\/root .* 1 List$/);
   assert.deepEqual(new Set(rows.map((row) => row.split(" ", 1)[0])), new Set(["acme/root"]));
-  for (const flags of [[], ["--tenant", "globex"]]) {
+  for (const [flags, isTold] of [
+    [[], true],
+    [["--tenant", "globex"], false],
+  ] as const) {
     const refused = await aclog("acme/root", ...flags);
     assert.deepEqual([refused.code, refused.stdout], [1, ""]);
     assert.match(refused.stderr, /connections \(decision /);
+    assert.equal(refused.stderr.includes(" --tenant acme asks for "), isTold);
   }
 });
 

@@ -83,8 +83,10 @@ function openCalls({ calls }: ConnectionInfo): string {
   return calls.map(({ method, count }) => `${count} ${method.slice(method.lastIndexOf("/") + 1)}`).join(", ");
 }
 
-function toJson({ id, principal, peer, sinceMs, certificate: { endsMs, ...names }, ...rest }: ConnectionInfo): string {
+/** As the other commands write it: times as text, and what kind of fingerprint it is. */
+function toJson({ id, principal, peer, sinceMs, certificate, ...rest }: ConnectionInfo): string {
   const since = new Date(sinceMs).toISOString();
-  const certificate = { ...names, ends: new Date(endsMs).toISOString() };
-  return visibleJson(JSON.stringify({ id, principal, peer, since, certificate, ...rest }));
+  const { endsMs, fingerprint: fingerprint256, ...names } = certificate;
+  const described = { ...names, fingerprint256, ends: new Date(endsMs).toISOString() };
+  return visibleJson(JSON.stringify({ id, principal, peer, since, certificate: described, ...rest }));
 }

@@ -70,7 +70,7 @@ test.each([
     serial: certificate.serialNumber,
     subject: "CN=root,O=globex",
     issuer: certificate.issuer.split("\n").reverse().join(","),
-    fingerprint: certificate.fingerprint256,
+    fingerprint256: certificate.fingerprint256,
     ends: new Date(certificate.validTo).toISOString(),
   });
   assert.ok(Math.abs(Date.parse(told["since"] as string) - Date.now()) < 60_000);

@@ -48,12 +48,15 @@ export async function explainIdentity(config: Config, bytes: Buffer): Promise<Ex
   }
 }
 
-/** What to do about a refusal, for whoever has this before him: that it says how far the file leads is no news to him. */
+/** What to do about a refusal, for whoever has this before him already. */
 const remediesHere: typeof remedies = {
   ...remedies,
   untrusted:
     "if it is to be trusted, put the authority at which it ends into the file of --ca, or whatever leads from there to one of --ca " +
     "behind the certificate in its file, each behind what it has signed",
+  no_name:
+    'rules in the file of --identity can read it from something else, or map a value to a name, as map: { "Acme Inc.": acme } does: ' +
+    "write or change that file, try it with this command (docs/identity.md has examples), and give it to the server",
 };
 
 /** As a server would see them. */

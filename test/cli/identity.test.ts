@@ -69,8 +69,9 @@ test("says why he is nobody, and what is not asked then", async () => {
   assert.match(stdout, /^the tenant +not asked$/m);
   assert.match(
     stdout,
-    /\nnobody \(no_name\): rule company: O is not in the map of the rule: "\\u0430cme"\n {2}rules in .*\n$/,
+    /\nnobody \(no_name\): rule company: O is not in the map of the rule: "\\u0430cme"\n {2}rules in .* try it with this command .*\n$/,
   );
+  assert.doesNotMatch(stdout, /aclog identity/);
 });
 
 test("goes by the policy's tenants", async () => {

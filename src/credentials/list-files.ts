@@ -32,6 +32,8 @@ export class ListFiles {
   #isOther = false;
   /** That had changed at the last look. */
   #due: readonly Part<readonly RevocationList[]>[] = [];
+  /** When the first of those that were refused for their date will be valid. */
+  #validFromMs = Infinity;
   #found: readonly FoundList[] = [];
   #missing: readonly Finding[] = [];
   #refused: readonly Finding[] = [];
@@ -58,7 +60,7 @@ export class ListFiles {
     // Both at once: in a busy server each wait takes as long as everybody else's turn.
     const looking = Array.from(this.#parts.values(), (part) => part.look());
     const [isOther] = await Promise.all([this.#list(this.#where.path), ...looking]);
-    if (isOther) this.#isOther = true;
+    if (isOther || Date.now() >= this.#validFromMs) this.#isOther = true;
     this.#due = [...this.#parts.values()].filter((part) => part.isOther);
     return this.#isOther || this.#due.length > 0;
   }
@@ -73,18 +75,22 @@ export class ListFiles {
   }
 
   /**
-   * Which of the lists count. One that somebody else has signed is refused with its file; and a list that was there for an
+   * Which of the lists count. One that somebody else has signed, or that is not valid yet, is refused with its file; and a list that was there for an
    * authority that still is stays when it is gone or an older one has its place, so that nothing that was revoked is good
    * again by a slip.
    */
   async judge(authorities: readonly Authority[]): Promise<void> {
     const refused: Finding[] = [];
     const found: FoundList[] = [];
+    const nowMs = Date.now();
+    this.#validFromMs = Infinity;
     for (const [source, part] of this.#parts) {
       const problems: string[] = [];
       const ofFile: FoundList[] = [];
       for (const list of part.value ?? []) {
-        const judged = await judgeList(list, source, authorities);
+        const isEarly = list.thisUpdateMs > nowMs;
+        if (isEarly) this.#validFromMs = Math.min(this.#validFromMs, list.thisUpdateMs);
+        const judged = isEarly ? whyEarly(list) : await judgeList(list, source, authorities);
         if (typeof judged === "string") problems.push(judged);
         else ofFile.push(judged);
       }
@@ -160,6 +166,12 @@ async function judgeList(
   }
   if (isSigned) return `the authority ${list.issuer} may not sign revocation lists: its key usage lacks cRLSign`;
   return `the revocation list of ${list.issuer} is not signed by the authority of that name`;
+}
+
+/** Until then it would count for newer than whatever is made meanwhile. */
+function whyEarly({ issuer, thisUpdateMs }: RevocationList): string {
+  const when = new Date(thisUpdateMs).toISOString();
+  return `the revocation list of ${issuer} is not valid before ${when}: compare the clocks of this machine and of whoever made it`;
 }
 
 function isOfTheSame({ list, signer }: FoundList, other: FoundList): boolean {

@@ -174,6 +174,16 @@ function checkRevocation(chain: readonly X509Certificate[], lists: readonly Revo
         problem(`the revocation list of ${nameOf(issuer)} has ended`, "get the new one: `aclog certs crl` writes ours"),
       );
     }
+    const early = own.find(({ thisUpdate }) => thisUpdate.getTime() > Date.now());
+    if (early !== undefined) {
+      const when = early.thisUpdate.toISOString();
+      findings.push(
+        problem(
+          `the revocation list of ${nameOf(issuer)} is not valid before ${when}`,
+          "compare the clocks of this machine and of whoever made it: a server refuses it until then",
+        ),
+      );
+    }
     if (own.length === 0) {
       findings.push(warning(`there is no revocation list of ${nameOf(issuer)}`, "give its list, too, if it has one"));
     }

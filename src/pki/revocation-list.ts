@@ -30,6 +30,7 @@ export interface RevocationList {
   /** DER of the name of the authority. */
   readonly issuer: Buffer;
   readonly number: bigint | undefined;
+  readonly thisUpdate: Date;
   readonly nextUpdate: Date | undefined;
   readonly revoked: readonly Revoked[];
 }
@@ -86,6 +87,7 @@ export function readRevocationList(bytes: Buffer): RevocationList {
     der: bytes,
     issuer: issuer.whole,
     number: numberIn(rest.find(({ tag }) => tag === 0xa0)),
+    thisUpdate: readTime(thisUpdate),
     nextUpdate: nextUpdate === undefined ? undefined : readTime(nextUpdate),
     revoked: entries === undefined ? [] : elementsIn(entries.content).map(revokedIn),
   };

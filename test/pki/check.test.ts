@@ -152,11 +152,11 @@ const listFile = (bytes: Buffer, mayHaveNone = false): ListFile => ({ source: "c
 test("what was revoked is told of, by the list of its own authority alone", () => {
   const issued = authority.issue(lasting);
   const { serialNumber } = new X509Certificate(issued.der);
-  const listBy = (by: TestAuthority, nextUpdate = inDays(1)) => [
+  const listBy = (by: TestAuthority, nextUpdate = inDays(1), thisUpdate = new Date()) => [
     listFile(
       makeRevocationList(new X509Certificate(by.caPem), createPrivateKey(by.caKeyPem), {
         number: 1n,
-        thisUpdate: new Date(),
+        thisUpdate,
         nextUpdate,
         revoked: [revocationOf(serialNumber, "keyCompromise")],
       }),
@@ -170,6 +170,11 @@ test("what was revoked is told of, by the list of its own authority alone", () =
   expect(problems(issued.der, { authorities, lists: listBy(authority, inDays(-1)) })).toEqual([
     revoked,
     "error: the revocation list of CN=Authority has ended",
+  ]);
+  const tomorrow = inDays(1);
+  expect(problems(issued.der, { authorities, lists: listBy(authority, inDays(2), tomorrow) })).toEqual([
+    revoked,
+    `error: the revocation list of CN=Authority is not valid before ${tomorrow.toISOString().slice(0, -4)}000Z`,
   ]);
   const folder = [listFile(authorities, true), ...listBy(sameName), ...listBy(authority)];
   expect(problems(issued.der, { authorities, lists: folder })).toEqual([revoked]);

@@ -75,9 +75,9 @@ export class ListFiles {
   }
 
   /**
-   * Which of the lists count. One that somebody else has signed, or that is not valid yet, is refused with its file; and a list that was there for an
-   * authority that still is stays when it is gone or an older one has its place, so that nothing that was revoked is good
-   * again by a slip.
+   * Which of the lists count. One that somebody else has signed, or that is not valid yet, is refused with its file; and a
+   * list that was there for an authority that still is stays when it is gone or an older one has its place, so that nothing
+   * that was revoked is good again by a slip.
    */
   async judge(authorities: readonly Authority[]): Promise<void> {
     const refused: Finding[] = [];

@@ -3,6 +3,17 @@ import { escaped, pageOf } from "../review/page.js";
 import { type AxesReport, type AxisValue, type RefusalKind, outcomes } from "./axes-report.js";
 import { axisTitles, columnWords, outcomeWords, summaryOf as summaryOfAxes } from "./axes-text.js";
 import { axesNotTried, markOf, needsAuthority, summaryOf } from "./grid.js";
+import {
+  type Section,
+  asSections,
+  contentsOf,
+  countCell,
+  nameCell,
+  rowOf,
+  table,
+  textCell,
+  wordCell,
+} from "./html-parts.js";
 import { fromOutside, placeOf } from "./outside-text.js";
 import { provenanceInWords } from "./provenance.js";
 import type { MatrixReport } from "./run.js";
@@ -17,15 +28,22 @@ const maxRows = 5_000;
  */
 export function matrixAsHtml(report: MatrixReport): string {
   const { madeMs, matrix, ok, axes, outside, by } = report;
+  const sections = [
+    ...differencesOf(report),
+    ...gridsOf(report),
+    outsidersOf(report),
+    ...refusedRows(report),
+    ...(axes === undefined ? [] : axesOf(axes)),
+  ];
   const verdict = ok ? "Everything came out as it must." : "Not everything came out as it must.";
   return pageOf({
     title: `Secured test matrix of ${matrix}`,
     header: `<p>${escaped(provenanceInWords(by, madeMs))}.</p>
 <p class="${ok ? "allow" : "cut"}">${verdict} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? axesNotTried(report) : summaryOfAxes(axes))}.</p>
-${introduction}
+${contentsOf(sections)}${introduction}
 ${outside === undefined ? howItself : `<p>${escaped(placeOf(outside))}. ${escaped(fromOutside)}</p>`}
 ${legendOf(report)}`,
-    main: `${differencesOf(report)}${gridsOf(report)}${refusedRows(report)}${outsidersOf(report)}${axes === undefined ? "" : axesOf(axes)}`,
+    main: asSections(sections),
   });
 }
 
@@ -40,12 +58,18 @@ afterwards: a refusal counts as one if the caller was told so, the log says so, 
 const legendOf = ({ outside }: MatrixReport): string => `<ul class="legend">
 <li><span class="allow">✓</span> ${outside === undefined ? "allowed, and done" : "allowed"}
 <li><span>✗</span> refused
-<li><span>?</span> neither
-<li><span>(✓)</span> no call does it, or none without effect where others are served: asked of the policy alone
+<li><span>?</span> ${outside === undefined ? "neither" : "neither, or not tried"}
+${outside === undefined ? onlyAsked : onlyAskedOutside}
 <li><span class="none">·</span> not stated, or none
-<li><span class="deny">!</span> not as it must be
+<li><span class="deny">!</span> not as it must be, whatever stands before it
 <li><code>unnamed</code> any name that no line of the policy has
 </ul>`;
+
+// What a server of its own refuses can always be tried.
+const onlyAsked = "<li><span>(✓)</span> allowed, and no call does it: asked of the policy alone";
+
+const onlyAskedOutside =
+  "<li><span>(✓) (✗)</span> allowed, refused, and no call asks it without effect: asked of the policy there";
 
 /** Of the columns of a table. */
 function explained(words: Readonly<Record<string, string>>): string {
@@ -53,33 +77,29 @@ function explained(words: Readonly<Record<string, string>>): string {
   return `<ul class="legend">\n${items.join("")}</ul>\n`;
 }
 
-function differencesOf({ differences, axes }: MatrixReport): string {
+function differencesOf({ differences, axes }: MatrixReport): readonly Section[] {
   const all = [
     ...differences.map(({ source, line, problem }) =>
       source === undefined ? problem : `${source}:${line ?? 0}: ${problem}`,
     ),
     ...(axes?.differences ?? []),
   ];
-  if (all.length === 0) return "";
-  return section(
-    "Not as it must be",
-    `<ul class="lines">\n${all.map((text) => `<li>${escaped(text)}\n`).join("")}</ul>\n`,
+  if (all.length === 0) return [];
+  const listed = all.map((text) => `<li>${escaped(text)}\n`).join("");
+  return [{ title: "Not as it must be", content: `<ul class="lines">\n${listed}</ul>\n` }];
+}
+
+function gridsOf({ cells }: MatrixReport): readonly Section[] {
+  const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
+  return tenants.map((tenant) =>
+    gridOf(
+      tenant,
+      cells.filter(({ cell }) => cell.tenant === tenant),
+    ),
   );
 }
 
-function gridsOf({ cells }: MatrixReport): string {
-  const tenants = [...new Set(cells.map(({ cell }) => cell.tenant))];
-  return tenants
-    .map((tenant) =>
-      gridOf(
-        tenant,
-        cells.filter(({ cell }) => cell.tenant === tenant),
-      ),
-    )
-    .join("");
-}
-
-function gridOf(tenant: string, cells: readonly TriedCell[]): string {
+function gridOf(tenant: string, cells: readonly TriedCell[]): Section {
   const rows = new Map<string, Map<string, TriedCell>>();
   for (const tried of cells) {
     const { principal, topic, action } = tried.cell;
@@ -87,42 +107,53 @@ function gridOf(tenant: string, cells: readonly TriedCell[]): string {
     rows.set(key, (rows.get(key) ?? new Map<string, TriedCell>()).set(action, tried));
   }
   const body = [...rows].slice(0, maxRows).map(([key, tried]) => {
-    const [principal = "", topic = ""] = key.split(" ");
     const marks = policyActions.map((action) => markCell(markOf(tried.get(action))));
-    return `<tr><th scope="row">${escaped(principal)}</th><th scope="row">${escaped(topic)}</th>${marks.join("")}</tr>\n`;
+    return rowOf(...key.split(" ").map(nameCell), ...marks);
   });
-  return section(`Topics of ${tenant}`, table(["principal", "topic", ...policyActions], body, rows.size));
+  const content = table({ names: ["principal", "topic"], others: policyActions }, body, rows.size);
+  return { title: `Topics of ${tenant}`, content };
 }
 
-/** What every refusal of a row looked like. */
-function refusedRows({ cells, outside }: MatrixReport): string {
-  const rows = cells.flatMap(({ cell, attempts }) =>
-    attempts.flatMap(({ method, refusal }) =>
-      refusal === undefined
-        ? []
-        : [[cell.principal, `${cell.tenant}/${cell.topic}`, method, refusal.layer, refusal.status, refusal.said]],
-    ),
-  );
-  if (rows.length === 0) return "";
-  const heads = ["principal", "topic", "method", "layer", "status", outside ? "the caller is told" : "the log says"];
-  const words = { layer: "what refused it", status: columnWords.status };
-  const shown = table(heads, rows.slice(0, maxRows).map(textRow), rows.length);
-  return section("What was refused by the policy", `${explained(words)}${shown}`);
-}
-
-function outsidersOf({ outsiders, hasAuthority, outside }: MatrixReport): string {
+function outsidersOf({ outsiders, hasAuthority, outside }: MatrixReport): Section {
+  // How a server that runs elsewhere counts them is not seen.
+  const isCounted = outside === undefined;
   const rows = outsiders.map(({ who, kind = "", refusal = "", problem }) =>
-    textRow([who, problem === undefined ? "kept out" : `! ${problem}`, kind, refusal]),
+    rowOf(
+      nameCell(who),
+      problem === undefined ? wordCell("kept out") : textCell(`! ${problem}`),
+      ...(isCounted ? [wordCell(kind)] : []),
+      textCell(refusal),
+    ),
   );
   const note = hasAuthority ? "" : `<p>${escaped(needsAuthority)}</p>\n`;
   const words = explained({
     "counted as": "the word in aclog_connections_refused_total, by which the server counts whom it refuses",
   });
-  const heads = ["who", "came to", "counted as", outside ? "what was seen" : "the log says"];
-  return section("Who must not get in", `${outside ? "" : words}${table(heads, rows, rows.length)}${note}`);
+  const others = ["came to", ...(isCounted ? ["counted as", "the log says"] : ["what was seen"])];
+  const shown = table({ names: ["who"], others }, rows);
+  return { title: "Who must not get in", content: `${isCounted ? words : ""}${shown}${note}` };
 }
 
-function axesOf({ isFull, axes, refusals }: AxesReport): string {
+/** What every refusal of a row looked like. */
+function refusedRows({ cells, outside }: MatrixReport): readonly Section[] {
+  const refused = cells.flatMap(({ cell, attempts }) =>
+    attempts.flatMap(({ method, refusal }) => (refusal === undefined ? [] : [{ cell, method, refusal }])),
+  );
+  if (refused.length === 0) return [];
+  const rows = refused.slice(0, maxRows).map(({ cell: { principal, tenant, topic }, method, refusal }) => {
+    const { layer, status, said } = refusal;
+    const names = [principal, `${tenant}/${topic}`].map(nameCell);
+    return rowOf(...names, ...[method, layer, status].map(wordCell), textCell(said));
+  });
+  const names = ["principal", "topic"];
+  const others = ["method", "layer", "status", outside ? "the caller is told" : "the log says"];
+  const words = explained({ layer: "what refused it", status: columnWords.status });
+  return [
+    { title: "What was refused by the policy", content: `${words}${table({ names, others }, rows, refused.length)}` },
+  ];
+}
+
+function axesOf({ isFull, axes, refusals }: AxesReport): readonly Section[] {
   const words = {
     cells: columnWords.cells,
     ...outcomeWords,
@@ -132,9 +163,13 @@ function axesOf({ isFull, axes, refusals }: AxesReport): string {
 against each other. Each of the next four tables has all cells, by one of these; its other columns count what became of their calls.</p>\n`;
   const tables = Object.entries(axisTitles).map(([axis, title]) => {
     const { value, remark } = axisHeads[axis as keyof typeof axes];
-    return section(title, axisTable(value, remark, axes[axis as keyof typeof axes]));
+    return { title, content: axisTable(value, remark, axes[axis as keyof typeof axes]) };
   });
-  return `${section(isFull ? "Every combination" : "Every pair of values", `${how}${explained(words)}`)}${tables.join("")}${section("How refusals look", refusalTable(refusals))}`;
+  return [
+    { title: isFull ? "Every combination" : "Every pair of values", content: `${how}${explained(words)}` },
+    ...tables,
+    { title: "How refusals look", content: refusalTable(refusals) },
+  ];
 }
 
 /** What stands at the left of each axis' table; what else there is to say of its values, if there is anything. */
@@ -148,19 +183,23 @@ const axisHeads = {
 function axisTable(head: string, remarkHead: string | undefined, values: readonly AxisValue[]): string {
   const shown = outcomes.filter((outcome) => values.some(({ came }) => came[outcome] !== undefined));
   const rows = values.map(({ name, remark, cells, came, differing }) => {
-    const names = [name, ...(remarkHead === undefined ? [] : [remark])];
-    const counts = [cells, ...shown.map((outcome) => came[outcome] ?? "·")].map((count) => `<td>${count}</td>`);
-    const verdict = differing === 0 ? '<td class="allow">✓</td>' : `<td class="deny">${differing} !</td>`;
-    return `<tr>${names.map((text) => `<th scope="row">${escaped(text)}</th>`).join("")}${counts.join("")}${verdict}</tr>\n`;
+    const counts = [cells, ...shown.map((outcome) => came[outcome] ?? "·")].map(countCell);
+    return rowOf(
+      nameCell(name),
+      ...(remarkHead === undefined ? [] : [wordCell(remark)]),
+      ...counts,
+      verdictCell(differing),
+    );
   });
-  const heads = [head, ...(remarkHead === undefined ? [] : [remarkHead]), "cells", ...shown, "as it must be"];
-  return table(heads, rows, rows.length);
+  const others = [...(remarkHead === undefined ? [] : [remarkHead]), "cells", ...shown, "as it must be"];
+  return table({ names: [head], others }, rows);
 }
 
 function refusalTable(refusals: readonly RefusalKind[]): string {
-  const rows = refusals.map(({ layer, status, word, said, counter, cells, differing }) =>
-    textRow([layer, status, word, said, counter, `${cells}`, differing === 0 ? "✓" : `${differing} !`]),
-  );
+  const rows = refusals.map(({ layer, status, word, said, counter, cells, differing }) => {
+    const texts = [textCell(said), textCell(counter)];
+    return rowOf(nameCell(layer), wordCell(status), wordCell(word), ...texts, countCell(cells), verdictCell(differing));
+  });
   const words = {
     layer: "what refused it, as above",
     status: columnWords.status,
@@ -168,23 +207,12 @@ function refusalTable(refusals: readonly RefusalKind[]): string {
     "the server says": "in its log, or to its caller, of one of these cells",
     "what went up": "the metric that counted it",
   };
-  const heads = ["layer", "status", "word", "the server says", "what went up", "cells", "as it must be"];
-  return `${explained(words)}${table(heads, rows, rows.length)}`;
+  const others = ["status", "word", "the server says", "what went up", "cells", "as it must be"];
+  return `${explained(words)}${table({ names: ["layer"], others }, rows)}`;
 }
 
-function section(title: string, content: string): string {
-  return `<section>\n<h2>${escaped(title)}</h2>\n${content}</section>\n`;
-}
-
-/** @param all how many rows there are, of which these are the first */
-function table(heads: readonly string[], rows: readonly string[], all: number): string {
-  const head = heads.map((text) => `<th scope="col">${escaped(text)}</th>`).join("");
-  const more = all > rows.length ? `<p>and ${all - rows.length} more</p>\n` : "";
-  return `<div class="table"><table>\n<thead><tr>${head}</tr></thead>\n<tbody>\n${rows.join("")}</tbody>\n</table></div>\n${more}`;
-}
-
-function textRow(texts: readonly string[]): string {
-  return `<tr>${texts.map((text) => `<th scope="row">${escaped(text)}</th>`).join("")}</tr>\n`;
+function verdictCell(differing: number): string {
+  return differing === 0 ? '<td class="allow">✓</td>' : `<td class="deny">${differing} !</td>`;
 }
 
 function markCell(mark: string): string {

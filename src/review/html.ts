@@ -3,7 +3,7 @@ import { groupedBy } from "./grouped.js";
 import { type FittingRule, type RoleLine, wayInWords } from "./lines.js";
 import type { Permission, Review } from "./permissions.js";
 import { filterScript } from "./html-parts.js";
-import { escaped, pageOf, timeOf } from "./page.js";
+import { breakable, escaped, pageOf, timeOf } from "./page.js";
 import { cutOffInWords, notesOn, titleOf } from "./review-words.js";
 
 /** Where a page's answers are from. */
@@ -55,7 +55,7 @@ function section(tenant: string, permissions: readonly Permission[], shown: read
   return `<section>
 <h2>Topics of ${escaped(tenant)}</h2>
 <div class="table"><table>
-<thead><tr><th scope="col">principal</th><th scope="col">topic</th>${heads}</tr></thead>
+<thead><tr><th scope="col" class="name">principal</th><th scope="col" class="name">topic</th>${heads}</tr></thead>
 <tbody>
 ${[...rows.values()].map((each) => row(each, shown)).join("")}</tbody>
 </table></div>
@@ -66,7 +66,7 @@ ${[...rows.values()].map((each) => row(each, shown)).join("")}</tbody>
 function row(permissions: readonly Permission[], shown: readonly Action[]): string {
   const { principal, topic } = permissions[0]!;
   const cells = shown.map((action) => cell(permissions.find((each) => each.action === action)));
-  return `<tr><th scope="row">${escaped(principal)}</th><th scope="row">${escaped(topic)}</th>${cells.join("")}</tr>\n`;
+  return `<tr><th scope="row">${breakable(principal)}</th><th scope="row">${breakable(topic)}</th>${cells.join("")}</tr>\n`;
 }
 
 function cell(permission: Permission | undefined): string {

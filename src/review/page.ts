@@ -57,3 +57,8 @@ const entities: Readonly<Record<string, string>> = {
 export function escaped(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => entities[sign]!);
 }
+
+/** The same, and where it is too long for a line it goes on in the next behind a sign, and not within a word. */
+export function breakable(text: string): string {
+  return escaped(text).replace(/[/._,{]/g, "$&<wbr>");
+}

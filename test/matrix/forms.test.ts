@@ -35,7 +35,7 @@ const axes: AxesReport = {
       word: "expired",
       cells: 1,
       said: "has expired",
-      counter: "refused{}",
+      counter: "refused",
       differing: 0,
     },
   ],
@@ -72,7 +72,7 @@ test("the page says when, of which policy, what was tried, what came of it and h
   expect(page).toContain("no rule allows &lt;it&gt;");
   expect(page).toContain("&lt;nobody&gt;");
   expect(page).toContain("NUL &amp; &quot;more&quot;");
-  for (const text of ["PERMISSION_DENIED", "has expired", "refused{}", "What a caller shows", "protocol"]) {
+  for (const text of ["PERMISSION_DENIED", "has expired", "refused", "What a caller shows", "protocol"]) {
     expect(page).toContain(text);
   }
   expect(page).not.toMatch(/<script|<link|<img|https?:|<nobody>/);
@@ -81,6 +81,30 @@ test("the page says when, of which policy, what was tried, what came of it and h
   for (const head of ["cells", "done", "layer", "status", "word", "what went up", "counted as"]) {
     expect(page).toContain(`<li><b>${head}</b> `);
   }
+});
+
+test("the contents of a page lead to each of its sections, and who must not get in comes before what was refused", () => {
+  const page = matrixAsHtml(report);
+  const sections = [...page.matchAll(/<h2 id="([^"]+)">([^<]+)<\/h2>/g)].map(([, id, title]) => [id, title]);
+  const links = [...page.matchAll(/<a href="#([^"]+)">([^<]+)<\/a>/g)].map(([, id, title]) => [id, title]);
+  expect(links).toEqual(sections);
+  expect(sections.map(([, title]) => title).slice(0, 4)).toEqual([
+    "Not as it must be",
+    "Topics of acme",
+    "Who must not get in",
+    "What was refused by the policy",
+  ]);
+  expect(new Set(sections.map(([id]) => id)).size).toBe(sections.length);
+});
+
+test("a page of a server that runs elsewhere explains its marks, and has no column for what is not seen", () => {
+  const asked = { cell: { ...cell, topic: "default" }, got: "deny", attempts: [] } as const;
+  const outside = { address: "log.example:8400", policyVersion: undefined, askedBy: undefined, requestIds: "x-" };
+  const page = matrixAsHtml({ ...report, cells: [...report.cells, asked], axes: undefined, outside });
+  expect(page).toContain('<td class="">(✗)</td>');
+  expect(page).toContain("<span>(✓) (✗)</span>");
+  expect(page).toContain('<th scope="col">what was seen</th>');
+  expect(page).not.toContain("counted as");
 });
 
 test("a page of a run that only tried the policy says that the rest was not", () => {

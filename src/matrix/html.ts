@@ -42,6 +42,7 @@ export function matrixAsHtml(report: MatrixReport): string {
 <p class="${ok ? "allow" : "cut"}">${verdict} ${escaped(summaryOf(report))}. ${escaped(axes === undefined ? axesNotTried(report) : summaryOfAxes(axes))}.</p>
 ${contentsOf(sections)}${introduction}
 ${outside === undefined ? howItself : `<p>${escaped(placeOf(outside))}. ${escaped(fromOutside)}</p>`}
+${certificatesOf(report)}
 ${legendOf(report)}`,
     main: asSections(sections),
   });
@@ -53,6 +54,20 @@ delete it, or administer it (<code>admin</code>).</p>`;
 
 const howItself = `<p>Everything was tried on the wire, against a server of its own with this policy, and its data, log and counters were looked into
 afterwards: a refusal counts as one if the caller was told so, the log says so, the counter went up, and not a byte was stored or delivered.</p>`;
+
+/** By which whoever keeps the page can say what it is about. */
+function certificatesOf({ serverCertificates, authorities, outside }: MatrixReport): string {
+  const authority = `authority that vouches for clients${outside === undefined ? "" : ", by the files here"}`;
+  const listed = [
+    ...serverCertificates.map((each) => ["the server's certificate", each] as const),
+    ...authorities.map((each) => [authority, each] as const),
+  ];
+  const items = listed.map(
+    ([what, { subject, fingerprint256 }]) =>
+      `<li>${what}: <code>${escaped(subject)}</code>, SHA-256 <code>${fingerprint256}</code>\n`,
+  );
+  return `<ul class="lines">\n${items.join("")}</ul>`;
+}
 
 // From outside it only shows that a call would be done.
 const legendOf = ({ outside }: MatrixReport): string => `<ul class="legend">

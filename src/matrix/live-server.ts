@@ -2,7 +2,13 @@
 import { randomBytes } from "node:crypto";
 import { connect as connectHttp2 } from "node:http2";
 import { type Socket, connect, isIP } from "node:net";
-import { type ConnectionOptions, type TLSSocket, checkServerIdentity, createSecureContext } from "node:tls";
+import {
+  type ConnectionOptions,
+  type PeerCertificate,
+  type TLSSocket,
+  checkServerIdentity,
+  createSecureContext,
+} from "node:tls";
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -17,6 +23,7 @@ import { onOneLine } from "./answer.js";
 import type { CalledServer } from "./callers.js";
 import type { Door } from "./disguises.js";
 import { patienceMs } from "./knocking.js";
+import { type NamedCertificate, namedCertificate } from "./named-certificates.js";
 import { connectTls } from "./sockets.js";
 import { type ClientKeys, channelOptions } from "./stage.js";
 
@@ -30,6 +37,7 @@ export class LiveServer implements CalledServer, Door {
   readonly channelOptions: ChannelOptions;
   readonly interceptors: Interceptor[];
   readonly #at: Address;
+  readonly #certificates = new Map<string, Buffer>();
   #calls = 0;
 
   constructor(at: Address, ca: Buffer) {
@@ -55,18 +63,36 @@ export class LiveServer implements CalledServer, Door {
     return this.#calls;
   }
 
+  /** By which it proved to be the server, each once: whatever stands between may lead to several. */
+  get certificates(): readonly NamedCertificate[] {
+    return [...this.#certificates.values()].map(namedCertificate);
+  }
+
   credentials(client: ClientKeys): ChannelCredentials {
     const context = createSecureContext({ ...client, ca: this.ca, minVersion: "TLSv1.3" });
     return credentials.createFromSecureContext(context, {
-      checkServerIdentity: (_name, certificate) => checkServerIdentity(this.#at.host, certificate),
+      checkServerIdentity: (_name, certificate) => this.#recognize(certificate),
     });
   }
 
   /** Nothing is said to whoever does not prove to be the server. */
   readonly overTls = (options: ConnectionOptions): TLSSocket =>
-    connectTls(this.#at.port, { host: this.#at.host, ca: this.ca, rejectUnauthorized: true, ...options });
+    connectTls(this.#at.port, {
+      host: this.#at.host,
+      ca: this.ca,
+      rejectUnauthorized: true,
+      checkServerIdentity: (_name, certificate) => this.#recognize(certificate),
+      ...options,
+    });
 
   readonly inPlainText = (): Socket => connect(this.#at.port, this.#at.host);
+
+  /** Why this is not the certificate of who was asked for. */
+  #recognize(certificate: PeerCertificate): Error | undefined {
+    const problem = checkServerIdentity(this.#at.host, certificate);
+    if (problem === undefined) this.#certificates.set(certificate.fingerprint256, certificate.raw);
+    return problem;
+  }
 
   /**
    * How a certificate is turned away, as far as that shows; undefined when its bearer is let in.

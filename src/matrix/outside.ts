@@ -13,6 +13,7 @@ import { knockFromOutside } from "./doorstep.js";
 import { inLanes } from "./lanes.js";
 import { type InForce, LivePolicy } from "./live-policy.js";
 import { LiveServer } from "./live-server.js";
+import { namedCertificates } from "./named-certificates.js";
 import { NoAnswer, Patience, probeCell } from "./probe-cell.js";
 import { provenance } from "./provenance.js";
 import type { MatrixReport } from "./run.js";
@@ -78,6 +79,8 @@ export async function runMatrixOutside(options: OutsideOptions): Promise<MatrixR
     ok: differences.length === 0,
     matrix: matrix.source,
     policyVersion: matrix.policyVersion,
+    authorities: namedCertificates([server.ca, ...bindings.flatMap((each) => each.authorities)]),
+    serverCertificates: server.certificates,
     outside: {
       address: server.address,
       policyVersion: before.version,

@@ -13,6 +13,7 @@ import { type Difference, differencesIn } from "./differences.js";
 import { undeclaredAmong, victimAmong } from "./disguises.js";
 import { checkEntrances } from "./entrances.js";
 import { inLanes } from "./lanes.js";
+import { type NamedCertificate, namedCertificate, namedCertificates } from "./named-certificates.js";
 import type { Outside } from "./outside-text.js";
 import { type Outsider, tryOutsiders } from "./outsiders.js";
 import { isOnTheWire, planLanes } from "./plan.js";
@@ -44,6 +45,10 @@ export interface MatrixReport {
   /** The file, as findings name it. */
   readonly matrix: string;
   readonly policyVersion: string;
+  /** That vouch for clients, by the files here; those of all tenants first, then those that some are bound to. */
+  readonly authorities: readonly NamedCertificate[];
+  /** By which the server proves who it is. Where it runs elsewhere there may be several behind one address. */
+  readonly serverCertificates: readonly NamedCertificate[];
   /** Of a server that runs elsewhere; undefined for one that was started for this. */
   readonly outside?: Outside | undefined;
   /** In the order of the file. */
@@ -93,6 +98,8 @@ export async function runMatrix(options: MatrixOptions): Promise<MatrixReport> {
     ok: differences.length === 0 && (axes === undefined || axes.differing === 0),
     matrix: matrix.source,
     policyVersion: matrix.policyVersion,
+    authorities: namedCertificates([stage.ca, ...bindings.flatMap((each) => each.authorities)]),
+    serverCertificates: [namedCertificate(stage.cert)],
     cells,
     outsiders,
     differences,

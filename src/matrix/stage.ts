@@ -38,7 +38,8 @@ export class Stage implements AsyncDisposable {
   readonly adminAddress: string;
   /** The authorities that vouch for clients, PEM. */
   readonly ca: Buffer;
-  readonly #serverPem: Buffer;
+  /** The server's certificate, and those that lead from it to an authority, PEM. */
+  readonly cert: Buffer;
   readonly #closers: Closers;
 
   private constructor(node: RunningNode, log: ServerLog, pems: { ca: Buffer; cert: Buffer }, closers: Closers) {
@@ -47,7 +48,7 @@ export class Stage implements AsyncDisposable {
     this.port = Number(/\d+$/.exec(node.address)![0]);
     this.adminAddress = node.adminAddress;
     this.ca = pems.ca;
-    this.#serverPem = pems.cert;
+    this.cert = pems.cert;
     this.#closers = closers;
   }
 
@@ -91,11 +92,11 @@ export class Stage implements AsyncDisposable {
    * @throws Error of OpenSSL when certificate and key do not parse or do not belong together
    */
   credentials(client: ClientKeys): ChannelCredentials {
-    const server = new X509Certificate(this.#serverPem);
+    const server = new X509Certificate(this.cert);
     const context = createSecureContext({
       minVersion: "TLSv1.3",
       ...client,
-      ca: this.#serverPem,
+      ca: this.cert,
       allowPartialTrustChain: true,
     });
     return credentials.createFromSecureContext(context, {

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { mkdir, readFile, readdir, watch } from "node:fs/promises";
 import { join } from "node:path";
@@ -79,6 +80,12 @@ test("with --json it is one object, and a page and a report for CI are written b
   const report = JSON.parse(stdout) as { ok: boolean; cells: object[]; outsiders: object[]; differences: object[] };
   expect(report).toMatchObject({ ok: true, differences: [] });
   expect(report.outsiders).toHaveLength(7);
+  const fingerprintOf = async (path: string): Promise<string> =>
+    new X509Certificate(await readFile(at(path))).fingerprint256;
+  expect(report).toMatchObject({
+    authorities: [{ subject: "CN=Initech Trust Services\\, G2", fingerprint256: await fingerprintOf("pki/root.pem") }],
+    serverCertificates: [{ subject: "CN=log.initech.example", fingerprint256: await fingerprintOf("pki/log.crt") }],
+  });
   expect(report.cells[0]).toMatchObject({
     principal: "acme/billing",
     tenant: "acme",

@@ -45,6 +45,8 @@ const report: MatrixReport = {
   ok: false,
   matrix: "policy/matrix.csv",
   policyVersion: "0123456789ab",
+  authorities: [{ subject: "CN=Here & There", fingerprint256: "AA:01" }],
+  serverCertificates: [{ subject: "CN=log.example", fingerprint256: "BB:02" }],
   cells: [{ cell, got: "deny", attempts: [{ method: "Consume", got: "deny", refusal }] }],
   outsiders: [
     { who: "plain text", refusal: "no TLS", kind: "protocol", problem: undefined },
@@ -75,6 +77,7 @@ test("the page says when, of which policy, what was tried, what came of it and h
   for (const text of ["PERMISSION_DENIED", "has expired", "refused", "What a caller shows", "protocol"]) {
     expect(page).toContain(text);
   }
+  for (const text of ["CN=Here &amp; There", "AA:01", "CN=log.example", "BB:02"]) expect(page).toContain(text);
   expect(page).not.toMatch(/<script|<link|<img|https?:|<nobody>/);
   expect(page).not.toContain('<th scope="col"></th>');
   // Whatever a head is called by aclog itself is explained.

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { X509Certificate, createHash } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { cp, mkdir, readFile, readdir, writeFile } from "node:fs/promises";
@@ -101,6 +101,10 @@ async function otherPolicy(node: TestNode, texts: PolicyTexts): Promise<string> 
   return folder;
 }
 
+function fingerprintOf(pem: string | Buffer): string {
+  return new X509Certificate(pem).fingerprint256;
+}
+
 function told({ differences }: MatrixReport): string[] {
   return differences.map(({ line, problem }) => `${line ?? "-"}: ${problem.replace(/; the policy here says .*$/, "")}`);
 }
@@ -182,6 +186,9 @@ describe("a server that does as its policy says", () => {
     const { outside, outsiders, policyVersion } = report;
     const address = /localhost:\d+/.exec(outside!.address)![0];
     expect(outside).toMatchObject({ address, policyVersion, askedBy: "ops/root" });
+    expect(report.authorities.map((each) => each.fingerprint256)).toEqual([fingerprintOf(node.authority.caPem)]);
+    const serverPem = await readFile(node.config.tls.cert);
+    expect(report.serverCertificates.map((each) => each.fingerprint256)).toEqual([fingerprintOf(serverPem)]);
     expect(outsiders).toHaveLength(7);
     expect(outsiders.map(({ problem }) => problem)).toEqual(outsiders.map(() => undefined));
     const line = await node.log.until(({ requestId }) => String(requestId).startsWith(outside!.requestIds));

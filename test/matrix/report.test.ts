@@ -23,6 +23,8 @@ function reportOf(changes: Partial<MatrixReport>): MatrixReport {
     ok: true,
     matrix: "policy/matrix.csv",
     policyVersion: "0123456789ab",
+    authorities: [],
+    serverCertificates: [],
     cells: [],
     outsiders: [],
     differences: [],

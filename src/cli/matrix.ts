@@ -1,10 +1,12 @@
 /** `aclog matrix`: tries on the wire what a policy's matrix states, against a server of its own or one that runs. */
 import { writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { styleText } from "node:util";
 import { type Command, Option } from "commander";
 import { type Address, formatAddress } from "../address.js";
+import type { ConfigFlags } from "../config/index.js";
+import { configVariable } from "../config/settings.js";
 import { type Finding, OperatorError } from "../errors.js";
 import type { MatrixReport, OutsideOptions } from "../matrix/index.js";
 import type { Paint } from "../review/index.js";
@@ -20,9 +22,10 @@ import { whyUnwritable } from "./unwritable.js";
 const maxThreads = 8;
 
 interface MatrixFlags {
-  readonly policy: string;
+  readonly config?: string;
+  readonly policy?: string;
   readonly address?: Address;
-  readonly certs: string;
+  readonly certs?: string;
   readonly clients?: string;
   readonly ca?: string;
   readonly caKey?: string | false;
@@ -49,13 +52,23 @@ export function addMatrix(program: Command): void {
         "touched. With --address, try instead a server that is running, from outside, by calls that come to nothing: nothing is " +
         "stored, changed or removed there, and no record is read. Exits with 1 if anything is not as it must be, or cannot be tried.",
     )
-    .option("--policy <DIR>", "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv", parsePath, "policy")
+    .option(
+      "--config <FILE>",
+      `YAML with the settings of the server (${configVariable}); the options here count more`,
+      parsePath,
+    )
+    // Defaults are only told: one that commander filled in would look like an option and override the file.
+    .option(
+      "--policy <DIR>",
+      "the folder of model.conf, policy.csv, tenants.yaml and matrix.csv (default: policy)",
+      parsePath,
+    )
     .addOption(
       new Option("--address <HOST:PORT>", "the server that runs there, in place of one of its own")
         .argParser(parseServer)
         .conflicts(["pairs", "full", "cert", "key", "crl", "identity"]),
     )
-    .option("--certs <DIR>", "where the certificates are", parsePath, defaultCertificates)
+    .option("--certs <DIR>", "where the certificates are (default: beside the settings' ca, else certs)", parsePath)
     .option("--clients <DIR>", "TENANT/NAME.crt and .key of the clients (default: clients in --certs)", parsePath)
     .option(
       "--ca <FILE>",
@@ -85,32 +98,28 @@ export function addMatrix(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  aclog matrix --policy ./policy --certs ./certs\n  aclog matrix --pairs --html matrix.html --junit matrix.xml" +
-        "\n  aclog matrix --address localhost:8400",
+        "\n  aclog matrix --config aclog.yaml\n  aclog matrix --address localhost:8400",
     )
     .action((flags: MatrixFlags) => matrix(flags));
 }
 
 async function matrix(flags: MatrixFlags): Promise<void> {
-  const { address, certs, policy, json, junit, html, full, pairs } = flags;
+  const { address, json, junit, html, full, pairs } = flags;
+  const { loadConfig } = await import("../config/index.js");
+  const { policyDir, tls } = await loadConfig({ flags: settingsIn(flags), env: process.env });
   const { formatReport, matrixAsHtml, matrixAsJunit, reportObject, runMatrix } = await import("../matrix/index.js");
-  const ca = flags.ca ?? join(certs, "ca.crt");
+  const { ca, crl } = tls;
+  const certs = flags.certs ?? (flags.ca === undefined ? dirname(ca) : defaultCertificates);
   const certificates = {
     clients: flags.clients ?? join(certs, "clients"),
     ca,
     caKey: flags.caKey === false ? undefined : (flags.caKey ?? join(certs, "ca.key")),
   };
-  const server = {
-    ca,
-    cert: flags.cert ?? join(certs, "server.crt"),
-    key: flags.key ?? join(certs, "server.key"),
-    // As the server has it: beside authorities that nobody has named.
-    crl: flags.crl ?? (flags.ca === undefined ? certs : undefined),
-    identity: flags.identity,
-  };
+  const server = { ...tls, crl: crl?.path };
   const axes = full ? ("all" as const) : pairs ? ("pairs" as const) : undefined;
   await untilStopped(async (signal) => {
     const report = await withBar("cells", (onProgress) => {
-      const options = { policyDir: policy, certificates, signal, onProgress };
+      const options = { policyDir, certificates, signal, onProgress };
       const threads = Math.min(availableParallelism(), maxThreads);
       return address === undefined
         ? runMatrix({ ...options, server, axes, threads })
@@ -125,6 +134,22 @@ async function matrix(flags: MatrixFlags): Promise<void> {
     // Only now: what took an hour to try must not be lost for a full disk or a wrong name.
     if (unwritten.length > 0) throw new OperatorError("not every report could be written:", unwritten);
   });
+}
+
+/** As settings of the server. What is in --certs is given with it. */
+function settingsIn({ config, policy, certs, ca, cert, key, crl, identity }: MatrixFlags): ConfigFlags {
+  const at = (name: string): string | undefined => (certs === undefined ? undefined : join(certs, name));
+  const settings = {
+    config,
+    policy,
+    ca: ca ?? at("ca.crt"),
+    cert: cert ?? at("server.crt"),
+    key: key ?? at("server.key"),
+    // As the server has it: beside authorities that nobody has named.
+    crl: crl ?? (ca === undefined ? certs : undefined),
+    identity,
+  };
+  return Object.fromEntries(Object.entries(settings).filter(([, text]) => text !== undefined));
 }
 
 /** What is wrong if it cannot be written. */

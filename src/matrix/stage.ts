@@ -18,6 +18,8 @@ export interface ServerFiles {
   readonly cert: string;
   readonly key: string;
   readonly crl?: string | undefined;
+  /** What becomes of new clients whose authority's list has expired; they are refused unless told. */
+  readonly crlExpired?: "refuse" | "accept";
   readonly identity?: string | undefined;
 }
 
@@ -61,7 +63,7 @@ export class Stage implements AsyncDisposable {
       await layOutPolicy(policyDir, join(directory, "policy"));
       const log = new ServerLog();
       const loopback = "127.0.0.1:0";
-      const { crl, identity, ...pem } = files;
+      const { crl, crlExpired, identity, ...pem } = files;
       const flags = {
         listen: loopback,
         "admin-listen": loopback,
@@ -69,6 +71,7 @@ export class Stage implements AsyncDisposable {
         policy: join(directory, "policy"),
         ...pem,
         ...(crl !== undefined && { crl }),
+        ...(crlExpired !== undefined && { "crl-expired": crlExpired }),
         ...(identity !== undefined && { identity }),
         "drain-ms": "1000",
         "log-level": "debug",

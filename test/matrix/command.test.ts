@@ -68,12 +68,30 @@ test("a difference ends with 1, its line and the rule that decided, also where n
   expect(stdout).toContain("1 difference,");
 });
 
-test("with --json it is one object, and a page and a report for CI are written beside it", async () => {
+test("by a server's settings, with --json it is one object, and a page and a report for CI are written beside it", async () => {
   await using made = await makePlaces();
-  const { places, flags, env } = made;
+  const { places, env } = made;
   await places.policy("rules", policy);
   const at = (name: string): string => join(places.path, name);
-  const { code, stdout } = await run([...flags, "--json", "--html", at("m.html"), "--junit", at("m.xml")], { env });
+  await places.write(
+    "server.yaml",
+    "policy: nowhere\nca: pki/root.pem\ncert: pki/log.crt\nkey: pki/log.key\nidentity: who.yaml\n",
+  );
+  await places.write(
+    "who.yaml",
+    "rules: [{ tenant: { from: O, map: { Acme Inc.: acme, globex: globex } }, name: { from: CN } }]\n",
+  );
+  const company = places.authority.issue({
+    subject: [
+      { type: "O", value: "Acme Inc." },
+      { type: "CN", value: "billing" },
+    ],
+  });
+  await places.pair("pki/clients/acme/billing", company);
+  await places.pair("pki/clients/globex/auditor", places.authority.issue({ principal: "globex/auditor" }));
+  const flags = ["matrix", "--config", "server.yaml", "--policy", "rules", "--no-ca-key", "--json"];
+  const reports = ["--html", "m.html", "--junit", "m.xml"];
+  const { code, stdout } = await run([...flags, ...reports], { cwd: places.path, env });
   expect(code).toBe(0);
   expect(await readFile(at("m.html"), "utf8")).toContain("Everything came out as it must.");
   expect(await readFile(at("m.xml"), "utf8")).toContain('failures="0"');

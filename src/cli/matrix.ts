@@ -16,7 +16,7 @@ import { defaultCertificates } from "./connection.js";
 import { CallFailure } from "./failure.js";
 import { print } from "./output.js";
 import { untilStopped } from "./stop-signal.js";
-import { whyUnwritable } from "./unwritable.js";
+import { tryToWrite, whyUnwritable } from "./unwritable.js";
 
 /** Each thread that tries the axes takes some 200 MB. */
 const maxThreads = 8;
@@ -108,6 +108,7 @@ async function matrix(flags: MatrixFlags): Promise<void> {
   const { loadConfig } = await import("../config/index.js");
   const { policyDir, tls } = await loadConfig({ flags: settingsIn(flags), env: process.env });
   const { formatReport, matrixAsHtml, matrixAsJunit, reportObject, runMatrix } = await import("../matrix/index.js");
+  await checkPlaces([junit, html]);
   const { ca, crl } = tls;
   const certs = flags.certs ?? (flags.ca === undefined ? dirname(ca) : defaultCertificates);
   const certificates = {
@@ -131,7 +132,7 @@ async function matrix(flags: MatrixFlags): Promise<void> {
       ...(html === undefined ? [] : await write(html, matrixAsHtml(report))),
     ];
     await print(json ? `${JSON.stringify(reportObject(report))}\n` : formatReport(report, paint));
-    // Only now: what took an hour to try must not be lost for a full disk or a wrong name.
+    // Only now: what took an hour to try must not be lost for a full disk.
     if (unwritten.length > 0) throw new OperatorError("not every report could be written:", unwritten);
   });
 }
@@ -150,6 +151,19 @@ function settingsIn({ config, policy, certs, ca, cert, key, crl, identity }: Mat
     identity,
   };
   return Object.fromEntries(Object.entries(settings).filter(([, text]) => text !== undefined));
+}
+
+/** @throws OperatorError when a report could not be written: nobody should have to try everything once more for a mistyped name */
+async function checkPlaces(paths: readonly (string | undefined)[]): Promise<void> {
+  const findings: Finding[] = [];
+  for (const path of paths) {
+    if (path === undefined) continue;
+    await tryToWrite(path).catch((error: unknown) => {
+      findings.push({ source: path, problem: `${whyUnwritable(error)}; name a file in a folder that is there` });
+    });
+  }
+  if (findings.length > 0)
+    throw new OperatorError("nothing was tried, for not every report could be written:", findings);
 }
 
 /** What is wrong if it cannot be written. */

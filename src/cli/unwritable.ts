@@ -1,3 +1,30 @@
+import { open, rm, stat } from "node:fs/promises";
+
+/**
+ * Tries whether a file could be written there. Nothing is left of it: what is there stays as it is.
+ * @throws the system's error, for `whyUnwritable`
+ */
+export async function tryToWrite(path: string): Promise<void> {
+  try {
+    await touch(path, "wx");
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    // Whoever reads from a pipe would take it for the end.
+    const isOpened = await stat(path).then(
+      (found) => found.isFile() || found.isDirectory(),
+      () => false,
+    );
+    if (isOpened) await touch(path, "a");
+    return;
+  }
+  await rm(path);
+}
+
+async function touch(path: string, flags: "wx" | "a"): Promise<void> {
+  const file = await open(path, flags);
+  await file.close();
+}
+
 /** Why something could not be written to, in words for whoever named the place. */
 export function whyUnwritable(error: unknown): string {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";

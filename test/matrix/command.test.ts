@@ -54,12 +54,10 @@ test("a difference ends with 1, its line and the rule that decided, also where n
   await using made = await makePlaces();
   const { places, flags, env } = made;
   await places.policy("rules", { ...policy, "matrix.csv": "acme/billing, acme, orders, produce, deny\n" });
-  const nowhere = join(places.path, "nowhere", "m.xml");
-  const { code, stdout, stderr } = await run([...flags, "--junit", nowhere, "--html", places.path], { env });
+  const { code, stdout, stderr } = await run([...flags, "--junit", "/dev/full"], { env });
   expect(code).toBe(1);
   expect(stderr).toContain("aclog: not every report could be written:");
-  expect(stderr).toContain(`  ${nowhere}: there is no such folder`);
-  expect(stderr).toContain(`  ${places.path}: it is a directory, not a file`);
+  expect(stderr).toContain("  /dev/full: no space is left on the device");
   expect(stdout).toContain("✓!");
   expect(stdout).toContain(
     "rules/matrix.csv:1: acme/billing produce acme/orders: expected deny, got allow; the policy says allow",
@@ -113,6 +111,26 @@ test("by a server's settings, with --json it is one object, and a page and a rep
     got: "allow",
     onTheWire: true,
   });
+});
+
+test("where a report could not be written nothing is tried, and what is there stays as it is", async () => {
+  await using made = await makePlaces();
+  const { places, flags, env } = made;
+  await places.write("m.xml", "the last one");
+  const at = (name: string): string => join(places.path, name);
+  const nowhere = await run([...flags, "--junit", at("nowhere/m.xml"), "--html", at("pki")], { env });
+  expect(nowhere).toMatchObject({ code: 1, stdout: "" });
+  expect(nowhere.stderr).toContain("aclog: nothing was tried, for not every report could be written:");
+  const next = "; name a file in a folder that is there\n";
+  expect(nowhere.stderr).toContain(
+    `  ${at("nowhere/m.xml")}: there is no such folder, and none can be made there${next}`,
+  );
+  expect(nowhere.stderr).toContain(`  ${at("pki")}: it is a directory, not a file${next}`);
+  // There is no policy.
+  const failed = await run([...flags, "--junit", at("m.xml"), "--html", at("m.html")], { env });
+  expect(failed).toMatchObject({ code: 1, stdout: "" });
+  expect(await readFile(at("m.xml"), "utf8")).toBe("the last one");
+  expect((await readdir(places.path)).sort()).toEqual(["m.xml", "people", "pki", "tmp"]);
 });
 
 test("files that are missing end with 1, and a wrong flag with 2", async () => {

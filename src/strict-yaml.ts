@@ -71,7 +71,7 @@ export class StrictYaml {
       prettyErrors: false,
     });
     // The one step that has no turns in it: the library does it in one go.
-    const [document, second] = [...composer.compose(tokens, true, text.length)];
+    const [document, second] = withoutTraces(() => [...composer.compose(tokens, true, text.length)]);
     await options.pause();
     const yaml = new StrictYaml(lines, document!);
     return (await yaml.#check(text, second, options)) ? yaml : undefined;
@@ -146,6 +146,17 @@ export class StrictYaml {
     const { line, col } = this.#lines.linePos(offset);
     // A counter that has seen no line yet answers 0.
     return { line: Math.max(1, line), column: Math.max(1, col) };
+  }
+}
+
+/** A file can have a mistake at each of its bytes, and to note where the library found it costs more than to find it. */
+function withoutTraces<T>(work: () => T): T {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return work();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 

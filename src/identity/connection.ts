@@ -19,6 +19,8 @@ export interface Connection {
   readonly refusal: QuotaExceeded | undefined;
   /** Why its peer is nobody any more, as far as is known. Nothing is let in then, and what was let in is judged again. */
   readonly ended: IdentityRefused | undefined;
+  /** When that was found, by `performance.now()`. */
+  readonly endedAt: number | undefined;
   /** The same, but looked for first if what identities rest on has changed. */
   whyEnded(): IdentityRefused | undefined;
   /** To be asked before each message is let in, and before it is acted on. Costs next to nothing. @throws IdentityRefused */
@@ -46,6 +48,7 @@ export class LiveConnection implements Connection {
   readonly refusal: QuotaExceeded | undefined;
   identity: Identity;
   ended: IdentityRefused | undefined;
+  endedAt: number | undefined;
   readonly #judging: Judging;
   #judgedIn: number;
 
@@ -81,6 +84,7 @@ export class LiveConnection implements Connection {
       this.identity = identity;
     } catch (error) {
       this.ended = asRefusal(error);
+      this.endedAt = performance.now();
       this.#judging.noteEnded(this);
     }
   }

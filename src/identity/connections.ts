@@ -47,8 +47,11 @@ export class Connections implements AsyncDisposable {
   readonly #options: ConnectionsOptions;
   readonly #expiry: ExpiryTimer;
   readonly #listeners: EndListener[] = [];
-  readonly #untold: Connection[] = [];
+  /** Of whom each of the listeners is still to be told. */
+  readonly #untold: Connection[][] = [];
   readonly #judging: Judging & { round: number };
+  /** How many of `#inStretches` are under way. */
+  #underWay = 0;
   #nextId = 1;
   #closed = false;
 
@@ -119,9 +122,13 @@ export class Connections implements AsyncDisposable {
     return connection;
   }
 
-  /** Listeners are called in the order in which they came. */
+  /**
+   * Listeners are told in the order in which they came; of many that end together, the first one of all of them before the
+   * second one of any. So nobody waits for his reason until the connections of others are closed.
+   */
   onEnded(listener: EndListener): void {
     this.#listeners.push(listener);
+    this.#untold.push([]);
   }
 
   /**
@@ -182,13 +189,19 @@ export class Connections implements AsyncDisposable {
     judge: (connection: LiveConnection) => unknown,
   ): Promise<void> {
     const stretches = new Stretches();
+    this.#underWay++;
     for (const connection of connections) {
       judge(connection);
-      this.#tellNext();
+      this.#tellNext(1);
       const turn = stretches.step();
       if (turn !== undefined) await turn;
     }
-    await this.#tellRest(stretches);
+    // Beyond the first listener only for the last one that is under way: the others may still find somebody.
+    while (this.#tellNext(this.#underWay > 1 ? 1 : this.#listeners.length)) {
+      const turn = stretches.step();
+      if (turn !== undefined) await turn;
+    }
+    this.#underWay--;
   }
 
   /** @throws IdentityRefused, or whatever else the judge throws */
@@ -202,20 +215,20 @@ export class Connections implements AsyncDisposable {
 
   /** What is found when a message asks is told in a turn of its own: its refusal goes first. */
   #noteEnded(connection: Connection): void {
-    if (this.#untold.push(connection) === 1) setImmediate(() => void this.#tellRest(new Stretches()));
+    const isFirst = this.#untold[0]?.push(connection) === 1;
+    if (isFirst && this.#underWay === 0) setImmediate(() => void this.#inStretches([], () => undefined));
   }
 
-  async #tellRest(stretches: Stretches): Promise<void> {
-    while (this.#untold.length > 0) {
-      this.#tellNext();
-      const turn = stretches.step();
-      if (turn !== undefined) await turn;
+  /** @param listeners how many of them, the first ones, may be told now @returns whether one was */
+  #tellNext(listeners: number): boolean {
+    for (let at = 0; at < listeners; at++) {
+      const ended = this.#untold[at]?.shift();
+      if (ended === undefined) continue;
+      this.#listeners[at]!(ended);
+      this.#untold[at + 1]?.push(ended);
+      return true;
     }
-  }
-
-  #tellNext(): void {
-    const ended = this.#untold.shift();
-    if (ended !== undefined) for (const listener of this.#listeners) listener(ended);
+    return false;
   }
 }
 

@@ -139,6 +139,7 @@ export async function startNode(
         onAdmitted: (connection) => expiry.note(connection),
       }),
     );
+    // The first to be told, so that nobody's calls wait until the connections of others are closed.
     connections.onEnded((connection) => openCalls.judgeAgainOn(connection));
     const expiry: ExpiryWarnings = closers.add(
       observation.watchClients(connections, config.metricsTenants ? authorizer : undefined),

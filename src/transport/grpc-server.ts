@@ -106,7 +106,7 @@ export class GrpcServer implements AsyncDisposable {
     );
     options.connections.onEnded((connection) => {
       onEnded?.(connection);
-      this.#sessions.end(connection.socket, () => new CutOff(connection.ended!));
+      this.#sessions.end(connection.socket, connection.endedAt!, () => new CutOff(connection.ended!));
     });
     let observed: ServerHttp2Stream | undefined;
     const observation = observeCalls({

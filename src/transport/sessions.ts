@@ -93,18 +93,21 @@ export class Sessions implements CallRegister {
   /**
    * Ends the connection on this socket: it takes no more calls and closes behind those that it has. Those that are open have
    * been told before; what is left of them after a while is told `why`.
+   *
+   * @param since from when on the time is counted, by `performance.now()`
    */
-  end(socket: Socket, why: () => Error): void {
+  end(socket: Socket, since: number, why: () => Error): void {
     const live = this.#bySocket.get(socket);
     // One after the other, and not both from now on: in a server that is held up for longer both would be due in one turn, and
     // what is told would be cut off with its connection.
-    let timer = setTimeout(() => {
+    const cutCalls = (): void => {
       if (live !== undefined && !live.session.destroyed) {
         for (const call of [...live.calls]) call.sendStatus(toStatus(why()));
         this.#close(live);
       }
       timer = setTimeout(() => socket.destroy(), endMs - lastCallsMs).unref();
-    }, lastCallsMs).unref();
+    };
+    let timer = setTimeout(cutCalls, Math.max(0, since + lastCallsMs - performance.now())).unref();
     socket.once("close", () => clearTimeout(timer));
     if (live === undefined || live.session.destroyed) return;
     const { session, calls } = live;

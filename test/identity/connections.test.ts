@@ -489,6 +489,24 @@ describe("judged again, a connection", () => {
     await judging;
     expect(toldByTurn).toEqual([1, 2]);
   });
+
+  test("is closed when all that end with it have been told why, also where another change comes meanwhile", async () => {
+    await using listener = await Listener.listen();
+    for (let count = 0; count < 3; count++) await listener.connect(billing());
+    const steps: string[] = [];
+    listener.connections.onEnded(({ id }) => steps.push(`tell ${id}`));
+    listener.connections.onEnded(({ id }) => steps.push(`close ${id}`));
+    listener.judge = () => {
+      // Longer than a stretch.
+      for (const until = performance.now() + 26; performance.now() < until;);
+      return revoked();
+    };
+    const judging = listener.connections.judgeAgain();
+    // Another change, which finds one that has not had its turn.
+    await listener.connections.judgeAgain();
+    await judging;
+    expect(steps).toEqual(["tell 1", "tell 2", "tell 3", "close 1", "close 2", "close 3"]);
+  });
 });
 
 describe("a certificate's end", () => {

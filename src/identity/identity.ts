@@ -63,7 +63,11 @@ export class IdentityRefused extends Unauthenticated {
   readonly problem: IdentityProblem;
 
   constructor(problem: IdentityProblem, message: string, options?: ErrorOptions) {
+    // Nobody reads its stack trace, and to take one costs more than to judge. A thousand connections may end at once.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, {}, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.problem = problem;
   }
 }

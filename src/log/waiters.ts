@@ -6,6 +6,9 @@ interface Waiter {
   readonly reject: (error: Error) => void;
 }
 
+/** Made once: thousands may give up at a time, and another one would take a stack trace for each. */
+const cancelled = new Cancelled();
+
 /** Those who wait for an offset, in offset order: an append wakes only those whose offset it reached. */
 export class Waiters {
   readonly #waiting: Waiter[] = [];
@@ -16,12 +19,12 @@ export class Waiters {
 
   /** Resolves when wake() passes `offset`. @throws Cancelled when the signal aborts first */
   add(offset: bigint, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.reject(new Cancelled());
+    if (signal.aborted) return Promise.reject(cancelled);
     return new Promise<void>((resolve, reject) => {
       const onAbort = (): void => {
         const at = this.#waiting.indexOf(waiter);
         if (at >= 0) this.#waiting.splice(at, 1);
-        reject(new Cancelled());
+        reject(cancelled);
       };
       const settled = (settle: () => void): void => {
         signal.removeEventListener("abort", onAbort);

@@ -20,13 +20,17 @@ export function whyTooMany(count: number): string | undefined {
 
 /** Why no server can go by all of these; undefined if one can. */
 export function whyNotTogether(authorities: readonly Authority[]): string | undefined {
-  return whyTooMany(authorities.length) ?? whyNoRoom(authorities) ?? whyEndless(authorities);
+  return whyNoRoom(authorities.length, namesBytesOf(authorities)) ?? whyEndless(authorities);
 }
 
-function whyNoRoom(authorities: readonly Authority[]): string | undefined {
-  const bytes = authorities.reduce((sum, { facts }) => sum + 2 + facts.subjectBytes.length, 0);
-  if (bytes <= maxNamesBytes) return undefined;
-  return `the names of ${authorities.length} authorities take ${bytes} bytes, and TLS has room for ${maxNamesBytes}`;
+function whyNoRoom(count: number, namesBytes: number): string | undefined {
+  const tooMany = whyTooMany(count);
+  if (tooMany !== undefined || namesBytes <= maxNamesBytes) return tooMany;
+  return `the names of ${count} authorities take ${namesBytes} bytes, and TLS has room for ${maxNamesBytes}`;
+}
+
+function namesBytesOf(authorities: readonly Authority[]): number {
+  return authorities.reduce((sum, { facts }) => sum + 2 + facts.subjectBytes.length, 0);
 }
 
 /**
@@ -54,21 +58,62 @@ export function fitAuthorities(
   own: readonly Authority[],
   tenants: ReadonlyMap<string, Part<readonly Authority[]>>,
 ): FittingAuthorities {
-  const all = unique([...own, ...[...tenants.values()].flatMap(({ value = [] }) => value)]);
-  const doAllFit = whyNotTogether(all) === undefined;
-  let authorities = doAllFit ? all : unique(own);
+  const together = new Together(
+    own,
+    [...tenants.values()].flatMap(({ value = [] }) => value),
+  );
   const findings: Finding[] = [];
   const tenantFiles = new Map<string, readonly string[]>();
   for (const [name, { value = [], paths }] of tenants) {
-    const together = doAllFit ? all : unique([...authorities, ...value]);
-    const problem = doAllFit ? undefined : whyNotTogether(together);
-    if (problem === undefined) authorities = together;
-    else findings.push({ source: paths[0]!, problem: `it does not count beside the others: ${problem}` });
+    const problem = together.add(value);
+    if (problem !== undefined)
+      findings.push({ source: paths[0]!, problem: `it does not count beside the others: ${problem}` });
     tenantFiles.set(name, problem === undefined ? value.map((each) => each.fingerprint256) : []);
   }
-  return { authorities, tenantFiles, findings };
+  return { authorities: together.authorities, tenantFiles, findings };
 }
 
-function unique(authorities: readonly Authority[]): readonly Authority[] {
-  return [...new Map(authorities.toReversed().map((each) => [each.fingerprint256, each])).values()].toReversed();
+/** Grows by one file after the other, and looks at each of a thousand alone, not at all that are there already. */
+class Together {
+  readonly #byFingerprint: Map<string, Authority>;
+  #namesBytes: number;
+  /** A circle of some is a circle of all: whoever is in none of these is in none of fewer. */
+  readonly #circling: ReadonlySet<string>;
+
+  /** @param others that may be added */
+  constructor(own: readonly Authority[], others: readonly Authority[]) {
+    this.#byFingerprint = byFingerprint(own);
+    this.#namesBytes = namesBytesOf(this.authorities);
+    const all = [...byFingerprint([...own, ...others]).values()];
+    this.#circling = new Set(findCircle(all).map(({ fingerprint256 }) => fingerprint256));
+  }
+
+  get authorities(): readonly Authority[] {
+    return [...this.#byFingerprint.values()];
+  }
+
+  /** Those that are not there yet: all of them, or none, and then it says why. */
+  add(authorities: readonly Authority[]): string | undefined {
+    const added = [...byFingerprint(authorities).values()].filter(
+      (each) => !this.#byFingerprint.has(each.fingerprint256),
+    );
+    const namesBytes = this.#namesBytes + namesBytesOf(added);
+    const problem = whyNoRoom(this.#byFingerprint.size + added.length, namesBytes) ?? this.#whyEndless(added);
+    if (problem !== undefined) return problem;
+    for (const each of added) this.#byFingerprint.set(each.fingerprint256, each);
+    this.#namesBytes = namesBytes;
+    return undefined;
+  }
+
+  #whyEndless(added: readonly Authority[]): string | undefined {
+    const isCircling = ({ fingerprint256 }: Authority): boolean => this.#circling.has(fingerprint256);
+    return added.some(isCircling) ? whyEndless([...this.authorities, ...added].filter(isCircling)) : undefined;
+  }
+}
+
+/** Each once: the first one of a fingerprint. */
+function byFingerprint(authorities: readonly Authority[]): Map<string, Authority> {
+  const found = new Map<string, Authority>();
+  for (const each of authorities) if (!found.has(each.fingerprint256)) found.set(each.fingerprint256, each);
+  return found;
 }

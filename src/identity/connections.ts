@@ -177,7 +177,9 @@ export class Connections implements AsyncDisposable {
   /** When the next certificate ends; undefined if there is none. */
   #lookForExpired(nowMs: number): number | undefined {
     const ends = (connection: Connection): boolean => connection.identity.endsMs <= nowMs;
-    void this.#inStretches([...this.#live.values()].filter(ends), (connection) => connection.judge());
+    const expired = [...this.#live.values()].filter(ends);
+    // Nobody, as a rule; and whom a change is just finding, that will tell of.
+    if (expired.length > 0) void this.#inStretches(expired, (connection) => connection.judge());
     let next: number | undefined;
     for (const connection of this) if (!ends(connection)) next = Math.min(next ?? Infinity, connection.identity.endsMs);
     return next;
@@ -190,18 +192,20 @@ export class Connections implements AsyncDisposable {
   ): Promise<void> {
     const stretches = new Stretches();
     this.#underWay++;
-    for (const connection of connections) {
-      judge(connection);
-      this.#tellNext(1);
-      const turn = stretches.step();
-      if (turn !== undefined) await turn;
+    try {
+      for (const connection of connections) {
+        judge(connection);
+        this.#tellNext(1);
+        const turn = stretches.step();
+        if (turn !== undefined) await turn;
+      }
+      while (this.#tellNext(this.#listeners.length)) {
+        const turn = stretches.step();
+        if (turn !== undefined) await turn;
+      }
+    } finally {
+      this.#underWay--;
     }
-    // Beyond the first listener only for the last one that is under way: the others may still find somebody.
-    while (this.#tellNext(this.#underWay > 1 ? 1 : this.#listeners.length)) {
-      const turn = stretches.step();
-      if (turn !== undefined) await turn;
-    }
-    this.#underWay--;
   }
 
   /** @throws IdentityRefused, or whatever else the judge throws */

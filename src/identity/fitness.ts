@@ -9,6 +9,9 @@ import { IdentityRefused } from "./identity.js";
 const minRsaBits = 2048;
 const minCurveBits = 224;
 
+/** The curves that TLS 1.3 can sign with (RFC 8446, 4.2.3): P-256, P-384, P-521. */
+const signingCurves: ReadonlySet<string> = new Set(["1.2.840.10045.3.1.7", "1.3.132.0.34", "1.3.132.0.35"]);
+
 const clientAuthOid = "1.3.6.1.5.5.7.3.2";
 
 /** Those that OpenSSL understands: a certificate with any other gets past neither of us. */
@@ -100,10 +103,14 @@ export function requireUnderstood({ criticalExtensions }: CertificateFacts, what
 }
 
 /**
- * For the certificate itself: it must be a client's, and no authority's.
- * @throws IdentityRefused ("authority_as_client", "wrong_usage")
+ * For the certificate itself: it must be a client's, and no authority's, with a key that proves in a handshake whose it is.
+ * @throws IdentityRefused ("weak", "authority_as_client", "wrong_usage")
  */
-export function requireClient({ basicConstraints, keyUsage, extendedKeyUsage }: CertificateFacts): void {
+export function requireClient({ key, basicConstraints, keyUsage, extendedKeyUsage }: CertificateFacts): void {
+  if (key.curve !== undefined && !signingCurves.has(key.curve)) {
+    const problem = `has a key on a curve with which nobody signs in TLS 1.3 (${key.curve}): P-256, P-384 and P-521 will do`;
+    throw new IdentityRefused("weak", `the certificate ${problem}`);
+  }
   if (basicConstraints?.isCa === true) {
     throw new IdentityRefused("authority_as_client", "the certificate is an authority's, not a client's");
   }

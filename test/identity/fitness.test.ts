@@ -38,7 +38,11 @@ describe("a certificate", () => {
     ["with a P-256 key", () => ({ key: ec("P-256") }), "fit"],
     ["with a P-384 key", () => ({ key: ec("P-384") }), "fit"],
     ["with a P-521 key", () => ({ key: ec("P-521") }), "fit"],
-    ["with a secp224r1 key", () => ({ key: ec("secp224r1") }), "fit"],
+    [
+      "with a key that is strong enough, on a curve that TLS 1.3 does not know",
+      () => ({ key: ec("secp256k1") }),
+      "weak: the certificate has a key on a curve with which nobody signs in TLS 1.3 (1.3.132.0.10): P-256, P-384 and P-521 will do",
+    ],
     [
       "with a P-192 key",
       () => ({ key: ec("prime192v1") }),

@@ -1,6 +1,6 @@
 /** Which authorities a server can go by at a time, and whose they are. */
 import type { Finding } from "../errors.js";
-import { type Authority, findCircle } from "../identity/index.js";
+import { type Authority, findCircle, vouchesForClients } from "../identity/index.js";
 import type { Part } from "./part.js";
 
 /** OpenSSL makes its store of them in one go, and takes more for each the more there are: of thousands, seconds. */
@@ -116,4 +116,23 @@ function byFingerprint(authorities: readonly Authority[]): Map<string, Authority
   const found = new Map<string, Authority>();
   for (const each of authorities) if (!found.has(each.fingerprint256)) found.set(each.fingerprint256, each);
   return found;
+}
+
+/** A path length is never so long. */
+const noPathLength = 65_536;
+
+/** Each a number that is greater the more an authority's certificate forbids; those that weigh most come first. */
+const restrictions: readonly ((authority: Authority) => number)[] = [
+  ({ facts }) => Number(!vouchesForClients(facts)),
+  ({ facts }) => Number(facts.nameConstraints !== undefined),
+  ({ facts }) => -(facts.basicConstraints?.pathLength ?? noPathLength),
+];
+
+/**
+ * In the order in which OpenSSL has to have them. Of several certificates of one authority it goes by the first that is valid by the
+ * clock, whatever that forbids, where we ask each: an authority that was certified anew for more would be as narrow as before for as
+ * long as the old certificate is beside the new one.
+ */
+export function leastRestrictedFirst(authorities: readonly Authority[]): readonly Authority[] {
+  return restrictions.reduceRight((sorted, of) => sorted.toSorted((one, other) => of(one) - of(other)), authorities);
 }

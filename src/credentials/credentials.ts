@@ -4,7 +4,7 @@ import { type Finding, OperatorError } from "../errors.js";
 import { type Authority, IdentityRules, Trust } from "../identity/index.js";
 import { certificatePem } from "../x509.js";
 import { readAuthorities } from "./authority-file.js";
-import { fitAuthorities } from "./authorities-together.js";
+import { fitAuthorities, leastRestrictedFirst } from "./authorities-together.js";
 import { type FoundList, ListFiles } from "./list-files.js";
 import { type Beside, Part } from "./part.js";
 import { readRules } from "./rules-file.js";
@@ -207,7 +207,7 @@ export class Credentials implements AsyncDisposable {
     const lists = this.#lists.found;
     this.#inForce = {
       server,
-      ca: pemOf(authorities),
+      ca: pemOf(leastRestrictedFirst(authorities)),
       lists,
       tenantFiles,
       trust: new Trust({

@@ -125,15 +125,18 @@ export function requireClient({ key, basicConstraints, keyUsage, extendedKeyUsag
   }
 }
 
+/** What an authority's certificate says of usages is said of all that it vouches for. OpenSSL judges the same. */
+export function vouchesForClients({ extendedKeyUsage }: CertificateFacts): boolean {
+  return extendedKeyUsage?.includes(clientAuthOid) !== false;
+}
+
 /**
- * For every authority above it, the highest one too: what such a certificate says of usages is said of all that it vouches for.
- * OpenSSL judges the same.
- *
+ * For every authority above it, the highest one too.
  * @param what what the authority is called in the refusal
  * @throws IdentityRefused ("wrong_usage")
  */
-export function requireForClients({ extendedKeyUsage }: CertificateFacts, what: string): void {
-  if (extendedKeyUsage?.includes(clientAuthOid) === false) {
+export function requireForClients(facts: CertificateFacts, what: string): void {
+  if (!vouchesForClients(facts)) {
     throw new IdentityRefused("wrong_usage", `${what} vouches for no clients: it lacks the clientAuth usage`);
   }
 }

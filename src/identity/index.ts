@@ -2,7 +2,7 @@
 
 export { type CertificateFacts, certificateFacts, fingerprint256 } from "./certificate.js";
 export { formatName } from "./distinguished-name.js";
-export { faultIn } from "./fitness.js";
+export { faultIn, vouchesForClients } from "./fitness.js";
 export type { Connection } from "./connection.js";
 export { type ConnectionInfo, Connections } from "./connections.js";
 export {

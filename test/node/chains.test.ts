@@ -7,8 +7,15 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { explainIdentity } from "../../src/node/explain-identity.js";
 import { checkCertificate } from "../../src/pki/index.js";
 import { extension } from "../support/certificates.js";
-import { der, derSequence, derTag } from "../support/der.js";
-import { type ClientOptions, MintedAuthority, authorityKeyOf, listPem, nameOf } from "../support/minted.js";
+import { der, derOid, derSequence, derTag } from "../support/der.js";
+import {
+  type AuthorityOptions,
+  type ClientOptions,
+  MintedAuthority,
+  authorityKeyOf,
+  listPem,
+  nameOf,
+} from "../support/minted.js";
 import { type TestNode, startTestNode } from "../support/test-node.js";
 
 interface Case {
@@ -56,6 +63,13 @@ const again = new MintedAuthority({ name: "again", keys: first.keys });
 const wants = ({ name: issuer, serial, keys: { publicKey: key } }: MintedAuthority): ClientOptions => ({
   authorityKey: authorityKeyOf({ key, issuer, serial }),
 });
+const globexNames = derSequence(der(0x82, Buffer.from("globex.example")));
+/** Each was certified anew for more than before, and its first certificate is still among ours, ahead of the new one. */
+const narrow = {
+  "for authorities below it": { pathLength: 0 },
+  "for clients": { extensions: [extension("2.5.29.37", derSequence(derOid("1.3.6.1.5.5.7.3.1")))] },
+  "for other names": { extensions: [extension("2.5.29.30", derSequence(der(0xa0, globexNames)), true)] },
+} as const;
 const unnamed = new MintedAuthority({ name: "unnamed", subjectKey: "none" });
 
 const expiredMiddle = new MintedAuthority({ name: "middle", keys: middle.keys, by: root, notAfter: yesterday });
@@ -134,6 +148,20 @@ function constrainedCase([kind, how, base, name, verdict]: Constrained): [string
       // It warns that it does not look at these.
       check: "ok",
     },
+  ];
+}
+
+/** OpenSSL goes by the first certificate of an authority, which is why a server gives it the widest first. */
+function widenedCase([what, limits]: [string, AuthorityOptions]): [string, Case] {
+  const before = new MintedAuthority(limits);
+  const { name, keys } = before;
+  const by = new MintedAuthority({ by: before });
+  const trusted = [before, new MintedAuthority({ name, keys })];
+  const names = extension("2.5.29.17", derSequence(der(0x82, Buffer.from("acme.example"))));
+  const leaf = { extensions: [names] };
+  return [
+    `over one of ours, certified anew ${what}`,
+    { trusted, by, shown: [by], leaf, openssl: "refused", aclog: "ok" },
   ];
 }
 
@@ -255,6 +283,7 @@ const cases: Readonly<Record<string, Case>> = {
     aclog: "untrusted",
   },
   "behind a decoy of its authority's name": { ...below, shown: [decoy, middle], openssl: "ok", aclog: "ok" },
+  ...Object.fromEntries(Object.entries(narrow).map(widenedCase)),
 
   // OpenSSL is told of no lists.
   "over one that is revoked": { ...listed, by: revoked, shown: [revoked, revoked], openssl: "ok", aclog: "revoked" },

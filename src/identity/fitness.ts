@@ -28,12 +28,19 @@ const understood: ReadonlySet<string> = new Set([
   "2.5.29.54", // inhibitAnyPolicy
 ]);
 
-/** What is wrong with a certificate, whoever issued it and whatever for; undefined if nothing is. For those that OpenSSL refused. */
-export function faultIn(der: Buffer): IdentityRefused | undefined {
+/**
+ * What is wrong with a certificate that OpenSSL refused, whoever issued it; undefined if nothing is.
+ * @param problem what it was refused for: for its usage, or for what OpenSSL has no word of its own for
+ */
+export function faultIn(der: Buffer, problem: "untrusted" | "wrong_usage"): IdentityRefused | undefined {
   try {
     const facts = certificateFacts(der);
-    requireStrength(facts);
-    requireUnderstood(facts);
+    if (problem === "wrong_usage") {
+      requireClient(facts);
+    } else {
+      requireStrength(facts);
+      requireUnderstood(facts);
+    }
     return undefined;
   } catch (error) {
     if (error instanceof IdentityRefused) return error;

@@ -1,6 +1,7 @@
 import type { Server as TlsServer, TLSSocket } from "node:tls";
 import { type IdentityRefused, certificateFacts, faultIn, formatName } from "../identity/index.js";
 import { x509Of } from "../x509.js";
+import type { RefusalKind } from "./handshake-failure.js";
 
 /** What of a certificate an operator finds it again by. */
 export interface ShownCertificate {
@@ -53,9 +54,9 @@ export class ShownCertificates {
   }
 
   /** What is wrong with the certificate itself, whoever issued it; OpenSSL often has no word for it. Undefined if nothing is. */
-  faultOf(socket: TLSSocket): IdentityRefused | undefined {
+  faultOf(socket: TLSSocket, kind: RefusalKind): IdentityRefused | undefined {
     const der = this.#certificates.get(socket);
-    return der === undefined ? undefined : faultIn(der);
+    return der !== undefined && (kind === "untrusted" || kind === "wrong_usage") ? faultIn(der, kind) : undefined;
   }
 }
 

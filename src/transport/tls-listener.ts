@@ -77,7 +77,7 @@ export function createTlsListener(options: TlsListenerOptions, accept: (socket: 
     // One that was cut is reported already, and what comes of that is no failure of its own.
     if (!cut.has(raw)) {
       const failure = whyHandshakeFailed(error, socket, shown.findingOf(socket));
-      const fault = failure.kind === "untrusted" ? shown.faultOf(socket) : undefined;
+      const fault = shown.faultOf(socket, failure.kind);
       const better = fault === undefined ? {} : { kind: fault.problem, reason: fault.message };
       onRefused({ peer: peerOf(raw), ...failure, ...better, ...shown.of(socket) });
     }

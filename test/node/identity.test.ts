@@ -53,6 +53,8 @@ const longAgo = { notBefore: new Date(Date.now() - 2 * 86_400_000), notAfter: ne
 /** A critical extension 1.2.3 with nothing in it (RFC 5280, 4.2). */
 const unknownCritical = Buffer.from("300906022a030101ff0400", "hex");
 
+const keyEncipherment = extension("2.5.29.15", der(derTag.bitString, Buffer.from([5, 0x20])), true);
+
 /** By an intermediate of which its own certificate says this. */
 function below(limit: Buffer): () => ConnectionOptions {
   return () => {
@@ -85,6 +87,11 @@ const strangers: Readonly<Record<string, Stranger>> = {
   },
   "one for servers only": { keys: ours({ usages: ["serverAuth"] }), says: /clientAuth/, kind: "wrong_usage" },
   "one without usages": { keys: ours({ usages: "none" }), says: /usage/, kind: "wrong_usage" },
+  "one with which nobody may sign": {
+    keys: ours({ keyUsage: "none", extensions: [keyEncipherment] }),
+    says: /key usage lacks digitalSignature/,
+    kind: "wrong_usage",
+  },
   "an expired one": { keys: ours(longAgo), says: /has expired/, kind: "expired" },
   "one that is signed with SHA-1, for which OpenSSL has no word": {
     keys: () => ({ ...ours({ hash: "sha1" })(), ciphers: "DEFAULT:@SECLEVEL=0" }),

@@ -3,13 +3,16 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 /** A file that is not PEM as it should be, and why. */
 export class PemError extends Error {}
 
+/** Certificates too, to OpenSSL: passed over, an authority would be left out without a word. */
+const otherCertificates: ReadonlySet<string> = new Set(["TRUSTED CERTIFICATE", "X509 CERTIFICATE"]);
+
 const line = /^-----(BEGIN|END) ([A-Z0-9 ]+)-----$/;
 
 /**
  * The DER of every block with this label, in order; blocks with others are passed over, as is text between blocks. Strict,
  * because what is left out of a file that was cut or damaged would be left out silently: an authority, or a revocation list.
  *
- * @throws PemError when a block is damaged, cut short or unlabelled
+ * @throws PemError when a block is damaged, cut short, unlabelled, or a certificate under one of OpenSSL's own labels
  */
 export async function pemBlocks(bytes: Buffer, label: string): Promise<Buffer[]> {
   const blocks: Buffer[] = [];
@@ -23,6 +26,8 @@ export async function pemBlocks(bytes: Buffer, label: string): Promise<Buffer[]>
       open = { label: named, start: end };
     } else {
       if (open?.label !== named) throw new PemError(`the end of a ${named} without its beginning`);
+      if (label === "CERTIFICATE" && otherCertificates.has(named))
+        throw new PemError(`a ${named}: \`openssl x509\` makes a ${label} of it`);
       if (named === label) blocks.push(await decode(bytes.subarray(open.start, start)));
       open = undefined;
     }

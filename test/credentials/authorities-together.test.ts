@@ -20,6 +20,17 @@ test.each([
   await expect(readAuthorities("ca.crt", Buffer.from(caPem.repeat(count)))).rejects.toThrow(problem);
 });
 
+test.each(["TRUSTED CERTIFICATE", "X509 CERTIFICATE"])(
+  "an authority is not left out for its label: %s",
+  async (label) => {
+    const { caPem } = await TestAuthority.create();
+    const bundle = Buffer.from(caPem + caPem.replaceAll("CERTIFICATE", label));
+    await expect(readAuthorities("ca.crt", bundle)).rejects.toThrow(
+      `a ${label}: \`openssl x509\` makes a CERTIFICATE of it`,
+    );
+  },
+);
+
 test("a tenant's authorities for which there is no room count for nothing, and all others do", async () => {
   const folder = await mkdtemp(join(tmpdir(), "aclog-authorities-"));
   onTestFinished(() => rm(folder, { recursive: true }));

@@ -65,7 +65,7 @@ async function showConnections(flags: Flags): Promise<void> {
 function narrower({ codeName }: CallError, flags: Flags): string | undefined {
   if (codeName !== "PERMISSION_DENIED" || flags.tenant !== undefined || flags.principal !== undefined) return undefined;
   const tenant = callerOf(flags)?.tenant ?? "TENANT";
-  return `--tenant ${tenant} asks for that tenant's connections alone, for which admin on connections there is enough.`;
+  return `With --tenant ${tenant} it lists that tenant's connections alone, for which admin on connections there is enough.`;
 }
 
 const columns: readonly Column<ConnectionInfo>[] = [

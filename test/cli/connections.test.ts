@@ -89,7 +89,7 @@ test("a tenant's administrator has to name the tenant, and is refused another on
     const refused = await aclog("acme/root", ...flags);
     assert.deepEqual([refused.code, refused.stdout], [1, ""]);
     assert.match(refused.stderr, /connections \(decision /);
-    assert.equal(refused.stderr.includes(" --tenant acme asks for "), isTold);
+    assert.equal(refused.stderr.includes(" With --tenant acme it lists "), isTold);
   }
 });
 

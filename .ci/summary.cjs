@@ -17,14 +17,14 @@ function reportIn(file) {
   }
 }
 
-const firstLines = (text) => text.split("\n").slice(0, 4).join("\n    ").slice(0, 600);
+const firstLines = (text = "") => text.split("\n").slice(0, 4).join("\n    ").slice(0, 600);
 
 const report = reportIn(reportFile);
 const failures = report.testResults.flatMap((file) => {
   const failed = file.assertionResults.filter((test) => test.status === "failed");
   const name = relative(process.cwd(), file.name);
   if (failed.length === 0 && file.status === "failed") return [`${name}: ${firstLines(file.message)}`];
-  return failed.map((test) => `${name}: ${test.fullName}\n    ${firstLines(test.failureMessages[0] ?? "")}`);
+  return failed.map((test) => `${name}: ${test.fullName}\n    ${firstLines(test.failureMessages?.[0])}`);
 });
 for (const failure of failures.slice(0, mostTold)) console.log(`failed: ${failure}`);
 if (failures.length > mostTold) console.log(`and ${failures.length - mostTold} more`);
